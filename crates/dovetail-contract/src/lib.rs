@@ -1,1 +1,12 @@
-//! x
+//! What services promise and expect, and how to read it from YAML and OpenAPI.
+//!
+//! [`load`] reads a folder of contracts into one format-free model and says everything that is wrong with it, each problem with its place.
+//! The model knows nothing of rules, Rust or networks: checking, generating and verifying are other crates.
+
+pub mod contract;
+pub mod expect;
+pub mod finding;
+pub mod load;
+pub mod policy;
+pub mod schema;
+pub mod source;
