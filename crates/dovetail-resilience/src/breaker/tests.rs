@@ -1,0 +1,337 @@
+//! The behaviours that a breaker promises, at exact instants and counts.
+
+use futures::future::join_all;
+use proptest::prelude::*;
+
+use super::*;
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+/// Without jitter, so that instants are exact.
+fn steady() -> Config {
+    let open = Open {
+        jitter: 0.0,
+        ..Config::new().open
+    };
+    Config {
+        open,
+        ..Config::new()
+    }
+}
+
+fn breaker(config: Config) -> Breaker {
+    Breaker::new("orders", config, Clock::system(), Chance::seeded(1))
+}
+
+#[track_caller]
+fn report(breaker: &Breaker, count: u32, sample: Sample) {
+    for _ in 0..count {
+        breaker.admit().unwrap().record(sample);
+    }
+}
+
+async fn advance(duration: Duration) {
+    tokio::time::advance(duration).await;
+}
+
+/// A breaker that has just opened, at the given instant of paused time.
+fn opened(config: Config) -> Breaker {
+    let breaker = breaker(config);
+    report(&breaker, config.min_calls, Sample::Failure);
+    assert_eq!(breaker.snapshot().state, State::Open);
+    breaker
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_of_twenty_calls_failing_opens_it_and_nineteen_calls_do_not() {
+    let breaker = breaker(steady());
+    report(&breaker, 10, Sample::Success);
+    report(&breaker, 9, Sample::Failure);
+    assert_eq!(breaker.snapshot().state, State::Closed);
+    report(&breaker, 1, Sample::Failure);
+    assert_eq!(breaker.snapshot().state, State::Open);
+    assert_eq!(
+        breaker.admit().unwrap_err(),
+        Rejected {
+            retry_after: MS(5_000)
+        }
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_successes_do_not_hide_present_failures() {
+    let breaker = breaker(steady());
+    report(&breaker, 5_000, Sample::Success);
+    advance(MS(11_000)).await;
+    report(&breaker, 19, Sample::Failure);
+    assert_eq!(breaker.snapshot().state, State::Closed);
+    report(&breaker, 1, Sample::Failure);
+    assert_eq!(breaker.snapshot().state, State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_means_longer_than_the_limit() {
+    for (ms, expected) in [(500, State::Closed), (501, State::Open)] {
+        let breaker = breaker(Config {
+            slow: Some(Slow {
+                duration: MS(500),
+                rate: 0.8,
+            }),
+            ..steady()
+        });
+        report(&breaker, 4, Sample::Success);
+        let permits: Vec<Permit> = (0..16).map(|_| breaker.admit().unwrap()).collect();
+        advance(MS(ms)).await;
+        permits
+            .into_iter()
+            .for_each(|permit| permit.record(Sample::Success));
+        assert_eq!(breaker.snapshot().state, expected, "{ms} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn exactly_three_of_a_thousand_callers_probe_an_open_target() {
+    let breaker = opened(steady());
+    advance(MS(4_999)).await;
+    assert!(breaker.admit().is_err());
+    advance(MS(1)).await;
+    let calls = (0..1_000).map(|_| async {
+        let permit = breaker.admit().ok()?;
+        Clock::system().sleep(MS(20)).await;
+        permit.record(Sample::Success);
+        Some(())
+    });
+    let admitted = join_all(calls).await.into_iter().flatten().count();
+    assert_eq!(admitted, 3);
+    let snapshot = breaker.snapshot();
+    assert_eq!(
+        (snapshot.state, snapshot.total, snapshot.openings),
+        (State::Closed, 0, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failed_probe_makes_the_next_opening_longer_up_to_a_minute() {
+    let breaker = opened(steady());
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        let wait = breaker.snapshot().retry_after.unwrap();
+        waits.push(wait.as_secs());
+        advance(wait).await;
+        report(&breaker, 1, Sample::Failure);
+    }
+    assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
+    advance(MS(60_000)).await;
+    report(&breaker, 3, Sample::Success);
+    report(&breaker, 20, Sample::Failure);
+    assert_eq!(
+        breaker.snapshot().retry_after,
+        Some(MS(5_000)),
+        "closing forgets the growth"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_times_vary_by_a_fifth_at_most_and_do_vary() {
+    let chance = Chance::seeded(5);
+    let waits: Vec<Duration> = (0..200)
+        .map(|_| {
+            let breaker = Breaker::new("orders", Config::new(), Clock::system(), chance.clone());
+            report(&breaker, 20, Sample::Failure);
+            breaker.snapshot().retry_after.unwrap()
+        })
+        .collect();
+    assert!(
+        waits
+            .iter()
+            .all(|wait| (MS(4_000)..=MS(6_000)).contains(wait))
+    );
+    assert!(
+        waits.iter().any(|wait| *wait < MS(4_200)) && waits.iter().any(|wait| *wait > MS(5_800))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_of_an_earlier_phase_is_counted_as_late_and_changes_nothing() {
+    let breaker = breaker(steady());
+    let late = breaker.admit().unwrap();
+    report(&breaker, 20, Sample::Failure);
+    advance(MS(5_000)).await;
+    let probe = breaker.admit().unwrap();
+    late.record(Sample::Failure);
+    let snapshot = breaker.snapshot();
+    assert_eq!(
+        (snapshot.state, snapshot.late_results),
+        (State::HalfOpen, 1)
+    );
+    probe.record(Sample::Success);
+    report(&breaker, 2, Sample::Success);
+    assert_eq!(breaker.snapshot().state, State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_probes_give_their_permits_back() {
+    let breaker = opened(steady());
+    advance(MS(5_000)).await;
+    for _ in 0..10 {
+        let probes: Vec<Permit> = (0..3).map(|_| breaker.admit().unwrap()).collect();
+        assert!(breaker.admit().is_err());
+        drop(probes);
+    }
+    assert_eq!(breaker.snapshot().state, State::HalfOpen);
+    report(&breaker, 3, Sample::Ignored);
+    report(&breaker, 3, Sample::Success);
+    assert_eq!(breaker.snapshot().state, State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn probes_that_never_report_open_it_again() {
+    let breaker = opened(steady());
+    advance(MS(5_000)).await;
+    let probes: Vec<Permit> = (0..3).map(|_| breaker.admit().unwrap()).collect();
+    advance(MS(4_999)).await;
+    assert_eq!(breaker.snapshot().state, State::HalfOpen);
+    advance(MS(1)).await;
+    let snapshot = breaker.snapshot();
+    assert_eq!(
+        (snapshot.state, snapshot.openings, snapshot.retry_after),
+        (State::Open, 2, Some(MS(10_000)))
+    );
+    probes
+        .into_iter()
+        .for_each(|probe| probe.record(Sample::Success));
+    assert_eq!(breaker.snapshot().late_results, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_may_hold_it_open_or_take_it_out() {
+    let breaker = breaker(steady());
+    breaker.force_open();
+    assert_eq!(
+        breaker.admit().unwrap_err(),
+        Rejected {
+            retry_after: MS(60_000)
+        }
+    );
+    breaker.disable();
+    report(&breaker, 100, Sample::Failure);
+    assert_eq!(
+        (breaker.snapshot().state, breaker.snapshot().total),
+        (State::Disabled, 0)
+    );
+    breaker.release();
+    report(&breaker, 20, Sample::Failure);
+    assert_eq!(breaker.snapshot().state, State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_says_nothing_about_the_target_is_not_counted() {
+    let breaker = breaker(steady());
+    report(&breaker, 1_000, Sample::Ignored);
+    (0..1_000).for_each(|_| drop(breaker.admit()));
+    assert_eq!(breaker.snapshot().total, 0);
+}
+
+/// The same rules, as naively as they can be written: all calls are kept, and counted anew each time.
+#[derive(Debug, Default)]
+struct Model {
+    calls: Vec<(u64, bool)>,
+    /// The second in which the present window began to count, because closing clears it.
+    open_until_ms: Option<u64>,
+    half_open: Option<HalfOpenModel>,
+    openings: u32,
+}
+
+#[derive(Debug)]
+struct HalfOpenModel {
+    successes: u32,
+    deadline_ms: u64,
+}
+
+impl Model {
+    /// Makes one call at an instant, and says whether it was let through.
+    fn call(&mut self, now_ms: u64, failure: bool, slot_origin: u64) -> bool {
+        if self
+            .half_open
+            .as_ref()
+            .is_some_and(|half_open| now_ms >= half_open.deadline_ms)
+        {
+            self.open(now_ms);
+        }
+        if let Some(until) = self.open_until_ms {
+            if now_ms < until {
+                return false;
+            }
+            let lasting = Self::lasting(self.openings - 1);
+            self.open_until_ms = None;
+            self.half_open = Some(HalfOpenModel {
+                successes: 0,
+                deadline_ms: now_ms + lasting.max(5_000),
+            });
+        }
+        if let Some(half_open) = &mut self.half_open {
+            if failure {
+                self.open(now_ms);
+                return true;
+            }
+            half_open.successes += 1;
+            if half_open.successes == 3 {
+                *self = Self::default();
+            }
+            return true;
+        }
+        self.calls.push((now_ms, failure));
+        let slot = |ms: u64| (ms - slot_origin) / 1_000;
+        let recent = || {
+            self.calls
+                .iter()
+                .filter(|(at, _)| slot(now_ms) - slot(*at) < 10)
+        };
+        let (total, failures) = (
+            recent().count(),
+            recent().filter(|(_, failure)| *failure).count(),
+        );
+        if total >= 20 && failures * 2 >= total {
+            self.open(now_ms);
+        }
+        true
+    }
+
+    fn open(&mut self, now_ms: u64) {
+        let lasting = Self::lasting(self.openings);
+        *self = Self {
+            openings: self.openings + 1,
+            open_until_ms: Some(now_ms + lasting),
+            ..Self::default()
+        };
+    }
+
+    fn lasting(openings: u32) -> u64 {
+        (5_000 * 2_u64.pow(openings.min(10))).min(60_000)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Slots begin where the breaker was made or last closed, or after a pause longer than the window; calls every
+    /// whole second keep the two in step.
+    #[test]
+    fn it_agrees_with_a_naive_model(calls in prop::collection::vec((0_u64..3, any::<bool>(), 1_u32..8), 1..120)) {
+        let start = Instant::now();
+        let mut machine = Machine::new(steady(), Chance::seeded(1), start);
+        let mut model = Model::default();
+        let mut now_ms = 0;
+        for (seconds, failure, count) in calls {
+            now_ms += seconds * 1_000;
+            for _ in 0..count {
+                let now = start + MS(now_ms);
+                let admitted = machine.admit(now).map(|ticket| {
+                    let sample = if failure { Sample::Failure } else { Sample::Success };
+                    machine.record(now, ticket, sample, Duration::ZERO);
+                });
+                prop_assert_eq!(admitted.is_ok(), model.call(now_ms, failure, 0), "at {} ms", now_ms);
+            }
+        }
+    }
+}
