@@ -1,0 +1,225 @@
+//! Every code that loading can give a finding, with its page.
+//!
+//! A code is a name for ever: scripts and ignore lists refer to it. What it means is told in `codes/<id>.md`, which `dovetail explain` prints.
+
+use crate::finding::{Code, Severity};
+
+/// Every code of this crate, in the order of the reference.
+pub const ALL: &[&Code] = &[
+    &UNKNOWN_KEY,
+    &WRONG_TYPE,
+    &MISSING_KEY,
+    &INVALID_VALUE,
+    &MISSING_FILE,
+    &UNREADABLE_FILE,
+    &YAML_SYNTAX,
+    &JSON_SYNTAX,
+    &DUPLICATE_KEY,
+    &TOO_LARGE,
+    &INVALID_UTF8,
+    &EMPTY_FILE,
+    &DANGLING_REFERENCE,
+    &REFERENCE_CYCLE,
+    &REFERENCE_OUTSIDE,
+    &REFERENCE_REMOTE,
+    &REFERENCE_KIND,
+    &UNSUPPORTED_VERSION,
+    &MISSING_OPERATION_ID,
+    &DUPLICATE_OPERATION_ID,
+    &UNDECLARED_PATH_PARAMETER,
+    &UNUSED_PATH_PARAMETER,
+    &DUPLICATE_PARAMETER,
+    &UNKNOWN_SECURITY_SCHEME,
+];
+
+/// A key that this kind of file does not have.
+pub static UNKNOWN_KEY: Code = Code {
+    id: "unknown-key",
+    severity: Severity::Error,
+    page: include_str!("../codes/unknown-key.md"),
+};
+
+/// A value of another type than its key takes.
+pub static WRONG_TYPE: Code = Code {
+    id: "wrong-type",
+    severity: Severity::Error,
+    page: include_str!("../codes/wrong-type.md"),
+};
+
+/// A key that must be there and is not.
+pub static MISSING_KEY: Code = Code {
+    id: "missing-key",
+    severity: Severity::Error,
+    page: include_str!("../codes/missing-key.md"),
+};
+
+/// A value of the right type that is none of the allowed ones.
+pub static INVALID_VALUE: Code = Code {
+    id: "invalid-value",
+    severity: Severity::Error,
+    page: include_str!("../codes/invalid-value.md"),
+};
+
+/// A file that is named and is not there.
+pub static MISSING_FILE: Code = Code {
+    id: "missing-file",
+    severity: Severity::Error,
+    page: include_str!("../codes/missing-file.md"),
+};
+
+/// A file that is there and cannot be read.
+pub static UNREADABLE_FILE: Code = Code {
+    id: "unreadable-file",
+    severity: Severity::Error,
+    page: include_str!("../codes/unreadable-file.md"),
+};
+
+/// Text that is not one well-formed YAML document.
+pub static YAML_SYNTAX: Code = Code {
+    id: "yaml-syntax",
+    severity: Severity::Error,
+    page: include_str!("../codes/yaml-syntax.md"),
+};
+
+/// Text that is not one well-formed JSON document.
+pub static JSON_SYNTAX: Code = Code {
+    id: "json-syntax",
+    severity: Severity::Error,
+    page: include_str!("../codes/json-syntax.md"),
+};
+
+/// A key that stands twice in one mapping.
+pub static DUPLICATE_KEY: Code = Code {
+    id: "duplicate-key",
+    severity: Severity::Error,
+    page: include_str!("../codes/duplicate-key.md"),
+};
+
+/// Something that goes beyond a limit of the reader.
+pub static TOO_LARGE: Code = Code {
+    id: "too-large",
+    severity: Severity::Error,
+    page: include_str!("../codes/too-large.md"),
+};
+
+/// Bytes that are not UTF-8 text.
+pub static INVALID_UTF8: Code = Code {
+    id: "invalid-utf8",
+    severity: Severity::Error,
+    page: include_str!("../codes/invalid-utf8.md"),
+};
+
+/// A file in which nothing is said.
+pub static EMPTY_FILE: Code = Code {
+    id: "empty-file",
+    severity: Severity::Error,
+    page: include_str!("../codes/empty-file.md"),
+};
+
+/// A reference to something that is not there.
+pub static DANGLING_REFERENCE: Code = Code {
+    id: "dangling-reference",
+    severity: Severity::Error,
+    page: include_str!("../codes/dangling-reference.md"),
+};
+
+/// References that lead back to themselves and nothing else.
+pub static REFERENCE_CYCLE: Code = Code {
+    id: "reference-cycle",
+    severity: Severity::Error,
+    page: include_str!("../codes/reference-cycle.md"),
+};
+
+/// A path that leaves the folder of the load.
+pub static REFERENCE_OUTSIDE: Code = Code {
+    id: "reference-outside",
+    severity: Severity::Error,
+    page: include_str!("../codes/reference-outside.md"),
+};
+
+/// A reference to another machine.
+pub static REFERENCE_REMOTE: Code = Code {
+    id: "reference-remote",
+    severity: Severity::Error,
+    page: include_str!("../codes/reference-remote.md"),
+};
+
+/// A reference to something of another kind.
+pub static REFERENCE_KIND: Code = Code {
+    id: "reference-kind",
+    severity: Severity::Error,
+    page: include_str!("../codes/reference-kind.md"),
+};
+
+/// A document of a format or version that is not read.
+pub static UNSUPPORTED_VERSION: Code = Code {
+    id: "unsupported-version",
+    severity: Severity::Error,
+    page: include_str!("../codes/unsupported-version.md"),
+};
+
+/// An operation without an id of its own.
+pub static MISSING_OPERATION_ID: Code = Code {
+    id: "missing-operation-id",
+    severity: Severity::Warning,
+    page: include_str!("../codes/missing-operation-id.md"),
+};
+
+/// An id that two operations claim.
+pub static DUPLICATE_OPERATION_ID: Code = Code {
+    id: "duplicate-operation-id",
+    severity: Severity::Warning,
+    page: include_str!("../codes/duplicate-operation-id.md"),
+};
+
+/// A part of a path that no parameter declares.
+pub static UNDECLARED_PATH_PARAMETER: Code = Code {
+    id: "undeclared-path-parameter",
+    severity: Severity::Warning,
+    page: include_str!("../codes/undeclared-path-parameter.md"),
+};
+
+/// A path parameter that its path does not hold.
+pub static UNUSED_PATH_PARAMETER: Code = Code {
+    id: "unused-path-parameter",
+    severity: Severity::Warning,
+    page: include_str!("../codes/unused-path-parameter.md"),
+};
+
+/// A parameter that one list declares twice.
+pub static DUPLICATE_PARAMETER: Code = Code {
+    id: "duplicate-parameter",
+    severity: Severity::Warning,
+    page: include_str!("../codes/duplicate-parameter.md"),
+};
+
+/// A security requirement that names no declared scheme.
+pub static UNKNOWN_SECURITY_SCHEME: Code = Code {
+    id: "unknown-security-scheme",
+    severity: Severity::Warning,
+    page: include_str!("../codes/unknown-security-scheme.md"),
+};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_is_listed_once_and_has_its_page() {
+        let mut ids = BTreeSet::new();
+        for code in ALL {
+            assert!(ids.insert(code.id), "{} is listed twice", code.id);
+            assert_eq!(
+                code.page.lines().next(),
+                Some(format!("# {}", code.id).as_str())
+            );
+            for part in ["## What it means", "## Why it matters", "## Instead"] {
+                assert!(code.page.contains(part), "{} lacks «{part}»", code.id);
+            }
+        }
+        let declared = include_str!("codes.rs").matches("\npub static ").count();
+        assert_eq!(ALL.len(), declared, "a code is not listed in ALL");
+    }
+}
