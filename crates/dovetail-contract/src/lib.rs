@@ -3,11 +3,17 @@
 //! [`load`] reads a folder of contracts into one format-free model and says everything that is wrong with it, each problem with its place.
 //! The model knows nothing of rules, Rust or networks: checking, generating and verifying are other crates.
 
+pub mod conform;
 pub mod codes;
 pub mod contract;
+pub mod escape;
 pub mod expect;
 pub mod finding;
+pub mod format;
+pub mod frame;
+pub mod json_path;
 pub mod load;
+pub mod placeholder;
 pub mod policy;
 pub mod schema;
 pub mod source;

@@ -1,0 +1,1 @@
+//! Whether contracts are sound and agree with each other.

@@ -1,0 +1,1 @@
+//! Whether a running service keeps what its consumers rely on.
