@@ -2,17 +2,34 @@
 
 use std::path::Path;
 
-use crate::contract::HttpApi;
+use crate::contract::{HttpApi, Workspace};
 use crate::finding::Finding;
 use crate::load::files::Files;
 use crate::source::Sources;
 
 mod files;
 mod json;
+mod lower;
 mod openapi;
 mod parse;
+pub mod schemas;
 pub mod tree;
+mod workspace;
 mod yaml;
+
+pub use workspace::WORKSPACE_FILE;
+pub use workspace::matcher::FORMATS;
+
+/// What came of reading a folder of contracts.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What could be read.
+    pub workspace: Workspace,
+    /// The files that were read.
+    pub sources: Sources,
+    /// What is wrong with them, sorted by place.
+    pub findings: Vec<Finding>,
+}
 
 /// What came of reading one OpenAPI document.
 #[derive(Debug)]
@@ -23,6 +40,20 @@ pub struct LoadedApi {
     pub sources: Sources,
     /// What is wrong with them, sorted by place.
     pub findings: Vec<Finding>,
+}
+
+/// Reads all contracts of the folder that holds `dovetail.yaml`. Whatever is wrong is a finding; what could be read is returned all the same.
+#[must_use]
+pub fn load(root: &Path) -> Loaded {
+    let mut files = Files::new(root.to_path_buf());
+    let workspace = workspace::read(&mut files, root);
+    let (sources, mut findings) = files.into_parts();
+    crate::finding::sort(&mut findings, &sources);
+    Loaded {
+        workspace,
+        sources,
+        findings,
+    }
 }
 
 /// Reads one OpenAPI document without a workspace. It may refer to files of its own folder and below.

@@ -135,6 +135,12 @@ impl Files {
         self.findings.push(finding);
     }
 
+    /// A place for what is said of a path that nothing names and that holds no text.
+    pub(crate) fn place_of_missing(&mut self, path: &str) -> Span {
+        let file = self.sources.find(path);
+        Span::start_of(file.unwrap_or_else(|| self.sources.add(path, "")))
+    }
+
     /// The files that were read.
     pub(crate) fn sources(&self) -> &Sources {
         &self.sources
@@ -398,4 +404,3 @@ fn describe(error: &std::io::Error) -> String {
         kind => kind.to_string(),
     }
 }
-

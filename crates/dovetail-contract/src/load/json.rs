@@ -301,7 +301,10 @@ impl Parser<'_> {
     }
 
     fn unexpected(&self, expected: &str) -> Box<Finding> {
-        let found = self.text.get(self.at..).and_then(|rest| rest.chars().next());
+        let found = self
+            .text
+            .get(self.at..)
+            .and_then(|rest| rest.chars().next());
         let (message, length) = match found {
             Some(found) => (format!("unexpected {found:?}"), found.len_utf8()),
             None => ("unexpected end of the file".to_owned(), 0),
@@ -314,4 +317,3 @@ impl Parser<'_> {
         Box::new(Finding::new(&codes::JSON_SYNTAX, span, message).expected(expected))
     }
 }
-

@@ -26,8 +26,9 @@ pub(super) fn finding(error: &Error, reader: &Reader<'_>) -> Finding {
         | Error::AliasReplayCounterOverflow { .. } => {
             Finding::new(&codes::TOO_LARGE, span, ALIASES_MULTIPLY)
         }
-        Error::Eof { .. } => Finding::new(&codes::EMPTY_FILE, span, "the file is empty")
-            .expected("a document"),
+        Error::Eof { .. } => {
+            Finding::new(&codes::EMPTY_FILE, span, "the file is empty").expected("a document")
+        }
         Error::MultipleDocuments { .. } => wrong("a second document begins here")
             .expected("one document in a file")
             .help("put each document into a file of its own"),
@@ -44,10 +45,12 @@ pub(super) fn finding(error: &Error, reader: &Reader<'_>) -> Finding {
             wrong("an alias stands inside of what it names")
                 .expected("an alias of something that ends above it")
         }
-        Error::InvalidScalar { ty, .. } => {
-            wrong(&format!("the tag of this value asks for {ty}, which it is not"))
+        Error::InvalidScalar { ty, .. } => wrong(&format!(
+            "the tag of this value asks for {ty}, which it is not"
+        )),
+        Error::ExternalMessage { msg, .. } | Error::Message { msg, .. } => {
+            syntax(msg, reader, span)
         }
-        Error::ExternalMessage { msg, .. } | Error::Message { msg, .. } => syntax(msg, reader, span),
         other => wrong(&other.render_with_formatter(&serde_yaml::UserMessageFormatter)),
     }
 }
