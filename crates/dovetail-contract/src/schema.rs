@@ -1,7 +1,8 @@
 //! Schemas, free of versions: what OpenAPI 3.0 and 3.1 and JSON Schema say, in the words of JSON Schema 2020-12.
 //!
 //! Schemas live in one [`Schemas`] arena per document and name each other by [`SchemaId`], so recursion is ordinary data.
-//! OpenAPI 3.0's `nullable`, boolean `exclusiveMinimum` and the like are converted on loading.
+//! OpenAPI 3.0's boolean `exclusiveMinimum` and the like are converted on loading. `nullable` becomes `null` among the types and values of `enum`
+//! beside `type`, one more branch beside `oneOf` or `anyOf`, and an `anyOf` of everything that was said and of `null` beside `$ref` or `allOf`.
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -243,6 +244,14 @@ impl Schemas {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+}
+
+impl SchemaId {
+    /// Its place in the arena, for tables that run beside it.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
     }
 }
 

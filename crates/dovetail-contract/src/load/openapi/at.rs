@@ -1,0 +1,129 @@
+//! A place in a document while it is read: a node with the file and the JSON pointer by which it was reached.
+
+use crate::load::tree::{Entry, Node, NodeValue};
+use crate::source::{FileId, Span};
+
+/// A node and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct At<'d> {
+    /// Its file.
+    pub(super) file: FileId,
+    /// Where it stands in the file, as a JSON pointer.
+    pub(super) pointer: String,
+    /// The node.
+    pub(super) node: &'d Node,
+    /// Where its key stands, if it has one.
+    key: Option<Span>,
+}
+
+impl<'d> At<'d> {
+    /// The root of a file.
+    pub(super) fn root(file: FileId, node: &'d Node) -> Self {
+        Self {
+            file,
+            pointer: String::new(),
+            node,
+            key: None,
+        }
+    }
+
+    /// The value of a key. `null` is as good as nothing, since a key with nothing after it is read so.
+    pub(super) fn get(&self, key: &str) -> Option<Self> {
+        self.node
+            .entry(key)
+            .filter(|entry| entry.value.value != NodeValue::Null)
+            .map(|entry| self.child(entry))
+    }
+
+    /// The value of a key, whatever it is: where `null` is a value like any other.
+    pub(super) fn value(&self, key: &str) -> Option<&'d Node> {
+        self.node.get(key)
+    }
+
+    /// An entry of this mapping.
+    pub(super) fn child(&self, entry: &'d Entry) -> Self {
+        Self {
+            file: self.file,
+            pointer: format!("{}/{}", self.pointer, escape(&entry.key)),
+            node: &entry.value,
+            key: Some(entry.key_span),
+        }
+    }
+
+    /// An element of this list.
+    pub(super) fn element(&self, index: usize, node: &'d Node) -> Self {
+        Self {
+            file: self.file,
+            pointer: format!("{}/{index}", self.pointer),
+            node,
+            key: None,
+        }
+    }
+
+    /// A place further down where the document has nothing.
+    pub(super) fn below(&self, keys: &[&str]) -> Self {
+        let mut pointer = self.pointer.clone();
+        for key in keys {
+            pointer.push('/');
+            pointer.push_str(&escape(key));
+        }
+        Self {
+            pointer,
+            ..self.clone()
+        }
+    }
+
+    /// What one token of a JSON pointer names here.
+    pub(super) fn step(&self, token: &str) -> Option<Self> {
+        if let Some(elements) = self.node.elements() {
+            let index: usize = token.parse().ok()?;
+            return Some(self.element(index, elements.get(index)?));
+        }
+        self.node.entry(token).map(|entry| self.child(entry))
+    }
+
+    /// What to underline: the value if it is one line at most, else its key.
+    pub(super) fn place(&self) -> Span {
+        match (&self.node.value, self.key) {
+            (NodeValue::Mapping(_) | NodeValue::Sequence(_) | NodeValue::Null, Some(key)) => key,
+            _ => self.node.span,
+        }
+    }
+
+    /// Where it was declared: its key, else the value itself.
+    pub(super) fn declared(&self) -> Span {
+        self.key.unwrap_or(self.node.span)
+    }
+
+    /// Whether it is the value of a key, and not an element or a whole document.
+    pub(super) fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// The last token of the pointer, unescaped: the key, or the index in a list.
+    pub(super) fn name(&self) -> String {
+        let token = self
+            .pointer
+            .rsplit_once('/')
+            .map_or("", |(_, token)| token);
+        unescape(token)
+    }
+}
+
+/// A key as a token of a JSON pointer (RFC 6901).
+pub(super) fn escape(key: &str) -> String {
+    if key.contains(['~', '/']) {
+        key.replace('~', "~0").replace('/', "~1")
+    } else {
+        key.to_owned()
+    }
+}
+
+/// The key that a token of a JSON pointer stands for.
+pub(super) fn unescape(token: &str) -> String {
+    if token.contains('~') {
+        token.replace("~1", "/").replace("~0", "~")
+    } else {
+        token.to_owned()
+    }
+}

@@ -1,0 +1,291 @@
+//! What the keywords of one schema say.
+
+use std::collections::HashSet;
+
+use indexmap::IndexMap;
+
+use super::at::At;
+use super::reference::{Kind, is_nothing};
+use super::{Reader, warning};
+use crate::codes;
+use crate::finding::Severity;
+use crate::load::tree::NodeValue;
+use crate::schema::{Condition, Discriminator, Property, Schema, SchemaId, Type};
+
+impl<'d> Reader<'d, '_> {
+    /// What is said for people rather than validators.
+    pub(super) fn schema_notes(&mut self, at: &At<'d>, schema: &mut Schema) {
+        schema.notes.title = self.text(at, "title");
+        schema.notes.description = self.text(at, "description");
+        schema.notes.default = at.value("default").map(|node| node.to_json());
+        schema.notes.deprecated = self.note_flag(at, "deprecated");
+        schema.notes.read_only = self.note_flag(at, "readOnly");
+        schema.notes.write_only = self.note_flag(at, "writeOnly");
+        let single = at.value("example").map(|node| node.to_json());
+        schema.notes.examples.extend(single);
+        match at.get("examples").map(|examples| &examples.node.value) {
+            Some(NodeValue::Sequence(examples)) => {
+                let examples = examples.iter().map(|node| node.to_json());
+                schema.notes.examples.extend(examples);
+            }
+            // Written as examples of a media type are.
+            Some(NodeValue::Mapping(examples)) => {
+                let values = examples.iter().filter_map(|entry| entry.value.get("value"));
+                schema.notes.examples.extend(values.map(|node| node.to_json()));
+            }
+            _ => {}
+        }
+    }
+
+    /// What is said of the values that are accepted.
+    pub(super) fn keywords(&mut self, at: &At<'d>, schema: &mut Schema) {
+        self.types(at, schema);
+        self.enumeration(at, schema);
+        self.number_rules(at, schema);
+        self.string_rules(at, schema);
+        self.array_rules(at, schema);
+        self.object_rules(at, schema);
+        schema.all_of = self.branches(at, "allOf");
+        schema.any_of = self.branches(at, "anyOf");
+        schema.one_of = self.branches(at, "oneOf");
+        schema.not = self.schema_at(at, "not");
+        if let Some(test) = self.schema_at(at, "if") {
+            schema.condition = Some(Condition {
+                test,
+                then: self.schema_at(at, "then"),
+                otherwise: self.schema_at(at, "else"),
+            });
+        }
+        schema.discriminator = self.discriminator(at);
+    }
+
+    fn enumeration(&mut self, at: &At<'d>, schema: &mut Schema) {
+        schema.constant = at.value("const").map(|node| node.to_json());
+        if is_nothing(at.value("enum")) {
+            return;
+        }
+        let Some(listed) = at.get("enum") else {
+            return;
+        };
+        let Some(values) = listed.node.elements() else {
+            self.wrong_type(&listed, "a list of values", Severity::Error);
+            return;
+        };
+        let names = self.enumeration_names(at, values.len());
+        let mut seen = HashSet::new();
+        let mut kept = Vec::with_capacity(values.len());
+        for (index, value) in values.iter().enumerate() {
+            let value = value.to_json();
+            // A value that is listed twice is one value.
+            if seen.insert(value.to_string()) {
+                schema.enumeration_names.extend(names.get(index).cloned());
+                kept.push(value);
+            }
+        }
+        schema.enumeration = Some(kept);
+    }
+
+    fn enumeration_names(&mut self, at: &At<'d>, count: usize) -> Vec<String> {
+        for key in ["x-enum-varnames", "x-enumNames"] {
+            let Some(listed) = at.get(key) else {
+                continue;
+            };
+            let names = self.texts(at, key);
+            if names.len() == count {
+                return names;
+            }
+            let message = format!("`{key}` has {} names for {count} values", names.len());
+            self.files.push(
+                warning(&codes::INVALID_VALUE, listed.place(), message)
+                    .expected("one name for each value"),
+            );
+        }
+        Vec::new()
+    }
+
+    fn number_rules(&mut self, at: &At<'d>, schema: &mut Schema) {
+        schema.number.minimum = self.number(at, "minimum");
+        schema.number.maximum = self.number(at, "maximum");
+        schema.number.multiple_of = self.number(at, "multipleOf");
+        // Up to OpenAPI 3.0 these are truth values that turn the other bound into an exclusive one.
+        match at.get("exclusiveMinimum").map(|at| at.node.as_bool()) {
+            Some(Some(true)) => schema.number.exclusive_minimum = schema.number.minimum.take(),
+            Some(None) => schema.number.exclusive_minimum = self.number(at, "exclusiveMinimum"),
+            Some(Some(false)) | None => {}
+        }
+        match at.get("exclusiveMaximum").map(|at| at.node.as_bool()) {
+            Some(Some(true)) => schema.number.exclusive_maximum = schema.number.maximum.take(),
+            Some(None) => schema.number.exclusive_maximum = self.number(at, "exclusiveMaximum"),
+            Some(Some(false)) | None => {}
+        }
+    }
+
+    fn string_rules(&mut self, at: &At<'d>, schema: &mut Schema) {
+        if schema.format.is_none() {
+            schema.format = self.text(at, "format");
+        }
+        schema.string.min_length = self.count(at, "minLength");
+        schema.string.max_length = self.count(at, "maxLength");
+        schema.string.pattern = self.text(at, "pattern");
+        schema.string.content_encoding = self.text(at, "contentEncoding");
+        schema.string.content_media_type = self.text(at, "contentMediaType");
+    }
+
+    fn array_rules(&mut self, at: &At<'d>, schema: &mut Schema) {
+        schema.array.prefix_items = self.branches(at, "prefixItems");
+        match at.get("items") {
+            // Up to draft 2019-09 a tuple is a list under `items`.
+            Some(items) if items.node.elements().is_some() => {
+                schema.array.prefix_items = self.branches(at, "items");
+                schema.array.items = self.schema_at(at, "additionalItems");
+            }
+            Some(items) => schema.array.items = Some(self.schema(&items)),
+            None => {}
+        }
+        schema.array.contains = self.schema_at(at, "contains");
+        schema.array.min_contains = self.count(at, "minContains");
+        schema.array.max_contains = self.count(at, "maxContains");
+        schema.array.min_items = self.count(at, "minItems");
+        schema.array.max_items = self.count(at, "maxItems");
+        schema.array.unique_items = self.flag(at, "uniqueItems").unwrap_or(false);
+    }
+
+    fn object_rules(&mut self, at: &At<'d>, schema: &mut Schema) {
+        for (entry, property) in self.entries(at, "properties") {
+            let property = Property {
+                span: entry.key_span,
+                schema: self.schema(&property),
+            };
+            schema.object.properties.insert(entry.key.clone(), property);
+        }
+        schema.object.required = self.required(at);
+        schema.object.additional = self.schema_at(at, "additionalProperties");
+        schema.object.pattern_properties = self.schemas_by_name(at, "patternProperties");
+        schema.object.property_names = self.schema_at(at, "propertyNames");
+        schema.object.min_properties = self.count(at, "minProperties");
+        schema.object.max_properties = self.count(at, "maxProperties");
+        schema.object.dependent_schemas = self.schemas_by_name(at, "dependentSchemas");
+        for (entry, _) in self.entries(at, "dependentRequired") {
+            if let Some(dependent) = at.get("dependentRequired") {
+                let names = self.texts(&dependent, &entry.key);
+                schema
+                    .object
+                    .dependent_required
+                    .insert(entry.key.clone(), names);
+            }
+        }
+    }
+
+    fn required(&mut self, at: &At<'d>) -> Vec<String> {
+        let Some(required) = at.get("required") else {
+            return Vec::new();
+        };
+        if required.node.as_bool().is_some() {
+            let message = "`required` of a schema lists the properties that must be there";
+            self.files.push(
+                warning(&codes::WRONG_TYPE, required.place(), message)
+                    .expected("a list of names")
+                    .help("name this property in the `required` of the object that has it"),
+            );
+            return Vec::new();
+        }
+        let mut names: Vec<String> = Vec::new();
+        for element in self.list(at, "required") {
+            if let Some(name) = self.text_of(&element)
+                && !names.contains(&name)
+            {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    fn branches(&mut self, at: &At<'d>, key: &str) -> Vec<SchemaId> {
+        let branches = self.list(at, key);
+        branches.iter().map(|branch| self.schema(branch)).collect()
+    }
+
+    fn schemas_by_name(&mut self, at: &At<'d>, key: &str) -> IndexMap<String, SchemaId> {
+        let entries = self.entries(at, key);
+        entries
+            .into_iter()
+            .map(|(entry, schema)| (entry.key.clone(), self.schema(&schema)))
+            .collect()
+    }
+
+    fn discriminator(&mut self, at: &At<'d>) -> Option<Discriminator> {
+        let discriminator = at.get("discriminator")?;
+        let span = discriminator.declared();
+        if let Some(property) = discriminator.node.as_str() {
+            // Swagger 2.0 had only the name.
+            self.wrong_type(
+                &discriminator,
+                "a mapping with `propertyName`",
+                Severity::Warning,
+            );
+            return Some(Discriminator {
+                span,
+                property: property.to_owned(),
+                mapping: IndexMap::new(),
+            });
+        }
+        if discriminator.node.entries().is_none() {
+            self.wrong_type(
+                &discriminator,
+                "a mapping with `propertyName`",
+                Severity::Error,
+            );
+            return None;
+        }
+        let Some(property) = self.text(&discriminator, "propertyName") else {
+            let message = "the discriminator does not say `propertyName`";
+            self.warn(&codes::MISSING_KEY, span, message);
+            return None;
+        };
+        let mut mapping = IndexMap::new();
+        for (entry, target) in self.entries(&discriminator, "mapping") {
+            if let Some(branch) = self.tagged_branch(&target) {
+                mapping.insert(entry.key.clone(), branch);
+            }
+        }
+        Some(Discriminator {
+            span,
+            property,
+            mapping,
+        })
+    }
+
+    /// The branch that a mapping names: by the bare name of a schema, or by reference.
+    fn tagged_branch(&mut self, target: &At<'d>) -> Option<SchemaId> {
+        let text = self.text_of(target)?;
+        let by_name = || format!("#/components/schemas/{}", super::at::escape(&text));
+        let is_name = !text.contains(['#', '/']);
+        let named = is_name.then(by_name).and_then(|pointer| {
+            self.locate_quietly(target.file, &pointer)
+                .or_else(|| self.locate_quietly(self.root, &pointer))
+        });
+        if let Some(found) = named {
+            return Some(self.schema(&found));
+        }
+        if is_name && !text.contains('.') {
+            let root = super::Documents::of_file(self.documents, self.root)?;
+            let schemas = root.step("components").and_then(|at| at.step("schemas"));
+            let known = schemas.and_then(|at| at.node.entries()).unwrap_or_default();
+            let message = format!("there is no schema `{text}`");
+            self.files.push(
+                warning(&codes::DANGLING_REFERENCE, target.place(), message)
+                    .did_you_mean(&text, known.iter().map(|entry| entry.key.as_str())),
+            );
+            return None;
+        }
+        let found = self.resolve(target.file, &text, target.node.span, Kind::Schema)?;
+        Some(self.schema(&found))
+    }
+
+    /// Adds a type, unless types are not limited at all.
+    pub(super) fn add_type(schema: &mut Schema, kind: Type) {
+        if !schema.types.is_any() {
+            schema.types = schema.types.with(kind);
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Parameters: those of the path item and of the operation in one list, each with the way in which its value becomes text.
+
+use std::collections::HashSet;
+
+use super::at::At;
+use super::path::{Draft, template_names};
+use super::reference::Kind;
+use super::schema::string_type;
+use super::{Reader, warning};
+use crate::codes;
+use crate::contract::{Parameter, ParameterEncoding, ParameterLocation, Style};
+use crate::finding::{Finding, Severity};
+use crate::schema::Types;
+
+impl<'d> Reader<'d, '_> {
+    /// The parameters of an operation: unique by place and name, and those in the path exactly those of its template.
+    pub(super) fn parameters(&mut self, draft: &Draft<'d>) -> Vec<Parameter> {
+        let own = self.list(&draft.at, "parameters");
+        let mut parameters = self.parameter_list(&draft.parameters);
+        for parameter in self.parameter_list(&own) {
+            let same = parameters.iter_mut().find(|known| same(known, &parameter));
+            match same {
+                Some(known) => *known = parameter,
+                None => parameters.push(parameter),
+            }
+        }
+        self.match_template(draft, &mut parameters);
+        parameters
+    }
+
+    fn parameter_list(&mut self, declared: &[At<'d>]) -> Vec<Parameter> {
+        let mut parameters: Vec<Parameter> = Vec::with_capacity(declared.len());
+        for at in declared {
+            let Some(parameter) = self.parameter(at) else {
+                continue;
+            };
+            let first = parameters.iter().find(|known| same(known, &parameter));
+            if let Some(first) = first {
+                let message = format!("the parameter `{}` is declared twice", parameter.name);
+                let finding = warning(&codes::DUPLICATE_PARAMETER, parameter.span, message)
+                    .related(first.span, "first here, and this one counts");
+                self.files.push(finding);
+                continue;
+            }
+            parameters.push(parameter);
+        }
+        parameters
+    }
+
+    fn parameter(&mut self, at: &At<'d>) -> Option<Parameter> {
+        let at = self.follow(at.clone(), Kind::Parameter)?;
+        let Some(name) = self.text(&at, "name").filter(|name| !name.is_empty()) else {
+            self.missing_key(&at, "name", "a parameter");
+            return None;
+        };
+        let span = at.get("name")?.place();
+        let location = self.location(&at, &name)?;
+        if location == ParameterLocation::Header && is_reserved_header(&name) {
+            return None;
+        }
+        let declared = self.flag(&at, "required").unwrap_or(false);
+        let (encoding, schema) = self.encoding(&at, location);
+        Some(Parameter {
+            span,
+            location,
+            // A path without one of its parts is another path.
+            required: declared || location == ParameterLocation::Path,
+            deprecated: self.note_flag(&at, "deprecated"),
+            description: self.text(&at, "description"),
+            encoding,
+            schema,
+            name,
+        })
+    }
+
+    fn location(&mut self, at: &At<'d>, name: &str) -> Option<ParameterLocation> {
+        let Some(location) = at.get("in") else {
+            self.missing_key(at, "in", &format!("the parameter `{name}`"));
+            return None;
+        };
+        let expected = "path, query, header or cookie";
+        let Some(text) = location.node.as_str() else {
+            self.wrong_type(&location, expected, Severity::Error);
+            return None;
+        };
+        match text {
+            "path" => Some(ParameterLocation::Path),
+            "query" => Some(ParameterLocation::Query),
+            "header" => Some(ParameterLocation::Header),
+            "cookie" => Some(ParameterLocation::Cookie),
+            _ => {
+                let finding = Finding::new(
+                    &codes::INVALID_VALUE,
+                    location.place(),
+                    format!("`{text}` is no place for a parameter"),
+                );
+                let finding = match text {
+                    "body" | "formData" => finding.help("declare a `requestBody` instead"),
+                    _ => finding.did_you_mean(text, ["path", "query", "header", "cookie"]),
+                };
+                self.files.push(finding.expected(expected));
+                None
+            }
+        }
+    }
+
+    fn encoding(
+        &mut self,
+        at: &At<'d>,
+        location: ParameterLocation,
+    ) -> (ParameterEncoding, crate::schema::SchemaId) {
+        let content = self.entries(at, "content");
+        if let Some((entry, media)) = content.into_iter().next() {
+            let schema = self.schema_at(&media, "schema");
+            let schema = schema
+                .unwrap_or_else(|| self.unsaid_schema(at.declared(), &media, Types::default()));
+            return (ParameterEncoding::Content(entry.key.clone()), schema);
+        }
+        let schema = self.schema_at(at, "schema").unwrap_or_else(|| {
+            let message = "the parameter does not say `schema`; any value is accepted";
+            self.warn(&codes::MISSING_KEY, at.declared(), message);
+            self.unsaid_schema(at.declared(), at, Types::default())
+        });
+        let style = self.parameter_style(at, location);
+        let explode = self.flag(at, "explode").unwrap_or(style == Style::Form);
+        let allow_reserved = self.flag(at, "allowReserved").unwrap_or(false);
+        let encoding = ParameterEncoding::Style {
+            style,
+            explode,
+            allow_reserved,
+        };
+        (encoding, schema)
+    }
+
+    fn parameter_style(&mut self, at: &At<'d>, location: ParameterLocation) -> Style {
+        let (default, allowed): (Style, &[Style]) = match location {
+            ParameterLocation::Path => (
+                Style::Simple,
+                &[Style::Simple, Style::Label, Style::Matrix],
+            ),
+            ParameterLocation::Query => (
+                Style::Form,
+                &[
+                    Style::Form,
+                    Style::SpaceDelimited,
+                    Style::PipeDelimited,
+                    Style::DeepObject,
+                ],
+            ),
+            ParameterLocation::Header => (Style::Simple, &[Style::Simple]),
+            ParameterLocation::Cookie => (Style::Form, &[Style::Form]),
+        };
+        let Some(style) = self.style(at) else {
+            return default;
+        };
+        if allowed.contains(&style) {
+            return style;
+        }
+        if let Some(written) = at.get("style") {
+            let text = written.node.as_str().unwrap_or_default();
+            let message = format!("`{text}` is no style for a parameter in this place");
+            self.warn(&codes::INVALID_VALUE, written.place(), message);
+        }
+        default
+    }
+
+    /// The style that is declared, if it is one.
+    pub(super) fn style(&mut self, at: &At<'d>) -> Option<Style> {
+        let text = self.text(at, "style")?;
+        let style = match text.as_str() {
+            "simple" => Style::Simple,
+            "label" => Style::Label,
+            "matrix" => Style::Matrix,
+            // What 3.2 adds for cookies differs from `form` in escaping alone.
+            "form" | "cookie" => Style::Form,
+            "spaceDelimited" => Style::SpaceDelimited,
+            "pipeDelimited" => Style::PipeDelimited,
+            "deepObject" => Style::DeepObject,
+            _ => {
+                let place = at.get("style")?.place();
+                self.files.push(
+                    warning(
+                        &codes::INVALID_VALUE,
+                        place,
+                        format!("`{text}` is no style of OpenAPI"),
+                    )
+                    .did_you_mean(&text, STYLES),
+                );
+                return None;
+            }
+        };
+        Some(style)
+    }
+
+    /// Declares what only the template names, and drops what it does not name.
+    fn match_template(&mut self, draft: &Draft<'d>, parameters: &mut Vec<Parameter>) {
+        let path = &draft.path;
+        let names = template_names(&path.value);
+        let in_path = |parameter: &Parameter| parameter.location == ParameterLocation::Path;
+        parameters.retain(|parameter| {
+            let fits = !in_path(parameter) || names.contains(&parameter.name.as_str());
+            if !fits {
+                let message = format!("`{}` has no `{{{}}}`", path.value, parameter.name);
+                let finding = warning(&codes::UNUSED_PATH_PARAMETER, parameter.span, message)
+                    .related(path.span, "the path")
+                    .did_you_mean(&parameter.name, names.iter().copied());
+                self.files.push(finding);
+            }
+            fits
+        });
+        let declared: HashSet<String> = parameters
+            .iter()
+            .filter(|parameter| in_path(parameter))
+            .map(|parameter| parameter.name.clone())
+            .collect();
+        for name in names.into_iter().filter(|name| !declared.contains(*name)) {
+            let method = draft.method;
+            let message = format!("{method} {} does not declare `{name}`", path.value);
+            let finding = warning(&codes::UNDECLARED_PATH_PARAMETER, path.span, message)
+                .related(draft.at.declared(), "this operation")
+                .expected(format!("a parameter `{name}` with `in: path`"));
+            self.files.push(finding);
+            let at = draft.at.below(&["parameters", name]);
+            let schema = self.unsaid_schema(path.span, &at, string_type());
+            parameters.push(Parameter {
+                name: name.to_owned(),
+                span: path.span,
+                location: ParameterLocation::Path,
+                required: true,
+                deprecated: false,
+                description: None,
+                encoding: ParameterEncoding::Style {
+                    style: Style::Simple,
+                    explode: false,
+                    allow_reserved: false,
+                },
+                schema,
+            });
+        }
+    }
+}
+
+const STYLES: [&str; 7] = [
+    "simple",
+    "label",
+    "matrix",
+    "form",
+    "spaceDelimited",
+    "pipeDelimited",
+    "deepObject",
+];
+
+/// Whether two parameters go to the same place. Headers are the same in any case.
+fn same(a: &Parameter, b: &Parameter) -> bool {
+    a.location == b.location
+        && match a.location {
+            ParameterLocation::Header => a.name.eq_ignore_ascii_case(&b.name),
+            _ => a.name == b.name,
+        }
+}
+
+/// Headers that media types and security decide, so that OpenAPI has parameters of these names ignored.
+fn is_reserved_header(name: &str) -> bool {
+    ["Accept", "Content-Type", "Authorization"]
+        .iter()
+        .any(|reserved| reserved.eq_ignore_ascii_case(name))
+}

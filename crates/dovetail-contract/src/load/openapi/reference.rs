@@ -1,0 +1,310 @@
+//! References: from the text of a `$ref` to the node that it means, in this file or another of the folder.
+
+use std::collections::HashSet;
+
+use percent_encoding::percent_decode_str;
+
+use super::Reader;
+use super::at::{At, unescape};
+use crate::codes;
+use crate::finding::{Finding, Severity};
+use crate::load::files::Files;
+use crate::load::tree::NodeValue;
+use crate::source::{FileId, Span};
+
+/// Most references that one pointer may pass through on its way.
+const HOPS_MAX: usize = 64;
+
+/// What a reference has to lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Schema,
+    Parameter,
+    RequestBody,
+    Response,
+    Header,
+    Example,
+    SecurityScheme,
+    PathItem,
+}
+
+impl<'d> Reader<'d, '_> {
+    /// The object that is meant: itself, or what its `$ref` leads to. `None` where there is none; a finding says why.
+    pub(super) fn follow(&mut self, at: At<'d>, kind: Kind) -> Option<At<'d>> {
+        let mut at = at;
+        let mut seen: HashSet<(FileId, String)> = HashSet::new();
+        while let Some(reference) = at.get("$ref") {
+            let Some(text) = reference.node.as_str() else {
+                self.wrong_type(&reference, "a reference as text", Severity::Error);
+                return None;
+            };
+            if !seen.insert((at.file, at.pointer.clone())) {
+                self.files.push(cycle(reference.node.span, text));
+                return None;
+            }
+            at = self.resolve(at.file, text, reference.node.span, kind)?;
+        }
+        if at.node.entries().is_none() {
+            self.wrong_type(&at, kind.described(), Severity::Error);
+            return None;
+        }
+        Some(at)
+    }
+
+    /// What the text of a reference leads to, if that can be of the kind needed. `None` with a finding elsewhere.
+    pub(super) fn resolve(
+        &mut self,
+        from: FileId,
+        text: &str,
+        span: Span,
+        kind: Kind,
+    ) -> Option<At<'d>> {
+        let target = self.locate(from, text, span, HOPS_MAX)?;
+        let is_schema = kind == Kind::Schema && target.node.as_bool().is_some();
+        let section = component_section(&target.pointer);
+        let expected = kind.section();
+        let fits = section.is_none_or(|section| section == expected)
+            && (is_schema || target.node.entries().is_some());
+        if !fits {
+            let what = match section {
+                Some(section) => format!("an entry of `components/{section}`"),
+                None => target.node.kind().to_owned(),
+            };
+            self.files.push(
+                Finding::new(
+                    &codes::REFERENCE_KIND,
+                    span,
+                    format!("`{text}` leads to {what}"),
+                )
+                .related(target.declared(), "this is what it leads to")
+                .expected(kind.described()),
+            );
+            return None;
+        }
+        Some(target)
+    }
+
+    /// What a schema's bare name or reference in a discriminator leads to, or `None`, silently.
+    pub(super) fn locate_quietly(&mut self, from: FileId, text: &str) -> Option<At<'d>> {
+        let (file, fragment) = split(text);
+        let start = self.document(from, file).ok()?;
+        self.walk(&start, fragment, HOPS_MAX).ok()
+    }
+
+    fn locate(&mut self, from: FileId, text: &str, span: Span, hops: usize) -> Option<At<'d>> {
+        let (file, fragment) = split(text);
+        let start = match self.document(from, file) {
+            Ok(start) => start,
+            Err(problem) => {
+                self.no_document(problem, text, file, span);
+                return None;
+            }
+        };
+        match self.walk(&start, fragment, hops) {
+            Ok(target) => Some(target),
+            Err(missing) => {
+                let finding = Finding::new(
+                    &codes::DANGLING_REFERENCE,
+                    span,
+                    format!("`{text}` leads nowhere"),
+                )
+                .label(missing.why());
+                let keys = missing.keys();
+                let finding = finding.did_you_mean(&missing.token, keys);
+                self.files.push(finding);
+                None
+            }
+        }
+    }
+
+    /// The root of the document that the part before `#` names.
+    fn document(&self, from: FileId, file: &str) -> Result<At<'d>, NoDocument> {
+        let documents = self.documents;
+        if file.is_empty() {
+            return documents.of_file(from).ok_or(NoDocument::Unread(String::new()));
+        }
+        if let Some((file, pointer)) = documents.id(file) {
+            let root = documents
+                .of_file(file)
+                .ok_or(NoDocument::Unread(String::new()))?;
+            return follow_tokens(&root, pointer).map_err(|_| NoDocument::Unread(String::new()));
+        }
+        let path = &self.files.sources().file(from).path;
+        let path = Files::join(path, &file_part(file)).map_err(NoDocument::Path)?;
+        documents.at_path(&path).ok_or(NoDocument::Unread(path))
+    }
+
+    fn no_document(&mut self, problem: NoDocument, text: &str, file: &str, span: Span) {
+        match problem {
+            NoDocument::Path(problem) => self.files.push(problem.finding(span, text)),
+            NoDocument::Unread(path) => {
+                // The file was tried before; this time it is said what is wrong with it.
+                if self.files.read(&path, Some(span)).is_some() {
+                    let message = format!("`{file}` was not read: too many files are named");
+                    self.files
+                        .push(Finding::new(&codes::TOO_LARGE, span, message));
+                }
+            }
+        }
+    }
+
+    fn walk(&self, start: &At<'d>, fragment: &str, hops: usize) -> Result<At<'d>, Missing<'d>> {
+        let decoded = percent_decode_str(fragment)
+            .decode_utf8()
+            .map_or_else(|_| fragment.to_owned(), std::borrow::Cow::into_owned);
+        if !decoded.is_empty() && !decoded.starts_with('/') {
+            let documents = self.documents;
+            let pointer = documents.anchor(start.file, &decoded);
+            let root = documents.of_file(start.file);
+            return match pointer.zip(root) {
+                Some((pointer, root)) => follow_tokens(&root, pointer),
+                None => Err(Missing::new(start, decoded)),
+            };
+        }
+        self.steps(start, &decoded, hops).or_else(|missing| {
+            // Some write a percent sign of a key as it is.
+            if decoded == fragment {
+                return Err(missing);
+            }
+            self.steps(start, fragment, hops).map_err(|_| missing)
+        })
+    }
+
+    /// Follows a pointer. Where a step meets a reference, what that leads to is meant.
+    fn steps(&self, start: &At<'d>, pointer: &str, hops: usize) -> Result<At<'d>, Missing<'d>> {
+        let mut at = start.clone();
+        for token in pointer.split('/').skip(1) {
+            let token = unescape(token);
+            let next = at.step(&token).or_else(|| {
+                let through = at.node.get("$ref")?.as_str()?;
+                let hops = hops.checked_sub(1)?;
+                let (file, fragment) = split(through);
+                let document = self.document(at.file, file).ok()?;
+                self.walk(&document, fragment, hops).ok()?.step(&token)
+            });
+            at = next.ok_or_else(|| Missing::new(&at, token))?;
+        }
+        Ok(at)
+    }
+}
+
+/// Why there is no document to look into.
+enum NoDocument {
+    Path(crate::load::files::PathProblem),
+    Unread(String),
+}
+
+/// The step of a pointer that led nowhere.
+struct Missing<'d> {
+    at: At<'d>,
+    token: String,
+}
+
+impl<'d> Missing<'d> {
+    fn new(at: &At<'d>, token: String) -> Self {
+        Self {
+            at: at.clone(),
+            token,
+        }
+    }
+
+    fn why(&self) -> String {
+        let place = match self.at.pointer.as_str() {
+            "" => "the document".to_owned(),
+            pointer => format!("`{pointer}`"),
+        };
+        format!("{place} has no `{}`", self.token)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &'d str> + use<'d> {
+        let entries = self.at.node.entries().unwrap_or_default();
+        entries.iter().map(|entry| entry.key.as_str())
+    }
+}
+
+impl Kind {
+    /// The section of `components` that holds it.
+    fn section(self) -> &'static str {
+        match self {
+            Self::Schema => "schemas",
+            Self::Parameter => "parameters",
+            Self::RequestBody => "requestBodies",
+            Self::Response => "responses",
+            Self::Header => "headers",
+            Self::Example => "examples",
+            Self::SecurityScheme => "securitySchemes",
+            Self::PathItem => "pathItems",
+        }
+    }
+
+    /// What it is, for messages.
+    pub(super) fn described(self) -> &'static str {
+        match self {
+            Self::Schema => "a schema",
+            Self::Parameter => "a parameter",
+            Self::RequestBody => "a request body",
+            Self::Response => "a response",
+            Self::Header => "a header",
+            Self::Example => "an example",
+            Self::SecurityScheme => "a security scheme",
+            Self::PathItem => "a path item",
+        }
+    }
+}
+
+/// The finding for references that lead back to themselves.
+pub(super) fn cycle(span: Span, text: &str) -> Finding {
+    Finding::new(
+        &codes::REFERENCE_CYCLE,
+        span,
+        format!("`{text}` leads back to itself"),
+    )
+    .expected("a chain of references that ends at a definition")
+}
+
+/// The part of a reference that names a file, and the part that names a place in it.
+pub(super) fn split(reference: &str) -> (&str, &str) {
+    reference.split_once('#').unwrap_or((reference, ""))
+}
+
+/// The path that the file part of a reference stands for: without query, and with percent escapes undone.
+pub(super) fn file_part(file: &str) -> String {
+    let path = file.split('?').next().unwrap_or_default();
+    percent_decode_str(path)
+        .decode_utf8()
+        .map_or_else(|_| path.to_owned(), std::borrow::Cow::into_owned)
+}
+
+fn follow_tokens<'d>(root: &At<'d>, pointer: &str) -> Result<At<'d>, Missing<'d>> {
+    let mut at = root.clone();
+    for token in pointer.split('/').skip(1) {
+        let token = unescape(token);
+        at = at.step(&token).ok_or_else(|| Missing::new(&at, token))?;
+    }
+    Ok(at)
+}
+
+/// The section of `components` whose entry a pointer names, if it names one.
+fn component_section(pointer: &str) -> Option<&str> {
+    let rest = pointer.strip_prefix("/components/")?;
+    let (section, name) = rest.split_once('/')?;
+    (!name.contains('/') && SECTIONS.contains(&section)).then_some(section)
+}
+
+const SECTIONS: [&str; 10] = [
+    "schemas",
+    "responses",
+    "parameters",
+    "examples",
+    "requestBodies",
+    "headers",
+    "securitySchemes",
+    "links",
+    "callbacks",
+    "pathItems",
+];
+
+/// Whether a node is `null` or not there.
+pub(super) fn is_nothing(node: Option<&crate::load::tree::Node>) -> bool {
+    node.is_none_or(|node| node.value == NodeValue::Null)
+}

@@ -1,0 +1,159 @@
+//! Schemas: each place that holds one is read once, whoever refers to it, so cycles are data and recursion has no depth.
+//!
+//! A schema is given its id when it is first met and read later, from a queue. What its keywords say is read in [`super::keywords`].
+
+use std::collections::{HashMap, VecDeque};
+
+use super::Reader;
+use super::at::{At, unescape};
+use super::reference::Kind;
+use super::{cycle, warning};
+use crate::codes;
+use crate::finding::Severity;
+use crate::load::tree::NodeValue;
+use crate::schema::{Schema, SchemaId, Schemas, Type, Types};
+use crate::source::{FileId, Span};
+
+/// The schemas that were met so far.
+#[derive(Debug, Default)]
+pub(super) struct SchemaReader<'d> {
+    arena: Schemas,
+    known: HashMap<(FileId, String), SchemaId>,
+    queue: VecDeque<(SchemaId, At<'d>)>,
+}
+
+impl<'d> Reader<'d, '_> {
+    /// The schema that stands here.
+    pub(super) fn schema(&mut self, at: &At<'d>) -> SchemaId {
+        let key = (at.file, at.pointer.clone());
+        if let Some(known) = self.schemas.known.get(&key) {
+            return *known;
+        }
+        let id = self.reserve(at.declared(), at.file, &at.pointer);
+        self.schemas.known.insert(key, id);
+        let name = self.schema_name(at);
+        self.schemas.arena.schema_mut(id).name = name;
+        match &at.node.value {
+            NodeValue::Mapping(_) | NodeValue::Bool(_) => {
+                self.schemas.queue.push_back((id, at.clone()));
+            }
+            NodeValue::Null => {
+                let message = format!("the schema `{}` says nothing", at.name());
+                self.files.push(
+                    warning(&codes::WRONG_TYPE, at.place(), message)
+                        .expected("a schema; `{}` accepts everything"),
+                );
+            }
+            _ => self.wrong_type(at, "a schema", Severity::Error),
+        }
+        id
+    }
+
+    /// The schema that a key holds, if the key is there.
+    pub(super) fn schema_at(&mut self, at: &At<'d>, key: &str) -> Option<SchemaId> {
+        at.get(key).map(|schema| self.schema(&schema))
+    }
+
+    /// A schema for what a document leaves unsaid: it accepts values of these types.
+    pub(super) fn unsaid_schema(&mut self, span: Span, at: &At<'d>, types: Types) -> SchemaId {
+        let pointer = format!("{}/schema", at.pointer);
+        let id = self.reserve(span, at.file, &pointer);
+        self.schemas.arena.schema_mut(id).types = types;
+        id
+    }
+
+    /// A schema that stands at the same place as another and holds a part of what is said there.
+    pub(super) fn part_of(&mut self, whole: SchemaId, part: &str, fill: Schema) -> SchemaId {
+        let schema = self.schemas.arena.schema(whole);
+        let (span, pointer) = (schema.span, format!("{}/{part}", schema.pointer));
+        let id = self.schemas.arena.reserve(span, pointer.clone());
+        *self.schemas.arena.schema_mut(id) = Schema {
+            span,
+            pointer,
+            name: None,
+            ..fill
+        };
+        id
+    }
+
+    /// Reads every schema that was met and those that they name, and gives them all away.
+    pub(super) fn finish_schemas(&mut self) -> Schemas {
+        while let Some((id, at)) = self.schemas.queue.pop_front() {
+            let known = self.schemas.arena.schema(id);
+            let mut schema = Schema::any(known.span, known.pointer.clone());
+            schema.name.clone_from(&known.name);
+            match at.node.as_bool() {
+                Some(accepts) => schema.never = !accepts,
+                None => self.read_schema(id, &at, &mut schema),
+            }
+            *self.schemas.arena.schema_mut(id) = schema;
+        }
+        let mut schemas = std::mem::take(&mut self.schemas.arena);
+        for finding in cycle::break_cycles(&mut schemas) {
+            self.files.push(finding);
+        }
+        schemas
+    }
+
+    fn read_schema(&mut self, id: SchemaId, at: &At<'d>, schema: &mut Schema) {
+        let reference = at
+            .get("$ref")
+            .or_else(|| at.get("$dynamicRef"))
+            .or_else(|| at.get("$recursiveRef"));
+        if let Some(reference) = reference {
+            match reference.node.as_str() {
+                Some(text) => {
+                    let target = self.resolve(at.file, text, reference.node.span, Kind::Schema);
+                    schema.reference = target.map(|target| self.schema(&target));
+                }
+                None => self.wrong_type(&reference, "a reference as text", Severity::Error),
+            }
+            if !self.siblings_count {
+                // OpenAPI 3.0 lets nothing stand beside `$ref`. What only describes, and `nullable`, can mean but one thing.
+                self.schema_notes(at, schema);
+                self.nullable(id, at, schema);
+                return;
+            }
+        }
+        self.schema_notes(at, schema);
+        self.keywords(at, schema);
+        self.nullable(id, at, schema);
+    }
+
+    fn reserve(&mut self, span: Span, file: FileId, pointer: &str) -> SchemaId {
+        let path = &self.files.sources().file(file).path;
+        let pointer = format!("{path}#{pointer}");
+        self.schemas.arena.reserve(span, pointer)
+    }
+
+    /// The name that a schema has where it stands, if it has one.
+    fn schema_name(&self, at: &At<'d>) -> Option<String> {
+        let tokens: Vec<&str> = at.pointer.split('/').skip(1).collect();
+        let is_own_file = at.file == self.root;
+        let name = match tokens.as_slice() {
+            [] if !is_own_file => return file_stem(&self.files.sources().file(at.file).path),
+            ["components", "schemas", name] => name,
+            // A file that only collects definitions.
+            [name] | ["schemas" | "types", name] if !is_own_file => name,
+            [before @ .., "$defs" | "definitions", name]
+                if !matches!(before.last(), Some(&("properties" | "patternProperties"))) =>
+            {
+                name
+            }
+            _ => return None,
+        };
+        Some(unescape(name))
+    }
+}
+
+/// The name of a file without its folder and everything after the first dot.
+fn file_stem(path: &str) -> Option<String> {
+    let name = path.rsplit('/').next()?;
+    let stem = name.split('.').next()?;
+    (!stem.is_empty()).then(|| stem.to_owned())
+}
+
+/// The set of one type, for schemas that stand for something unsaid.
+pub(super) fn string_type() -> Types {
+    Types::only(Type::String)
+}
