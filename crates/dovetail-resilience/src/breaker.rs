@@ -76,7 +76,7 @@ pub struct HalfOpen {
     pub probes: u32,
     /// Successful probes that close it. 3.
     pub successes: u32,
-    /// The time in which the probes must decide, if the open time was shorter. 5 s; at least the total of a call.
+    /// The time in which the probes must decide. 5 s, or the open time or that of the first probe where those are longer.
     pub decide_within: Duration,
 }
 
@@ -144,8 +144,17 @@ impl Breaker {
     ///
     /// [`Rejected`] while the breaker is open, or while enough probes are under way.
     pub fn admit(&self) -> Result<Permit, Rejected> {
+        self.admit_for(Duration::ZERO)
+    }
+
+    /// Asks whether a call may go that takes as long as `call` at most. A probe has at least that long to decide.
+    ///
+    /// # Errors
+    ///
+    /// As [`Breaker::admit`].
+    pub fn admit_for(&self, call: Duration) -> Result<Permit, Rejected> {
         let now = self.clock.now();
-        let (admitted, change) = self.change(|machine| machine.admit(now));
+        let (admitted, change) = self.change(|machine| machine.admit(now, call));
         self.report(change);
         let ticket = admitted?;
         Ok(Permit {

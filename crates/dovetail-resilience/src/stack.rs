@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use crate::{
-    breaker::{Breaker, Permit},
+    breaker::{Breaker, Permit, Rejected},
     budget::Budget,
     bulkhead::{Bulkhead, Slot},
     clock::{Chance, Clock, Elapsed},
@@ -64,6 +64,15 @@ pub enum Ended<'a, T, E> {
     /// By the attempt timeout.
     TimedOut,
 }
+
+impl<T, E> Clone for Ended<'_, T, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+// By hand, because a derive would ask for answers that are `Copy`, though only references are copied.
+impl<T, E> Copy for Ended<'_, T, E> {}
 
 /// A call that has ended.
 #[derive(Debug)]
@@ -122,7 +131,7 @@ impl Stack {
         let mut last: Option<Result<T, Failure<E>>> = None;
         let (mut number, mut free_used) = (1, false);
         loop {
-            let permit = match self.breaker.as_ref().map(Breaker::admit).transpose() {
+            let permit = match self.admit() {
                 Ok(permit) => permit,
                 // The breaker opened between two attempts: what the last one came to says more.
                 Err(rejected) => {
@@ -236,6 +245,13 @@ impl Stack {
             permit.record(outcome.sample);
         }
         (result, outcome)
+    }
+
+    fn admit(&self) -> Result<Option<Permit>, Rejected> {
+        self.breaker
+            .as_ref()
+            .map(|breaker| breaker.admit_for(self.total))
+            .transpose()
     }
 
     fn decide(

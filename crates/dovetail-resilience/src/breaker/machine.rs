@@ -59,12 +59,12 @@ impl Machine {
         }
     }
 
-    pub(super) fn admit(&mut self, now: Instant) -> Result<Ticket, Rejected> {
+    pub(super) fn admit(&mut self, now: Instant, call: Duration) -> Result<Ticket, Rejected> {
         self.pass(now);
         if let Phase::Open { until, lasting } = self.phase
             && now >= until
         {
-            let deadline = now + self.config.half_open.decide_within.max(lasting);
+            let deadline = now + self.config.half_open.decide_within.max(lasting).max(call);
             self.enter(Phase::HalfOpen {
                 deadline,
                 in_flight: 0,

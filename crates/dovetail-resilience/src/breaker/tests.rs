@@ -326,7 +326,7 @@ proptest! {
             now_ms += seconds * 1_000;
             for _ in 0..count {
                 let now = start + MS(now_ms);
-                let admitted = machine.admit(now).map(|ticket| {
+                let admitted = machine.admit(now, Duration::ZERO).map(|ticket| {
                     let sample = if failure { Sample::Failure } else { Sample::Success };
                     machine.record(now, ticket, sample, Duration::ZERO);
                 });

@@ -1,0 +1,20 @@
+//! How generated types are read: hand-written [`Deserialize`] in a few lines each, through code that is compiled once.
+//!
+//! `derive(Deserialize)` is most of what a generated crate costs to compile, and has no room for what a newer service may
+//! say. A generated type implements [`Object`] instead, an enum calls [`open_enum`], and a union reads a [`Variant`].
+
+mod object;
+mod scalar;
+mod union;
+
+pub use self::{
+    object::{Field, Fields, Object, object},
+    scalar::{closed_enum, open_enum, required_nullable},
+    union::{JsonKind, Variant},
+};
+
+#[expect(unused_imports, reason = "named in the documentation of the module")]
+use serde::Deserialize;
+
+#[cfg(test)]
+mod tests;

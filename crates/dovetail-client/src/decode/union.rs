@@ -1,0 +1,184 @@
+//! Unions: one of several types, told apart by what the value says.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{
+    Deserialize, DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
+};
+use serde_json::value::RawValue;
+
+use crate::types::UnknownVariant;
+
+/// The value of a union, kept as text until it is known which type it is. No digit of a number is lost.
+///
+/// ```
+/// use dovetail_client::{UnknownVariant, decode::Variant};
+/// use serde::{Deserialize, Deserializer};
+///
+/// #[derive(Debug, Deserialize)]
+/// struct Card { last4: String }
+///
+/// #[derive(Debug)]
+/// #[non_exhaustive]
+/// enum Payment { Card(Card), Unknown(UnknownVariant) }
+///
+/// impl<'de> Deserialize<'de> for Payment {
+///     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+///         let variant = Variant::deserialize(deserializer)?;
+///         match variant.tag("kind").as_deref() {
+///             Some("card") => variant.read().map(Self::Card),
+///             tag => Ok(Self::Unknown(variant.unknown(tag))),
+///         }
+///     }
+/// }
+///
+/// let card: Payment = serde_json::from_str(r#"{"kind":"card","last4":"4242"}"#)?;
+/// assert!(matches!(card, Payment::Card(Card { last4 }) if last4 == "4242"));
+/// let other: Payment = serde_json::from_str(r#"{"kind":"iou","amount":1.10}"#)?;
+/// assert!(matches!(other, Payment::Unknown(other) if other.json() == r#"{"kind":"iou","amount":1.10}"#));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Variant {
+    raw: Box<RawValue>,
+}
+
+/// The kinds of JSON values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the kind of its name")]
+pub enum JsonKind {
+    Null,
+    Boolean,
+    /// A number without fraction and exponent.
+    Integer,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+impl Variant {
+    /// What the discriminator says: the string of this member.
+    #[must_use]
+    pub fn tag(&self, member: &str) -> Option<String> {
+        self.member(member)
+            .and_then(|raw| serde_json::from_str(raw.get()).ok())
+    }
+
+    /// Whether the value is an object with this member.
+    #[must_use]
+    pub fn has(&self, member: &str) -> bool {
+        self.member(member).is_some()
+    }
+
+    /// The kind of this member, if the value is an object that has it.
+    #[must_use]
+    pub fn kind_of(&self, member: &str) -> Option<JsonKind> {
+        self.member(member).map(kind)
+    }
+
+    /// The kind of the value.
+    #[must_use]
+    pub fn kind(&self) -> JsonKind {
+        kind(&self.raw)
+    }
+
+    /// The string, if the value is one.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        serde_json::from_str(self.raw.get()).ok()
+    }
+
+    /// Reads the value as one of the types.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not what the type says, with the path of the place within the value.
+    pub fn read<T: DeserializeOwned, E: Error>(&self) -> Result<T, E> {
+        self.attempt().map_err(E::custom)
+    }
+
+    /// Reads the value as the first of several types that fits, where nothing tells them apart. Keeps why it did not fit.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, as text.
+    pub fn attempt<T: DeserializeOwned>(&self) -> Result<T, String> {
+        serde_json::from_str(self.raw.get()).or_else(|_| {
+            let mut deserializer = serde_json::Deserializer::from_str(self.raw.get());
+            serde_path_to_error::deserialize(&mut deserializer).map_err(|error| located(&error))
+        })
+    }
+
+    /// Keeps a value of a type that is not known.
+    #[must_use]
+    pub fn unknown(&self, tag: Option<&str>) -> UnknownVariant {
+        UnknownVariant::new(tag.map(str::to_owned), self.raw.clone())
+    }
+
+    fn member(&self, name: &str) -> Option<&RawValue> {
+        // The visitor keeps nothing but the member, so this costs a walk over the text and no allocation.
+        let mut deserializer = serde_json::Deserializer::from_str(self.raw.get());
+        deserializer
+            .deserialize_map(MemberVisitor { name })
+            .ok()
+            .flatten()
+    }
+}
+
+/// The text is kept as it came.
+impl<'de> Deserialize<'de> for Variant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(|raw| Self { raw })
+    }
+}
+
+fn kind(raw: &RawValue) -> JsonKind {
+    let text = raw.get();
+    match text.as_bytes().first() {
+        Some(b'n') => JsonKind::Null,
+        Some(b't' | b'f') => JsonKind::Boolean,
+        Some(b'"') => JsonKind::String,
+        Some(b'[') => JsonKind::Array,
+        Some(b'{') => JsonKind::Object,
+        _ if text.contains(['.', 'e', 'E']) => JsonKind::Number,
+        _ => JsonKind::Integer,
+    }
+}
+
+/// Says where and what, without the line and column of a text that nobody sees.
+fn located(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let text = error.inner().to_string();
+    let message = text
+        .rfind(" at line ")
+        .map_or(text.as_str(), |place| &text[..place]);
+    match error.path().to_string().as_str() {
+        "." => message.to_owned(),
+        path => format!("{path}: {message}"),
+    }
+}
+
+struct MemberVisitor<'n> {
+    name: &'n str,
+}
+
+impl<'de> Visitor<'de> for MemberVisitor<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        // As everywhere here, the last of several members with one name counts.
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            if name == self.name {
+                found = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}

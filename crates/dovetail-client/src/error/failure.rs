@@ -1,0 +1,272 @@
+//! What can go wrong with any operation.
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use http::HeaderMap;
+use thiserror::Error;
+
+use crate::{operation::Operation, policy::PolicyError};
+
+/// Why a call failed in a way that its contract does not name.
+#[derive(Debug)]
+pub struct Failure(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    operation: &'static str,
+    kind: FailureKind,
+    may_repeat: bool,
+    attempts: u32,
+    retry_budget_exhausted: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(operation: &Operation, kind: FailureKind) -> Self {
+        let (operation, may_repeat) = (operation.id, operation.idempotency.may_repeat());
+        Self(Box::new(Parts {
+            operation,
+            kind,
+            may_repeat,
+            attempts: 0,
+            retry_budget_exhausted: false,
+        }))
+    }
+
+    pub(crate) fn after(mut self, attempts: u32, retry_budget_exhausted: bool) -> Self {
+        self.0.attempts = attempts;
+        self.0.retry_budget_exhausted = retry_budget_exhausted;
+        self
+    }
+
+    /// The identifier of the operation that was called.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        self.0.operation
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> &FailureKind {
+        &self.0.kind
+    }
+
+    /// The status of the answer, if there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self.kind() {
+            FailureKind::Unexpected(unexpected) => Some(unexpected.status),
+            FailureKind::Decode { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may succeed later, and may be made again without doing the work twice.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self.kind() {
+            FailureKind::Connect(_)
+            | FailureKind::NotProcessed(_)
+            | FailureKind::BreakerOpen { .. }
+            | FailureKind::BulkheadFull
+            | FailureKind::DeadlineSpent => true,
+            FailureKind::Interrupted(_)
+            | FailureKind::AttemptTimeout
+            | FailureKind::DeadlineExceeded => self.0.may_repeat,
+            FailureKind::Unexpected(unexpected) => {
+                self.0.may_repeat && is_passing(unexpected.status)
+            }
+            FailureKind::Decode { .. }
+            | FailureKind::BodyTooLarge { .. }
+            | FailureKind::InvalidRequest(_)
+            | FailureKind::Policy(_)
+            | FailureKind::MissingCredentials { .. } => false,
+        }
+    }
+
+    /// When the service, or the breaker, said that it is worth trying again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.kind() {
+            FailureKind::Unexpected(unexpected) => unexpected.retry_after,
+            FailureKind::BreakerOpen { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
+    /// How many attempts were made.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// Whether another attempt was not made only because the target must bear no more retries for now.
+    #[must_use]
+    pub fn retry_budget_exhausted(&self) -> bool {
+        self.0.retry_budget_exhausted
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} failed: {}", self.0.operation, self.0.kind)
+    }
+}
+
+impl StdError for Failure {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        // The kind is already part of the text.
+        self.0.kind.source()
+    }
+}
+
+/// Whether a status is one that passes.
+pub(crate) const fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 502 | 503 | 504)
+}
+
+/// What went wrong.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// An answer with a status that the contract does not declare.
+    #[error("the answer has status {}, which the contract does not declare", .0.status)]
+    Unexpected(Box<Unexpected>),
+    /// An answer that is not what the contract says.
+    #[error("the answer with status {status} is not what the contract says")]
+    Decode {
+        /// The status of the answer.
+        status: u16,
+        /// Where it differs, and how.
+        source: DecodeError,
+    },
+    /// No connection came about; nothing was sent.
+    #[error("no connection came about")]
+    Connect(#[source] Box<dyn StdError + Send + Sync>),
+    /// The service said that it did not begin with the request.
+    #[error("the service did not take the request")]
+    NotProcessed(#[source] Box<dyn StdError + Send + Sync>),
+    /// The connection broke after the request was sent; whether the work was done is not known.
+    #[error("the connection broke before the answer was complete")]
+    Interrupted(#[source] Box<dyn StdError + Send + Sync>),
+    /// The last attempt took longer than an attempt may.
+    #[error("the attempt took too long")]
+    AttemptTimeout,
+    /// The deadline came while an attempt was under way.
+    #[error("the deadline came before the answer")]
+    DeadlineExceeded,
+    /// The deadline had passed before anything was sent.
+    #[error("the deadline had passed before the call")]
+    DeadlineSpent,
+    /// The breaker let nothing through.
+    #[error("the breaker is open")]
+    BreakerOpen {
+        /// When it is worth trying again.
+        retry_after: Duration,
+    },
+    /// Too many calls were under way.
+    #[error("too many calls are under way")]
+    BulkheadFull,
+    /// The arguments cannot be sent; nothing was.
+    #[error("the request cannot be sent")]
+    InvalidRequest(#[from] InvalidRequest),
+    /// The policies of the operation cannot be used.
+    #[error("the policy cannot be used")]
+    Policy(#[source] PolicyError),
+    /// The client has none of the credentials that the operation accepts; nothing was sent.
+    #[error("the client has no credentials for {}", .schemes.join(" or "))]
+    MissingCredentials {
+        /// The schemes that the operation accepts; those joined by ` and ` are needed together.
+        schemes: Vec<String>,
+    },
+    /// The body of the answer is longer than the client allows.
+    #[error("the body of the answer is longer than {limit} bytes")]
+    BodyTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// An answer that the contract does not declare.
+#[derive(Debug, Clone)]
+pub struct Unexpected {
+    /// The status.
+    pub status: u16,
+    /// Those headers that help to understand it, and cannot hold secrets.
+    pub headers: HeaderMap,
+    /// The beginning of the body as text.
+    pub excerpt: String,
+    /// When the service said that it is worth trying again.
+    pub retry_after: Option<Duration>,
+}
+
+/// A body is not what the contract says.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("at {path}: {message}")]
+pub struct DecodeError {
+    path: String,
+    message: String,
+}
+
+impl DecodeError {
+    /// A place of the body, and what is wrong there.
+    #[must_use]
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn json(path: String, error: &serde_json::Error) -> Self {
+        Self {
+            path,
+            message: error.to_string(),
+        }
+    }
+
+    pub(crate) fn media_type(media_type: String) -> Self {
+        Self::new(".", format!("the body is {media_type} instead of JSON"))
+    }
+
+    pub(crate) fn text(offset: usize) -> Self {
+        Self::new(".", format!("the body is not UTF-8 from byte {offset} on"))
+    }
+
+    /// The place in the body, such as `items[2].price`; a full stop is the body itself.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is wrong there.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// Arguments that cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidRequest {
+    /// A parameter of the path has no value, or an empty one.
+    #[error("the path parameter `{0}` has no value")]
+    EmptyPath(String),
+    /// A value would turn a part of the path into `.` or `..`, which leads elsewhere.
+    #[error("a value makes a part of the path `.` or `..`")]
+    DotSegment,
+    /// A header or cookie has characters that would end it.
+    #[error("the header `{0}` has characters that headers must not have")]
+    Header(String),
+    /// A value has parts within parts, which its style cannot write.
+    #[error("the parameter `{0}` has values within values, which its style cannot write")]
+    Nested(String),
+    /// A value does not serialise.
+    #[error("the value of `{name}` does not serialise: {message}")]
+    Value {
+        /// The parameter, or `body`.
+        name: String,
+        /// What its type said.
+        message: String,
+    },
+}

@@ -1,0 +1,77 @@
+//! The headers that the client adds to every attempt.
+
+use std::{fmt::Write as _, time::Duration};
+
+use dovetail_resilience::{CallContext, Chance, Clock, TraceParent, stack::Attempt};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::policy::Propagation;
+
+/// The name of the header that tells the next service how many milliseconds it has.
+pub const DEADLINE: HeaderName = HeaderName::from_static("x-request-timeout-ms");
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// What the attempts of one call share.
+#[derive(Debug)]
+pub(crate) struct CallHeaders {
+    trace: TraceParent,
+    propagation: Propagation,
+    /// The header for the deadline, unless it is turned off.
+    deadline: Option<HeaderName>,
+}
+
+impl CallHeaders {
+    pub(crate) fn new(
+        propagation: Propagation,
+        deadline: Option<HeaderName>,
+        chance: &Chance,
+    ) -> Self {
+        let trace = CallContext::current()
+            .trace
+            .unwrap_or_else(|| TraceParent::start(chance));
+        Self {
+            trace,
+            propagation,
+            deadline: deadline.filter(|_| propagation.propagate),
+        }
+    }
+
+    /// Adds what differs between attempts: the span, and the time that is left.
+    pub(crate) fn add(&self, attempt: &Attempt, chance: &Chance, headers: &mut HeaderMap) {
+        // A traceparent is hexadecimal digits and dashes, so this always holds.
+        if let Ok(value) = HeaderValue::try_from(self.trace.child(chance).to_string()) {
+            headers.insert(TRACEPARENT, value);
+        }
+        if let Some(name) = &self.deadline {
+            headers.insert(
+                name,
+                timeout_ms(attempt.remaining, self.propagation.hop_allowance),
+            );
+        }
+    }
+}
+
+/// The time for the next service: what is left here without the way back. Never nothing, which some proxies read as
+/// endless.
+fn timeout_ms(remaining: Duration, hop_allowance: Duration) -> HeaderValue {
+    let ms = remaining.saturating_sub(hop_allowance).as_millis();
+    HeaderValue::from(u64::try_from(ms).unwrap_or(u64::MAX).max(1))
+}
+
+/// Makes a key for one call: a UUID of version 7, so that keys sort by time wherever they are kept.
+pub(crate) fn idempotency_key(clock: &Clock, chance: &Chance) -> String {
+    let since_epoch = clock
+        .wall()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    let ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+    let mut random = [0; 10];
+    random[..8].copy_from_slice(&chance.bits().to_le_bytes());
+    random[8..].copy_from_slice(&chance.bits().to_le_bytes()[..2]);
+    let key = uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid();
+    let mut text = String::with_capacity(36);
+    // Writing to a string cannot fail.
+    let _ = write!(text, "{}", key.hyphenated());
+    text
+}

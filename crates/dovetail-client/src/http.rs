@@ -1,0 +1,251 @@
+//! The client of one service: connections, credentials, and the state of its policies.
+
+mod base_url;
+mod policies;
+
+use std::{sync::Arc, time::Duration};
+
+use dovetail_resilience::{Breaker, Chance, Clock};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use self::{base_url::BaseUrl, policies::Policies};
+use crate::{
+    call::Call,
+    credentials::{Credential, Credentials},
+    error::ConfigError,
+    headers,
+    operation::{Operation, SecurityScheme, Service},
+    policy::{PolicyError, PolicySet},
+    transport::{Network, NetworkOptions, Transport},
+};
+
+pub(crate) use self::policies::Resolved;
+
+/// The client of one service. Cloning is cheap, and clones share everything.
+///
+/// Generated clients wrap one of these; see the [crate documentation](crate) for how.
+#[derive(Debug, Clone)]
+pub struct Http {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) base_url: BaseUrl,
+    pub(crate) transport: Box<dyn Transport>,
+    pub(crate) credentials: Credentials,
+    /// Headers of every request.
+    pub(crate) headers: HeaderMap,
+    pub(crate) deadline_header: Option<HeaderName>,
+    pub(crate) body_max: usize,
+    pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
+    policies: Policies,
+}
+
+/// The longest body of an answer, unless the builder says otherwise: 8 MiB.
+pub const BODY_MAX: usize = 8 * 1024 * 1024;
+
+/// How long a connection may take to come about, unless the builder says otherwise.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
+
+impl Http {
+    /// Begins a client of the service.
+    #[must_use]
+    pub fn builder(service: &'static Service) -> HttpBuilder {
+        HttpBuilder {
+            service,
+            base_url: None,
+            policies: PolicySet::default(),
+            credentials: Credentials::default(),
+            headers: HeaderMap::new(),
+            deadline_header: Some(headers::DEADLINE),
+            body_max: BODY_MAX,
+            connect_timeout: CONNECT_TIMEOUT,
+            system_proxy: false,
+            transport: None,
+            clock: Clock::system(),
+            chance: None,
+            problem: None,
+        }
+    }
+
+    /// Begins a call.
+    #[must_use]
+    pub fn call(&self, operation: &'static Operation) -> Call<'_> {
+        Call::new(self, operation)
+    }
+
+    /// The breaker of an operation, if it has one: to look at, or to open and close by hand.
+    #[must_use]
+    pub fn breaker(&self, operation: &'static Operation) -> Option<Breaker> {
+        self.policies(operation)
+            .ok()
+            .and_then(|resolved| resolved.stack.breaker.clone())
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
+    pub(crate) fn policies(
+        &self,
+        operation: &'static Operation,
+    ) -> Result<Arc<Resolved>, PolicyError> {
+        self.inner.policies.of(operation)
+    }
+}
+
+/// A client in the making.
+#[derive(Debug)]
+#[must_use = "a client is there once it is built"]
+pub struct HttpBuilder {
+    service: &'static Service,
+    base_url: Option<String>,
+    policies: PolicySet,
+    credentials: Credentials,
+    headers: HeaderMap,
+    deadline_header: Option<HeaderName>,
+    body_max: usize,
+    connect_timeout: Duration,
+    system_proxy: bool,
+    transport: Option<Box<dyn Transport>>,
+    clock: Clock,
+    chance: Option<Chance>,
+    /// The first thing that was wrong, kept so that the steps can be chained.
+    problem: Option<ConfigError>,
+}
+
+impl HttpBuilder {
+    /// Where the service is: an `http` or `https` URL without user, query and fragment. Its path comes before the path
+    /// of each operation.
+    pub fn base_url(mut self, url: &str) -> Self {
+        self.base_url = Some(url.to_owned());
+        self
+    }
+
+    /// Overrides the policies of the contract.
+    pub fn policies(mut self, policies: &PolicySet) -> Self {
+        self.policies = policies.clone();
+        self
+    }
+
+    /// Gives the client a credential for a security scheme.
+    pub fn credential(mut self, scheme: &SecurityScheme, credential: &Credential) -> Self {
+        let added = self.credentials.add(*scheme, credential);
+        self.keep(added);
+        self
+    }
+
+    /// Adds a header to every request.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => {
+                self.headers.insert(name, value);
+            }
+            _ => self.keep(Err(ConfigError::Header {
+                name: name.to_owned(),
+            })),
+        }
+        self
+    }
+
+    /// Names the header that tells the next service how many milliseconds it has; `x-request-timeout-ms` unless said
+    /// otherwise, `x-envoy-upstream-rq-timeout-ms` where Envoy reads it.
+    pub fn deadline_header(mut self, name: &str) -> Self {
+        match HeaderName::try_from(name) {
+            Ok(name) => self.deadline_header = Some(name),
+            Err(_) => self.keep(Err(ConfigError::Header {
+                name: name.to_owned(),
+            })),
+        }
+        self
+    }
+
+    /// Sends no deadline, for services outside that should not learn ours.
+    pub fn no_deadline_header(mut self) -> Self {
+        self.deadline_header = None;
+        self
+    }
+
+    /// Sets the longest body of an answer; [`BODY_MAX`] unless said otherwise.
+    pub const fn body_max(mut self, bytes: usize) -> Self {
+        self.body_max = bytes;
+        self
+    }
+
+    /// Sets how long a connection may take to come about; [`CONNECT_TIMEOUT`] unless said otherwise.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Uses the proxies that the environment names. Without this, none is used.
+    pub const fn system_proxy(mut self) -> Self {
+        self.system_proxy = true;
+        self
+    }
+
+    /// Sends requests through something else than the network, such as a [`Script`](crate::testing::Script).
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.transport = Some(Box::new(transport));
+        self
+    }
+
+    /// Goes by another clock, in tests.
+    pub const fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Draws from another source of chance, in tests.
+    pub fn chance(mut self, chance: Chance) -> Self {
+        self.chance = Some(chance);
+        self
+    }
+
+    /// Builds the client.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the first thing that does not fit.
+    pub fn build(self) -> Result<Http, ConfigError> {
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        self.policies.check(self.service)?;
+        let base_url = BaseUrl::parse(self.base_url.as_deref().ok_or(ConfigError::NoBaseUrl)?)?;
+        let network = NetworkOptions {
+            connect_timeout: self.connect_timeout,
+            system_proxy: self.system_proxy,
+        };
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => Box::new(Network::new(network)?),
+        };
+        let (clock, chance) = (self.clock, self.chance.unwrap_or_else(Chance::from_entropy));
+        let inner = Inner {
+            base_url,
+            transport,
+            credentials: self.credentials,
+            headers: self.headers,
+            deadline_header: self.deadline_header,
+            body_max: self.body_max,
+            clock,
+            chance: chance.clone(),
+            policies: Policies::new(self.policies, clock, chance),
+        };
+        Ok(Http {
+            inner: Arc::new(inner),
+        })
+    }
+
+    fn keep(&mut self, result: Result<(), ConfigError>) {
+        if let Err(problem) = result {
+            self.problem.get_or_insert(problem);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

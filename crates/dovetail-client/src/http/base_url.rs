@@ -1,0 +1,59 @@
+//! Where a service is, and the URL of a request there.
+
+use url::Url;
+
+use crate::error::{ConfigError, InvalidRequest};
+
+/// A checked base URL. Its path has no slash at the end.
+#[derive(Debug, Clone)]
+pub(crate) struct BaseUrl {
+    url: Url,
+    prefix: String,
+}
+
+impl BaseUrl {
+    pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
+        let refuse = |url: &str, reason| ConfigError::BaseUrl {
+            url: url.to_owned(),
+            reason,
+        };
+        let Ok(mut url) = Url::parse(text) else {
+            // What does not parse may still hold a password, so nothing of it is repeated.
+            return Err(refuse("…", "it is not an absolute url"));
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            let host = url.host_str().unwrap_or_default();
+            return Err(refuse(
+                host,
+                "it has a user or a password; give credentials apart",
+            ));
+        }
+        let reason = if !matches!(url.scheme(), "http" | "https") {
+            "it is neither http nor https"
+        } else if url.query().is_some() || url.fragment().is_some() {
+            "it has a query or a fragment"
+        } else {
+            let prefix = url.path().trim_end_matches('/').to_owned();
+            url.set_path(&prefix);
+            return Ok(Self { url, prefix });
+        };
+        url.set_query(None);
+        Err(refuse(url.as_str(), reason))
+    }
+
+    /// The URL of a request: the path with its values filled in, and the query as it is written.
+    pub(crate) fn join(&self, path: &str, query: &str) -> Result<Url, InvalidRequest> {
+        // Parsers resolve these even where the dots are encoded, and the request would go elsewhere.
+        let is_dots = |segment: &str| {
+            let segment = segment.to_ascii_lowercase().replace("%2e", ".");
+            matches!(segment.as_str(), "." | "..")
+        };
+        if path.split('/').any(is_dots) {
+            return Err(InvalidRequest::DotSegment);
+        }
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{path}", self.prefix));
+        url.set_query((!query.is_empty()).then_some(query));
+        Ok(url)
+    }
+}

@@ -1,0 +1,438 @@
+//! The YAML of policy overrides; the only module of this crate that names the YAML reader.
+//!
+//! Every part is optional, so each struct here mirrors one of [`super`] with options, and lays itself over it.
+
+use std::{collections::BTreeMap, fmt, marker::PhantomData, time::Duration};
+
+use dovetail_resilience::{backoff, breaker, budget, bulkhead, retry};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use super::{Policy, PolicyError, Propagation, Retry, Scope, Trigger, Triggers};
+
+/// Reads the document.
+pub(super) fn read(text: &str) -> Result<BTreeMap<String, ServicePatch>, PolicyError> {
+    let document: Document =
+        serde_yaml::from_str_with_options(text, options(text)).map_err(|error| {
+            let location = error.location();
+            PolicyError::Malformed {
+                line: location.as_ref().map_or(1, |location| location.line()),
+                column: location.as_ref().map_or(1, |location| location.column()),
+                message: message(&error),
+            }
+        })?;
+    Ok(document.services)
+}
+
+/// What YAML means here: version 1.2's types, no tags, and no more nodes than the text can hold.
+fn options(text: &str) -> serde_yaml::Options {
+    const NODES_MIN: usize = 1_000;
+    serde_yaml::options! {
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+        budget: serde_yaml::budget! {
+            max_depth: 16,
+            max_nodes: text.len().saturating_mul(2).max(NODES_MIN),
+            max_aliases: 100,
+        },
+    }
+}
+
+/// The reader's own words without its place, which we give apart.
+fn message(error: &serde_yaml::Error) -> String {
+    let text = error.without_snippet().to_string();
+    let text = text.lines().next().unwrap_or_default();
+    let place = text.rfind(" at line ").filter(|_| text.contains("column"));
+    place.map_or(text, |place| &text[..place]).to_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    services: BTreeMap<String, ServicePatch>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServicePatch {
+    pub(super) policy: Option<PolicyPatch>,
+    #[serde(default)]
+    pub(super) operations: BTreeMap<String, PolicyPatch>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PolicyPatch {
+    timeout: Option<TimeoutPatch>,
+    deadline: Option<DeadlinePatch>,
+    retry: Option<Switch<RetryPatch>>,
+    breaker: Option<Switch<BreakerPatch>>,
+    bulkhead: Option<Switch<BulkheadPatch>>,
+}
+
+impl PolicyPatch {
+    pub(super) fn apply(mut policy: Policy, patch: &Self) -> Policy {
+        if let Some(timeout) = &patch.timeout {
+            set(&mut policy.total, timeout.total.map(|time| time.0));
+            policy.attempt = timeout.attempt.map(|time| time.0).or(policy.attempt);
+        }
+        if let Some(deadline) = &patch.deadline {
+            deadline.apply(&mut policy.deadline);
+        }
+        match &patch.retry {
+            Some(Switch::On(retry)) => retry.apply(&mut policy.retry),
+            Some(Switch::Off) => {
+                policy.retry = Retry {
+                    max_attempts: 1,
+                    ..policy.retry
+                }
+            }
+            None => {}
+        }
+        match &patch.breaker {
+            Some(Switch::On(breaker)) => breaker.apply(&mut policy),
+            Some(Switch::Off) => policy.breaker = None,
+            None => {}
+        }
+        match &patch.bulkhead {
+            Some(Switch::On(bulkhead)) => {
+                let config = policy.bulkhead.get_or_insert_default();
+                bulkhead.apply(config);
+            }
+            Some(Switch::Off) => policy.bulkhead = None,
+            None => {}
+        }
+        policy
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimeoutPatch {
+    total: Option<Positive>,
+    attempt: Option<Positive>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeadlinePatch {
+    propagate: Option<bool>,
+    hop_allowance: Option<Time>,
+    min_useful: Option<Time>,
+}
+
+impl DeadlinePatch {
+    fn apply(&self, propagation: &mut Propagation) {
+        set(&mut propagation.propagate, self.propagate);
+        set(
+            &mut propagation.hop_allowance,
+            self.hop_allowance.map(|time| time.0),
+        );
+        set(
+            &mut propagation.min_useful,
+            self.min_useful.map(|time| time.0),
+        );
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetryPatch {
+    max_attempts: Option<Attempts>,
+    on: Option<Vec<TriggerName>>,
+    backoff: Option<BackoffPatch>,
+    retry_after: Option<RetryAfterPatch>,
+    budget: Option<Switch<BudgetPatch>>,
+}
+
+impl RetryPatch {
+    fn apply(&self, retry: &mut Retry) {
+        set(
+            &mut retry.max_attempts,
+            self.max_attempts.map(|attempts| attempts.0),
+        );
+        if let Some(on) = &self.on {
+            retry.on = Triggers::of(&on.iter().map(|name| name.0).collect::<Vec<_>>());
+        }
+        if let Some(backoff) = &self.backoff {
+            backoff.apply(&mut retry.backoff);
+        }
+        set(
+            &mut retry.honour_retry_after,
+            self.retry_after.as_ref().map(|patch| patch.honour),
+        );
+        match &self.budget {
+            Some(Switch::On(budget)) => budget.apply(retry.budget.get_or_insert_default()),
+            Some(Switch::Off) => retry.budget = None,
+            None => {}
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetryAfterPatch {
+    honour: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackoffPatch {
+    base: Option<Time>,
+    throttled_base: Option<Time>,
+    max: Option<Time>,
+}
+
+impl BackoffPatch {
+    fn apply(&self, backoff: &mut backoff::Config) {
+        set(&mut backoff.base, self.base.map(|time| time.0));
+        set(
+            &mut backoff.throttled_base,
+            self.throttled_base.map(|time| time.0),
+        );
+        set(&mut backoff.max, self.max.map(|time| time.0));
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BudgetPatch {
+    ratio: Option<Rate>,
+    min_per_sec: Option<u32>,
+    ttl: Option<Positive>,
+}
+
+impl BudgetPatch {
+    fn apply(&self, budget: &mut budget::Config) {
+        set(&mut budget.ratio, self.ratio.map(|rate| rate.0));
+        set(&mut budget.min_per_sec, self.min_per_sec);
+        set(&mut budget.ttl, self.ttl.map(|time| time.0));
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BreakerPatch {
+    window: Option<Positive>,
+    min_calls: Option<u32>,
+    failure_rate: Option<Rate>,
+    slow: Option<Switch<SlowPatch>>,
+    open: Option<OpenPatch>,
+    half_open: Option<HalfOpenPatch>,
+    scope: Option<ScopeName>,
+}
+
+impl BreakerPatch {
+    fn apply(&self, policy: &mut Policy) {
+        set(
+            &mut policy.breaker_scope,
+            self.scope.as_ref().map(ScopeName::scope),
+        );
+        let breaker = policy.breaker.get_or_insert_default();
+        set(&mut breaker.window, self.window.map(|time| time.0));
+        set(&mut breaker.min_calls, self.min_calls);
+        set(
+            &mut breaker.failure_rate,
+            self.failure_rate.map(|rate| rate.0),
+        );
+        match &self.slow {
+            Some(Switch::On(slow)) => {
+                breaker.slow = Some(breaker::Slow {
+                    duration: slow.duration.0,
+                    rate: slow.rate.0,
+                });
+            }
+            Some(Switch::Off) => breaker.slow = None,
+            None => {}
+        }
+        if let Some(open) = &self.open {
+            set(&mut breaker.open.initial, open.initial.map(|time| time.0));
+            set(&mut breaker.open.max, open.max.map(|time| time.0));
+            set(
+                &mut breaker.open.multiplier,
+                open.multiplier.map(|factor| factor.0),
+            );
+            set(&mut breaker.open.jitter, open.jitter.map(|rate| rate.0));
+        }
+        if let Some(half_open) = &self.half_open {
+            set(&mut breaker.half_open.probes, half_open.probes);
+            set(&mut breaker.half_open.successes, half_open.successes);
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SlowPatch {
+    duration: Positive,
+    rate: Rate,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenPatch {
+    initial: Option<Positive>,
+    max: Option<Positive>,
+    multiplier: Option<Factor>,
+    jitter: Option<Rate>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HalfOpenPatch {
+    probes: Option<u32>,
+    successes: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BulkheadPatch {
+    max_concurrent: Option<u32>,
+    max_wait: Option<Time>,
+}
+
+impl BulkheadPatch {
+    fn apply(&self, bulkhead: &mut bulkhead::Config) {
+        set(&mut bulkhead.max_concurrent, self.max_concurrent);
+        set(&mut bulkhead.max_wait, self.max_wait.map(|time| time.0));
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ScopeName {
+    Service,
+    Operation,
+}
+
+impl ScopeName {
+    const fn scope(&self) -> Scope {
+        match self {
+            Self::Service => Scope::Service,
+            Self::Operation => Scope::Operation,
+        }
+    }
+}
+
+fn set<T>(slot: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *slot = value;
+    }
+}
+
+/// Either the word `off`, or settings.
+#[derive(Debug, Clone, PartialEq)]
+enum Switch<T> {
+    Off,
+    On(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Switch<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SwitchVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for SwitchVisitor<T> {
+            type Value = Switch<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("the word `off`, or a mapping of settings")
+            }
+
+            fn visit_bool<E: de::Error>(self, on: bool) -> Result<Self::Value, E> {
+                if on {
+                    Err(E::invalid_type(de::Unexpected::Bool(on), &self))
+                } else {
+                    Ok(Switch::Off)
+                }
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Self::Value, E> {
+                if word == "off" {
+                    Ok(Switch::Off)
+                } else {
+                    Err(E::invalid_value(de::Unexpected::Str(word), &self))
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Switch::On)
+            }
+        }
+        deserializer.deserialize_any(SwitchVisitor(PhantomData))
+    }
+}
+
+/// Declares a checked scalar: what it holds, how it is read, and what is expected of it.
+macro_rules! scalar {
+    ($(#[$doc:meta])* $name:ident($inner:ty) from $raw:ty, $expected:literal, $read:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        struct $name($inner);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let raw = <$raw>::deserialize(deserializer)?;
+                let read: fn(&$raw) -> Option<$inner> = $read;
+                read(&raw).map(Self).ok_or_else(|| {
+                    de::Error::custom(format_args!("`{raw}` is not {}", $expected))
+                })
+            }
+        }
+    };
+}
+
+scalar!(
+    /// A length of time, which may be none.
+    Time(Duration) from String, "a duration such as 300ms, 1s or 2m", |text| duration(text)
+);
+scalar!(
+    /// A length of time of some length.
+    Positive(Duration) from String, "a duration above zero, such as 300ms, 1s or 2m",
+    |text| duration(text).filter(|duration| !duration.is_zero())
+);
+scalar!(
+    /// A share of a whole.
+    Rate(f64) from f64, "a rate from 0 to 1", |rate| (0.0..=1.0).contains(rate).then_some(*rate)
+);
+scalar!(
+    /// Something that grows.
+    Factor(f64) from f64, "a factor from 1 to 100", |factor| (1.0..=100.0).contains(factor).then_some(*factor)
+);
+scalar!(
+    /// A number of attempts.
+    Attempts(u32) from u32, "a number of attempts from 1 to 5",
+    |count| (1..=retry::ATTEMPTS_MAX).contains(count).then_some(*count)
+);
+scalar!(
+    /// What is worth another attempt, by name or by status.
+    TriggerName(Trigger) from String,
+    "one of connect, reset, attempt_timeout, 408, 425, 429, 500, 502, 503, 504", |text| trigger(text)
+);
+
+/// Reads `300ms`, `1s`, `2m` or `1h`.
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let (count, unit) = text.split_at(digits);
+    let count: u64 = count.parse().ok()?;
+    let seconds = |each: u64| count.checked_mul(each).map(Duration::from_secs);
+    match unit {
+        "ms" => Some(Duration::from_millis(count)),
+        "s" => seconds(1),
+        "m" => seconds(60),
+        "h" => seconds(3_600),
+        _ => None,
+    }
+}
+
+fn trigger(text: &str) -> Option<Trigger> {
+    match text {
+        "connect" => Some(Trigger::Connect),
+        "reset" => Some(Trigger::Reset),
+        "attempt_timeout" => Some(Trigger::AttemptTimeout),
+        _ => text.parse().ok().and_then(Trigger::of_status),
+    }
+}

@@ -1,0 +1,13 @@
+//! Types that generated crates use where Rust has none that keeps what the wire says.
+
+mod base64;
+mod decimal;
+mod patch;
+mod unknown;
+
+pub use self::{
+    base64::Base64,
+    decimal::{Decimal, DecimalError, number},
+    patch::Patch,
+    unknown::{UnknownValue, UnknownVariant},
+};
