@@ -1,0 +1,3 @@
+//! Replaying at scripted providers on loopback.
+
+pub(crate) mod build;
