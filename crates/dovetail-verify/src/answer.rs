@@ -3,11 +3,11 @@
 //! Both are looked at, because either can be broken alone: a promise may be kept that no longer suffices, and what one consumer
 //! reads may still be there in an answer that breaks the promise to all others.
 
-use dovetail_contract::conform::{Conformances, Direction};
-use dovetail_contract::contract::{Header, Media, Operation, Response};
+mod promise;
+
 use dovetail_contract::escape::shorten;
 use dovetail_contract::expect::{Expected, Matcher};
-use dovetail_contract::schema::{SchemaId, Type};
+use dovetail_contract::schema::Type;
 use dovetail_contract::source::Span;
 use serde_json::Value;
 
@@ -179,199 +179,6 @@ impl<'a> Examined<'a> {
             .collect()
     }
 
-    /// What the provider promises and does not keep.
-    pub(crate) fn against_promise(
-        &self,
-        operation: &Operation,
-        conformances: &Conformances<'_>,
-    ) -> Vec<Deviation> {
-        let Some(response) = operation.response(self.answer.status) else {
-            let declared: Vec<String> = operation
-                .responses
-                .iter()
-                .map(|r| r.status.to_string())
-                .collect();
-            let expected = format!("a declared status: {}", declared.join(", "));
-            let actual = self.answer.status.to_string();
-            return vec![promise(
-                "undeclared-status",
-                "status",
-                expected,
-                actual,
-                operation.id.span,
-            )];
-        };
-        let mut found = Vec::new();
-        for (name, header) in &response.headers {
-            found.extend(self.promised_header(name, header, response.span, conformances));
-        }
-        found.extend(self.promised_body(operation, response, conformances));
-        found
-    }
-
-    fn promised_header(
-        &self,
-        name: &str,
-        header: &Header,
-        span: Span,
-        conformances: &Conformances<'_>,
-    ) -> Vec<Deviation> {
-        let at = format!("header `{}`", name.to_lowercase());
-        let Some(text) = self.answer.header(name) else {
-            let missing = || promise("missing", &at, "the promised header", "nothing", span);
-            return if header.required {
-                vec![missing()]
-            } else {
-                Vec::new()
-            };
-        };
-        let Some(schema) = header.schema else {
-            return Vec::new();
-        };
-        // What a header holds is text, a number or a list; it keeps the promise if any reading of it does.
-        let list: Value = text.split(',').map(str::trim).collect();
-        let readings = [Value::from(text.as_str()), scalar(&text), list];
-        match conformances.of(schema, Direction::Response) {
-            Ok(conformance) if readings.iter().any(|value| conformance.accepts(value)) => {
-                Vec::new()
-            }
-            Ok(conformance) => {
-                let said = conformance.check(&readings[0]).into_iter().next();
-                let (place, message) = said.map_or((span, String::new()), |v| (v.place, v.message));
-                let message = if self.matching.redactor.hides(name) {
-                    String::new()
-                } else {
-                    message
-                };
-                vec![promise(
-                    "broken-promise",
-                    &at,
-                    "what its schema promises",
-                    message,
-                    place,
-                )]
-            }
-            Err(refused) => vec![not_compilable(&at, &refused)],
-        }
-    }
-
-    fn promised_body(
-        &self,
-        operation: &Operation,
-        response: &Response,
-        conformances: &Conformances<'_>,
-    ) -> Vec<Deviation> {
-        let bodiless = operation.method == dovetail_contract::contract::Method::Head
-            || matches!(self.answer.status, 204 | 205 | 304);
-        let is_empty = self.answer.body.is_empty();
-        if response.content.is_empty() || (bodiless && is_empty) {
-            return if is_empty {
-                Vec::new()
-            } else {
-                let actual = format!("{} bytes", self.answer.body.len());
-                vec![promise(
-                    "unexpected-body",
-                    "body",
-                    "no body",
-                    actual,
-                    response.span,
-                )]
-            };
-        }
-        let declared: Vec<&str> = response
-            .content
-            .iter()
-            .map(|m| m.media_type.as_str())
-            .collect();
-        let expected = format!("a body of {}", declared.join(" or "));
-        if is_empty {
-            return vec![promise(
-                "missing",
-                "body",
-                expected,
-                "no body",
-                response.span,
-            )];
-        }
-        let Some(content_type) = &self.content_type else {
-            let actual = "a body without a content type";
-            return vec![promise(
-                "undeclared-media-type",
-                "header `content-type`",
-                expected,
-                actual,
-                response.span,
-            )];
-        };
-        let Some(media) = media_for(&response.content, content_type) else {
-            let actual = self.shown_header("content-type");
-            return vec![promise(
-                "undeclared-media-type",
-                "header `content-type`",
-                expected,
-                actual,
-                response.span,
-            )];
-        };
-        self.promised_content(media, conformances)
-    }
-
-    fn promised_content(&self, media: &Media, conformances: &Conformances<'_>) -> Vec<Deviation> {
-        let value = match (&self.body, media.schema) {
-            (BodyValue::NotJson(reason), _) => {
-                let mut deviation = self.not_json(reason, media.span);
-                deviation.of_promise = true;
-                return vec![deviation];
-            }
-            (BodyValue::Value(value), Some(schema)) => (value, schema),
-            _ => return Vec::new(),
-        };
-        self.conforming(value.0, value.1, conformances)
-    }
-
-    fn conforming(
-        &self,
-        value: &Value,
-        schema: SchemaId,
-        conformances: &Conformances<'_>,
-    ) -> Vec<Deviation> {
-        let conformance = match conformances.of(schema, Direction::Response) {
-            Ok(conformance) => conformance,
-            Err(refused) => return vec![not_compilable("body", &refused)],
-        };
-        let violations = conformance.check(value).into_iter();
-        violations
-            .map(|violation| {
-                let (expected, actual) = match violation.message.split_once(", found ") {
-                    Some((expected, actual)) => (
-                        expected.trim_start_matches("expected ").to_owned(),
-                        actual.to_owned(),
-                    ),
-                    None => (
-                        format!("what `{}` promises", violation.keyword),
-                        violation.message.clone(),
-                    ),
-                };
-                let hidden = violation
-                    .path
-                    .split(['.', '[', ']', '\''])
-                    .any(|name| self.matching.redactor.hides(name));
-                let actual = if hidden {
-                    crate::redact::REDACTED.to_owned()
-                } else {
-                    self.matching.redactor.text(&actual)
-                };
-                promise(
-                    "broken-promise",
-                    &violation.path,
-                    expected,
-                    actual,
-                    violation.place,
-                )
-            })
-            .collect()
-    }
-
     fn not_json(&self, reason: &NotJson, span: Span) -> Deviation {
         let (code, expected, actual) = match reason {
             NotJson::Empty => ("missing", "a body", "no body".to_owned()),
@@ -411,44 +218,6 @@ impl<'a> Examined<'a> {
             span,
         }
     }
-}
-
-fn promise(
-    code: &'static str,
-    at: &str,
-    expected: impl Into<String>,
-    actual: impl Into<String>,
-    span: Span,
-) -> Deviation {
-    Deviation {
-        of_promise: true,
-        code,
-        at: at.to_owned(),
-        expected: expected.into(),
-        actual: actual.into(),
-        span,
-    }
-}
-
-/// A promise that cannot be checked has not been kept as far as anyone knows.
-fn not_compilable(at: &str, refused: &dovetail_contract::conform::NotCompilable) -> Deviation {
-    let expected = "a schema that can be checked";
-    promise(
-        "unusable-schema",
-        at,
-        expected,
-        refused.to_string(),
-        refused.place,
-    )
-}
-
-/// The declared media type that covers an actual one best: itself, then its range, then `*/*`.
-fn media_for<'a>(content: &'a [Media], actual: &str) -> Option<&'a Media> {
-    let actual = body::essence(actual);
-    let covering = content
-        .iter()
-        .filter(|media| body::covers(&media.media_type, &actual));
-    covering.min_by_key(|media| media.media_type.matches('*').count())
 }
 
 fn read_body(content_type: Option<&str>, bytes: &[u8]) -> BodyValue {

@@ -31,9 +31,10 @@ fn explain_within(
     depth: usize,
     found: &mut dyn FnMut(&ValidationError<'_>),
 ) {
-    let branches = match error.kind() {
-        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => context,
-        _ => return found(error),
+    let (Kind::AnyOf { context: branches } | Kind::OneOfNotValid { context: branches }) =
+        error.kind()
+    else {
+        return found(error);
     };
     match meant(branches, error) {
         Some(branch) if depth > 0 => {

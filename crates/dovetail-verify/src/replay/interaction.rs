@@ -29,7 +29,7 @@ pub(super) async fn replay(run: &Run<'_>, planned: &Planned<'_>) -> Outcome {
     };
     if let Some(reason) = not_tried(run) {
         let span = planned.interaction.name.span;
-        record.infrastructure("unreachable", "request", "an answer", reason, span);
+        record.infrastructure("unreachable", "request", "an answer", &reason, span);
     } else {
         record.replay(planned).await;
     }
@@ -101,7 +101,7 @@ impl Record<'_> {
             let actual = format!("no operation `{}`", interaction.operation.value);
             let expected = "an operation of the provider";
             let span = interaction.operation.span;
-            return self.contract("unknown-operation", "call", expected, actual, span);
+            return self.contract("unknown-operation", "call", expected, &actual, span);
         };
         let request = match request::prepare(run.target, operation, interaction, values) {
             Ok(request) => request,
@@ -111,7 +111,7 @@ impl Record<'_> {
                     "invalid-request",
                     "request",
                     expected,
-                    refused.reason,
+                    &refused.reason,
                     refused.span,
                 );
             }
@@ -175,11 +175,12 @@ impl Record<'_> {
         if matches!(error, SendError::TooLarge(_)) {
             // The provider is there and answers; what it answers is wrong.
             let expected = format!("a body of at most {} bytes", self.run.options.body_max);
-            let problem = self.problem(ProblemKind::Promise, code, "body", &expected, actual, span);
+            let problem =
+                self.problem(ProblemKind::Promise, code, "body", &expected, &actual, span);
             self.problems.push(problem);
         } else {
             let at = format!("{} request", request.method);
-            self.infrastructure(code, &at, "an answer", actual, span);
+            self.infrastructure(code, &at, "an answer", &actual, span);
         }
     }
 
@@ -209,7 +210,7 @@ impl Record<'_> {
             Action::Teardown => "state-teardown",
         };
         let at = format!("{} of state `{state}`", action.as_str());
-        self.infrastructure(code, &at, &expected, actual, given.state.span);
+        self.infrastructure(code, &at, &expected, &actual, given.state.span);
     }
 
     /// Name and description of a failure to get an answer; counts connections that were not made.
@@ -240,7 +241,7 @@ impl Record<'_> {
         (Instant::now() + self.run.options.timeout).min(self.run.ends)
     }
 
-    fn infrastructure(&mut self, code: &str, at: &str, expected: &str, actual: String, span: Span) {
+    fn infrastructure(&mut self, code: &str, at: &str, expected: &str, actual: &str, span: Span) {
         let problem = self.problem(
             ProblemKind::Infrastructure,
             code,
@@ -252,7 +253,7 @@ impl Record<'_> {
         self.problems.push(problem);
     }
 
-    fn contract(&mut self, code: &str, at: &str, expected: &str, actual: String, span: Span) {
+    fn contract(&mut self, code: &str, at: &str, expected: &str, actual: &str, span: Span) {
         let problem = self.problem(ProblemKind::Contract, code, at, expected, actual, span);
         self.problems.push(problem);
     }
@@ -263,7 +264,7 @@ impl Record<'_> {
         code: &str,
         at: &str,
         expected: &str,
-        actual: String,
+        actual: &str,
         span: Span,
     ) -> Problem {
         Problem {
@@ -271,7 +272,7 @@ impl Record<'_> {
             code: code.to_owned(),
             at: at.to_owned(),
             expected: expected.to_owned(),
-            actual: self.run.redactor.text(&actual),
+            actual: self.run.redactor.text(actual),
             place: self.place(span),
         }
     }

@@ -56,7 +56,13 @@ fn push_group(out: &mut String, group: &[Outcome], sources: &Sources, look: &Loo
             push_problems(out, outcome, sources, look);
         }
     }
-    out.push('\n');
+    // Problems end with an empty line of their own.
+    if group
+        .last()
+        .is_some_and(|last| last.verdict == Verdict::Passed)
+    {
+        out.push('\n');
+    }
 }
 
 fn push_problems(out: &mut String, outcome: &Outcome, sources: &Sources, look: &Look) {
