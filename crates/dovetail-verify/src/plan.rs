@@ -93,19 +93,13 @@ impl Plan<'_> {
         names
     }
 
-    /// One line for each interaction: consumer, provider, operation and name.
-    #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let line = |planned: &Planned<'_>| {
-            format!(
-                "{} → {} {}: {}",
-                planned.expectation.consumer.value,
-                planned.provider(),
-                planned.interaction.operation.value,
-                planned.interaction.name.value
-            )
-        };
-        self.interactions.iter().map(line).collect()
+    /// Consumer, provider and name of each interaction, in order.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.interactions.iter().map(|planned| {
+            let consumer = planned.expectation.consumer.value.as_str();
+            let name = planned.interaction.name.value.as_str();
+            (consumer, planned.provider(), name)
+        })
     }
 }
 

@@ -106,7 +106,7 @@ pub async fn replay(
     }
     outcomes.sort_by_key(|(index, _)| *index);
     let outcomes = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
-    Ok(Report::new(target.to_string(), outcomes))
+    Ok(Report::new(vec![target.to_string()], outcomes))
 }
 
 impl<'a> Run<'a> {

@@ -28,8 +28,8 @@ pub const SCHEMA: u32 = 1;
 pub struct Report {
     /// Version of this shape.
     pub schema: u32,
-    /// The provider's address.
-    pub target: String,
+    /// The addresses of the providers.
+    pub targets: Vec<String>,
     /// The verdict on all of it.
     pub verdict: Verdict,
     /// How many there are of each verdict.
@@ -159,7 +159,7 @@ const BODY_LENGTH_MAX: usize = 2_000;
 const HEADER_LENGTH_MAX: usize = 200;
 
 impl Report {
-    pub(crate) fn new(target: String, interactions: Vec<Outcome>) -> Self {
+    pub(crate) fn new(targets: Vec<String>, interactions: Vec<Outcome>) -> Self {
         let count = |verdict| {
             let of_verdict = interactions
                 .iter()
@@ -174,11 +174,23 @@ impl Report {
         };
         Self {
             schema: SCHEMA,
-            target,
+            targets,
             verdict: summary.verdict(),
             summary,
             interactions,
         }
+    }
+
+    /// The reports of several providers as one, in the order given.
+    #[must_use]
+    pub fn merge(reports: impl IntoIterator<Item = Self>) -> Self {
+        let mut targets = Vec::new();
+        let mut interactions = Vec::new();
+        for report in reports {
+            targets.extend(report.targets);
+            interactions.extend(report.interactions);
+        }
+        Self::new(targets, interactions)
     }
 }
 

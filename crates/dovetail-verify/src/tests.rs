@@ -314,7 +314,14 @@ async fn an_interaction_with_a_state_of_its_own_runs_alone() {
 async fn only_what_the_filter_names_is_replayed() {
     let mut world = World::new("GET", "/a");
     world.add("Another one");
-    let count = |filter: Filter| plan(&world.workspace, &world.sources, &filter).len();
+    let count = |filter: Filter| {
+        let plan = plan(&world.workspace, &world.sources, &filter);
+        assert!(
+            plan.names()
+                .all(|(consumer, provider, _)| (consumer, provider) == ("orders", "payments"))
+        );
+        plan.len()
+    };
     let named = |name: &str| Some(name.to_owned());
     assert_eq!(count(Filter::default()), 2);
     assert_eq!(

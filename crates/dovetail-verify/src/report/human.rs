@@ -166,7 +166,7 @@ fn push_summary(out: &mut String, report: &Report, look: &Look) {
     let _ = writeln!(
         out,
         "{verdict}: {total} {interactions} at {}: {}",
-        escape(&report.target),
+        escape(&report.targets.join(", ")),
         parts.join(", ")
     );
 }
