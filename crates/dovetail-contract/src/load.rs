@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::contract::{HttpApi, Workspace};
 use crate::finding::Finding;
 use crate::load::files::Files;
+use crate::load::tree::Node;
 use crate::source::Sources;
 
 mod files;
@@ -42,6 +43,17 @@ pub struct LoadedApi {
     pub findings: Vec<Finding>,
 }
 
+/// What came of parsing one text.
+#[derive(Debug)]
+pub struct ParsedText {
+    /// The tree, if there is one.
+    pub root: Option<Node>,
+    /// The text.
+    pub sources: Sources,
+    /// What is wrong with it, sorted by place.
+    pub findings: Vec<Finding>,
+}
+
 /// Reads all contracts of the folder that holds `dovetail.yaml`. Whatever is wrong is a finding; what could be read is returned all the same.
 #[must_use]
 pub fn load(root: &Path) -> Loaded {
@@ -51,6 +63,20 @@ pub fn load(root: &Path) -> Loaded {
     crate::finding::sort(&mut findings, &sources);
     Loaded {
         workspace,
+        sources,
+        findings,
+    }
+}
+
+/// Parses a text to its tree, as JSON where `path` ends so and as YAML elsewhere. No file is read.
+#[must_use]
+pub fn parse_text(path: &str, text: &str) -> ParsedText {
+    let mut sources = Sources::default();
+    let file = sources.add(path, text);
+    let parse::Parsed { root, mut findings } = parse::parse(path, file, text);
+    crate::finding::sort(&mut findings, &sources);
+    ParsedText {
+        root,
         sources,
         findings,
     }

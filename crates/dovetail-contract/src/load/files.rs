@@ -404,3 +404,6 @@ fn describe(error: &std::io::Error) -> String {
         kind => kind.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -317,3 +317,6 @@ impl Parser<'_> {
         Box::new(Finding::new(&codes::JSON_SYNTAX, span, message).expected(expected))
     }
 }
+
+#[cfg(test)]
+mod tests;

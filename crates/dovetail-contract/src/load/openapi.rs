@@ -196,3 +196,6 @@ fn warning(code: &'static Code, span: Span, message: impl Into<String>) -> Findi
     finding.severity = Severity::Warning;
     finding
 }
+
+#[cfg(test)]
+mod tests;

@@ -171,15 +171,16 @@ impl Reader<'_> {
         Span::new(self.file, self.text.len(), self.text.len())
     }
 
-    /// The line in which a place begins.
-    fn line_at(&self, span: Span) -> &str {
-        let (before, after) = self
-            .text
-            .split_at_checked(span.start as usize)
-            .unwrap_or((self.text, ""));
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
-        let end = before.len() + after.find('\n').unwrap_or(after.len());
-        self.text.get(start..end).unwrap_or_default()
+    /// The offset of a line and column, which both count from 1.
+    fn offset(&self, line: u64, column: u64) -> usize {
+        let breaks = self.text.match_indices('\n').map(|(at, _)| at + 1);
+        let lines_before = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+        let start = std::iter::once(0).chain(breaks).nth(lines_before);
+        let start = start.unwrap_or(self.text.len());
+        let rest = self.text.get(start..).unwrap_or_default();
+        let characters_before = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
+        let within = rest.char_indices().nth(characters_before);
+        within.map_or(self.text.len(), |(at, _)| start + at)
     }
 
     fn wrong(&self, at: usize, message: &str) -> Finding {
@@ -314,3 +315,6 @@ impl<'de> Visitor<'de> for RawVisitor {
         Ok(Raw::Mapping(pairs))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,10 +102,7 @@ impl<'d> At<'d> {
 
     /// The last token of the pointer, unescaped: the key, or the index in a list.
     pub(super) fn name(&self) -> String {
-        let token = self
-            .pointer
-            .rsplit_once('/')
-            .map_or("", |(_, token)| token);
+        let token = self.pointer.rsplit_once('/').map_or("", |(_, token)| token);
         unescape(token)
     }
 }

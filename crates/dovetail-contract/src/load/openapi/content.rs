@@ -119,7 +119,9 @@ impl<'d> Reader<'d, '_> {
                 continue;
             };
             // What is at an address outside is never fetched.
-            let value = example.value("value").or_else(|| example.value("dataValue"));
+            let value = example
+                .value("value")
+                .or_else(|| example.value("dataValue"));
             if let Some(value) = value {
                 examples.insert(entry.key.clone(), value.to_json());
             }

@@ -141,11 +141,7 @@ impl<'d> Reader<'d, '_> {
         }
     }
 
-    fn entries_of(
-        &mut self,
-        mapping: &At<'d>,
-        severity: Severity,
-    ) -> Vec<(&'d Entry, At<'d>)> {
+    fn entries_of(&mut self, mapping: &At<'d>, severity: Severity) -> Vec<(&'d Entry, At<'d>)> {
         let Some(entries) = mapping.node.entries() else {
             self.wrong_type(mapping, "a mapping", severity);
             return Vec::new();
@@ -168,13 +164,17 @@ impl<'d> Reader<'d, '_> {
             format!("this element is {kind}")
         };
         let is_empty = match &value.node.value {
-            NodeValue::Sequence(elements) => elements.is_empty(),
-            NodeValue::Mapping(entries) => entries.is_empty(),
+            NodeValue::Sequence(elements) => value.has_key() && elements.is_empty(),
+            NodeValue::Mapping(entries) => value.has_key() && entries.is_empty(),
             _ => false,
         };
         let mut finding = Finding::new(&codes::WRONG_TYPE, value.place(), message);
         // Some generators write `[]` for an empty mapping and the other way round.
-        finding.severity = if is_empty { Severity::Warning } else { severity };
+        finding.severity = if is_empty {
+            Severity::Warning
+        } else {
+            severity
+        };
         self.files.push(finding.expected(expected));
     }
 

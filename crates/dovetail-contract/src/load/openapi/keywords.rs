@@ -31,7 +31,10 @@ impl<'d> Reader<'d, '_> {
             // Written as examples of a media type are.
             Some(NodeValue::Mapping(examples)) => {
                 let values = examples.iter().filter_map(|entry| entry.value.get("value"));
-                schema.notes.examples.extend(values.map(|node| node.to_json()));
+                schema
+                    .notes
+                    .examples
+                    .extend(values.map(|node| node.to_json()));
             }
             _ => {}
         }

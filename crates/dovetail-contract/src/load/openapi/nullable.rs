@@ -54,10 +54,7 @@ impl<'d> Reader<'d, '_> {
     }
 
     fn null_branch(&mut self, id: SchemaId) -> SchemaId {
-        let mut null = Schema::any(
-            crate::source::Span::start_of(self.root),
-            String::new(),
-        );
+        let mut null = Schema::any(crate::source::Span::start_of(self.root), String::new());
         null.types = Types::only(Type::Null);
         self.part_of(id, "~null", null)
     }

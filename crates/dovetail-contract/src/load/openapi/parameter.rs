@@ -134,10 +134,9 @@ impl<'d> Reader<'d, '_> {
 
     fn parameter_style(&mut self, at: &At<'d>, location: ParameterLocation) -> Style {
         let (default, allowed): (Style, &[Style]) = match location {
-            ParameterLocation::Path => (
-                Style::Simple,
-                &[Style::Simple, Style::Label, Style::Matrix],
-            ),
+            ParameterLocation::Path => {
+                (Style::Simple, &[Style::Simple, Style::Label, Style::Matrix])
+            }
             ParameterLocation::Query => (
                 Style::Form,
                 &[

@@ -120,9 +120,8 @@ impl<'d> Reader<'d, '_> {
             return path.to_owned();
         }
         let message = format!("the path `{written}` does not begin with a slash");
-        self.files.push(
-            warning(&codes::INVALID_VALUE, span, message).expected(format!("`/{path}`")),
-        );
+        self.files
+            .push(warning(&codes::INVALID_VALUE, span, message).expected(format!("`/{path}`")));
         format!("/{path}")
     }
 

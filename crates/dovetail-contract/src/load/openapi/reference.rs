@@ -121,7 +121,9 @@ impl<'d> Reader<'d, '_> {
     fn document(&self, from: FileId, file: &str) -> Result<At<'d>, NoDocument> {
         let documents = self.documents;
         if file.is_empty() {
-            return documents.of_file(from).ok_or(NoDocument::Unread(String::new()));
+            return documents
+                .of_file(from)
+                .ok_or(NoDocument::Unread(String::new()));
         }
         if let Some((file, pointer)) = documents.id(file) {
             let root = documents

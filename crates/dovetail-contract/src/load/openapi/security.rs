@@ -38,16 +38,19 @@ impl<'d> Reader<'d, '_> {
         let mut requirements = Vec::new();
         for alternative in self.list(at, "security") {
             let Some(entries) = alternative.node.entries() else {
-                self.wrong_type(&alternative, "a mapping of scheme to scopes", Severity::Error);
+                self.wrong_type(
+                    &alternative,
+                    "a mapping of scheme to scopes",
+                    Severity::Error,
+                );
                 continue;
             };
             let mut requirement = SecurityRequirement::default();
             for entry in entries {
                 if !schemes.contains_key(&entry.key) {
                     let message = format!("there is no security scheme `{}`", entry.key);
-                    let finding =
-                        warning(&codes::UNKNOWN_SECURITY_SCHEME, entry.key_span, message)
-                            .did_you_mean(&entry.key, schemes.keys().map(String::as_str));
+                    let finding = warning(&codes::UNKNOWN_SECURITY_SCHEME, entry.key_span, message)
+                        .did_you_mean(&entry.key, schemes.keys().map(String::as_str));
                     self.files.push(finding);
                 }
                 let scopes = self.texts(&alternative, &entry.key);
@@ -111,7 +114,9 @@ impl<'d> Reader<'d, '_> {
             "header" => ParameterLocation::Header,
             "cookie" => ParameterLocation::Cookie,
             _ => {
-                let span = scheme.get("in").map_or_else(|| scheme.declared(), |at| at.place());
+                let span = scheme
+                    .get("in")
+                    .map_or_else(|| scheme.declared(), |at| at.place());
                 let finding = crate::finding::Finding::new(
                     &codes::INVALID_VALUE,
                     span,

@@ -1,0 +1,8 @@
+//! Reading real and hostile documents from outside of the crate: one binary, a module for each question.
+
+#[path = "it/corpus.rs"]
+mod corpus;
+#[path = "it/second_opinion.rs"]
+mod second_opinion;
+#[path = "it/shared.rs"]
+mod shared;
