@@ -2,7 +2,7 @@
 
 mod exchange;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -20,7 +20,6 @@ use crate::{
 /// A call in the making. The steps can be chained; the first thing that cannot be sent is kept, and is the result.
 ///
 /// A value that is `None` is left out.
-#[derive(Debug)]
 #[must_use = "a call is made once it is sent"]
 pub struct Call<'a> {
     http: &'a Http,
@@ -269,6 +268,15 @@ impl<'a> Call<'a> {
         }
         path.push_str(rest);
         Ok(Cow::Owned(path))
+    }
+}
+
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values may be anything that no log should hold.
+        let mut call = formatter.debug_struct("Call");
+        call.field("operation", &self.operation.id)
+            .finish_non_exhaustive()
     }
 }
 

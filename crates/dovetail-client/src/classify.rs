@@ -67,11 +67,13 @@ impl Classifier {
             None if status == 409 && number > 1 && self.has_key() => Repeat::IfIdempotent,
             None => Repeat::Never,
         };
-        let outcome = Outcome::new(sample, repeat);
-        match (status, retry_after(response, wall)) {
-            (429, retry_after) => outcome.throttled(retry_after),
-            (503, Some(retry_after)) => outcome.throttled(Some(retry_after)),
-            _ => outcome,
+        let retry_after = retry_after(response, wall);
+        let throttled = status == 429 || (status == 503 && retry_after.is_some());
+        Outcome {
+            sample,
+            repeat,
+            throttled,
+            retry_after,
         }
     }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::policy::Propagation;
 
 /// The name of the header that tells the next service how many milliseconds it has.
-pub const DEADLINE: HeaderName = HeaderName::from_static("x-request-timeout-ms");
+pub(crate) const DEADLINE: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 

@@ -51,7 +51,6 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
 
 impl Http {
     /// Begins a client of the service.
-    #[must_use]
     pub fn builder(service: &'static Service) -> HttpBuilder {
         HttpBuilder {
             service,
@@ -71,7 +70,6 @@ impl Http {
     }
 
     /// Begins a call.
-    #[must_use]
     pub fn call(&self, operation: &'static Operation) -> Call<'_> {
         Call::new(self, operation)
     }
@@ -140,7 +138,9 @@ impl HttpBuilder {
     /// Adds a header to every request.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            (Ok(name), Ok(value)) => {
+            (Ok(name), Ok(mut value)) => {
+                // It may be a token, which nothing that prints a client may show.
+                value.set_sensitive(true);
                 self.headers.insert(name, value);
             }
             _ => self.keep(Err(ConfigError::Header {

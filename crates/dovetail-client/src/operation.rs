@@ -162,7 +162,7 @@ pub struct SecurityScheme {
 }
 
 impl SecurityScheme {
-    /// A token in the `Authorization` header, after the word `Bearer`. OAuth 2 and OpenID Connect are this, too.
+    /// A token in the `Authorization` header, after the word `Bearer`. `OAuth 2` and `OpenID Connect` are this, too.
     #[must_use]
     pub const fn bearer(name: &'static str) -> Self {
         Self {

@@ -98,15 +98,15 @@ impl Response {
     /// [`DecodeError`] where the body calls itself something else, or does not decode; with the path of the place.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         if let Some(media_type) = self.media_type().filter(|media_type| !is_json(media_type)) {
-            return Err(DecodeError::media_type(media_type));
+            return Err(DecodeError::media_type(&media_type));
         }
         // The path costs an allocation for each key, so it is only followed once something is known to be wrong.
-        serde_json::from_slice(&self.body).or_else(|first| {
+        serde_json::from_slice(&self.body).map_err(|first| {
             let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
             match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-                Err(error) => Err(DecodeError::json(error.path().to_string(), error.inner())),
+                Err(error) => DecodeError::json(error.path().to_string(), error.inner()),
                 // What follows the value is wrong, rather than the value.
-                Ok(_) => Err(DecodeError::json(".".to_owned(), &first)),
+                Ok(_) => DecodeError::json(".".to_owned(), &first),
             }
         })
     }

@@ -1,1 +1,662 @@
-//! Tests.
+//! What reaches a service, how often, and at which instant of paused time.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use dovetail_resilience::{CallContext, Chance, Clock, Deadline, Sample, TraceParent, breaker};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    DecodeError, DecodeResult, FailureKind, Idempotency, Method, Service, Undeclared,
+    policy::{Policy, Retry, Trigger, Triggers},
+    testing::{Hit, Script, Step},
+};
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+const SERVICE: Service = Service::new("orders", &["get", "create", "keyed"]);
+const POLICY: Policy = Policy::new(Duration::from_secs(5));
+const GET: Operation = Operation::new(&SERVICE, "get", Method::Get, "/orders/{id}", POLICY);
+const CREATE: Operation = Operation::new(&SERVICE, "create", Method::Post, "/orders", POLICY);
+const KEYED: Operation = Operation::new(&SERVICE, "keyed", Method::Post, "/orders", POLICY)
+    .idempotency(Idempotency::Key {
+        header: "Idempotency-Key",
+    });
+
+fn client(script: &Script) -> Http {
+    Http::builder(&SERVICE)
+        .base_url("http://orders/v1")
+        .chance(Chance::seeded(1))
+        .clock(Clock::pinned_at(
+            UNIX_EPOCH + Duration::from_secs(784_111_774),
+        ))
+        .transport(script.clone())
+        .build()
+        .unwrap()
+}
+
+type Sent = (Result<Value, Error<Undeclared>>, Vec<Hit>);
+
+async fn get(operation: &'static Operation, steps: impl IntoIterator<Item = Step>) -> Sent {
+    let script = Script::new(steps);
+    let result = client(&script)
+        .call(operation)
+        .path("id", "o-1")
+        .send_json()
+        .await;
+    (result, script.hits())
+}
+
+async fn post(operation: &'static Operation, steps: impl IntoIterator<Item = Step>) -> Sent {
+    let script = Script::new(steps);
+    let result = client(&script)
+        .call(operation)
+        .json(&json!({"a": 1}))
+        .send_json()
+        .await;
+    (result, script.hits())
+}
+
+fn ok() -> Step {
+    Step::json(200, "{}")
+}
+
+fn instants(hits: &[Hit]) -> Vec<u64> {
+    hits.iter()
+        .map(|hit| u64::try_from(hit.at.as_millis()).unwrap())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_may_be_sent_twice_is() {
+    let (result, hits) = get(&GET, [Step::status(503), Step::status(503), ok()]).await;
+    assert_eq!((result.unwrap(), hits.len()), (json!({}), 3));
+    for step in [
+        Step::status(503),
+        Step::status(429),
+        Step::status(408),
+        Step::reset(),
+        Step::status(502),
+    ] {
+        let (result, hits) = post(&CREATE, [step, ok()]).await;
+        assert_eq!((result.is_err(), hits.len()), (true, 1));
+    }
+    for step in [Step::refuse(), Step::not_processed()] {
+        let (result, hits) = post(&CREATE, [step, ok()]).await;
+        assert_eq!(
+            (result.is_ok(), hits.len()),
+            (true, 2),
+            "nothing was done yet"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_keeps_its_key_over_all_attempts_and_each_call_has_its_own() {
+    let steps = || [Step::status(503), Step::reset(), ok()];
+    let (result, hits) = post(&KEYED, steps()).await;
+    assert!(result.is_ok());
+    let keys: Vec<_> = hits
+        .iter()
+        .map(|hit| hit.header("idempotency-key").unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        (keys.len(), keys.iter().all(|key| *key == keys[0])),
+        (3, true)
+    );
+    let key: uuid::Uuid = keys[0].parse().unwrap();
+    assert_eq!(key.get_version_num(), 7);
+    let script = Script::always(ok());
+    let http = client(&script);
+    for _ in 0..2 {
+        let _: Value = http
+            .call(&KEYED)
+            .send_json::<_, Undeclared>()
+            .await
+            .unwrap();
+    }
+    let own = http
+        .call(&KEYED)
+        .idempotency_key("stored-1")
+        .send_json::<Value, Undeclared>()
+        .await;
+    assert!(own.is_ok());
+    let hits = script.hits();
+    assert_ne!(
+        hits[0].header("idempotency-key"),
+        hits[1].header("idempotency-key")
+    );
+    assert_eq!(hits[2].header("idempotency-key"), Some("stored-1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_named_wait_is_kept_exactly_or_surfaces_at_once() {
+    for header in ["2", "Sun, 06 Nov 1994 08:49:36 GMT"] {
+        let (result, hits) = get(
+            &GET,
+            [Step::status(503).header("retry-after", header), ok()],
+        )
+        .await;
+        assert_eq!(
+            (result.is_ok(), instants(&hits)),
+            (true, vec![0, 2_000]),
+            "{header}"
+        );
+    }
+    let start = Clock::system().now();
+    let (result, hits) = get(&GET, [Step::status(503).header("retry-after", "10"), ok()]).await;
+    let error = result.unwrap_err();
+    assert_eq!((hits.len(), Clock::system().now()), (1, start));
+    assert_eq!(
+        (error.retry_after(), error.status()),
+        (Some(Duration::from_secs(10)), Some(503))
+    );
+    assert!(error.is_retryable() && !error.retry_budget_exhausted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hanging_service_costs_the_total_and_not_a_millisecond_more() {
+    const HANGING: Operation = Operation::new(
+        &SERVICE,
+        "get",
+        Method::Get,
+        "/orders/{id}",
+        Policy::new(Duration::from_millis(700)).attempt(Duration::from_millis(300)),
+    );
+    let start = Clock::system().now();
+    let (result, hits) = get(&HANGING, [Step::hang(), Step::hang(), Step::hang()]).await;
+    let error = result.unwrap_err();
+    assert_eq!(Clock::system().now() - start, MS(700));
+    assert!(matches!(
+        error.failure().unwrap().kind(),
+        FailureKind::DeadlineExceeded
+    ));
+    assert_eq!((hits.len(), error.attempts()), (3, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_service_learns_how_much_time_is_left() {
+    const NEXT: Operation = Operation::new(
+        &SERVICE,
+        "get",
+        Method::Get,
+        "/orders/{id}",
+        Policy::new(Duration::from_millis(1_000)).attempt(Duration::from_millis(800)),
+    );
+    let timeouts = |hits: &[Hit]| -> Vec<String> {
+        hits.iter()
+            .map(|hit| hit.header("x-request-timeout-ms").unwrap().to_owned())
+            .collect()
+    };
+    let (_, hits) = get(&NEXT, [ok()]).await;
+    assert_eq!(timeouts(&hits), ["795"]);
+    let deadline = Some(Deadline::after(Clock::system().now(), MS(1_000)));
+    let context = CallContext {
+        deadline,
+        trace: None,
+    };
+    Clock::system().sleep(MS(400)).await;
+    let (_, hits) = context
+        .scope(get(
+            &NEXT,
+            [Step::status(503).header("retry-after", "0"), ok()],
+        ))
+        .await;
+    assert_eq!(timeouts(&hits), ["595", "595"]);
+    let (_, hits) = context
+        .scope(get(
+            &NEXT,
+            [
+                Step::status(503).after(MS(100)).header("retry-after", "0"),
+                ok(),
+            ],
+        ))
+        .await;
+    assert_eq!(timeouts(&hits), ["595", "495"]);
+    Clock::system().sleep(MS(500)).await;
+    let (result, hits) = context.scope(get(&NEXT, [ok()])).await;
+    assert!(matches!(
+        result.unwrap_err().failure().unwrap().kind(),
+        FailureKind::DeadlineSpent
+    ));
+    assert!(hits.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_header_can_be_renamed_and_left_out() {
+    let script = Script::always(ok());
+    let base = || {
+        Http::builder(&SERVICE)
+            .base_url("http://orders")
+            .transport(script.clone())
+    };
+    for http in [
+        base().deadline_header("x-envoy-upstream-rq-timeout-ms"),
+        base().no_deadline_header(),
+    ] {
+        let http = http.build().unwrap();
+        let _: Value = http
+            .call(&CREATE)
+            .send_json::<_, Undeclared>()
+            .await
+            .unwrap();
+    }
+    let hits = script.hits();
+    assert_eq!(
+        hits[0].header("x-envoy-upstream-rq-timeout-ms"),
+        Some("4995")
+    );
+    assert!(
+        hits.iter()
+            .all(|hit| hit.header("x-request-timeout-ms").is_none())
+    );
+    assert_eq!(hits[1].header("x-envoy-upstream-rq-timeout-ms"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_attempt_is_a_span_of_its_own_in_the_trace_of_the_caller() {
+    let parent: TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        .parse()
+        .unwrap();
+    let context = CallContext {
+        deadline: None,
+        trace: Some(parent),
+    };
+    let steps = || [Step::status(503), Step::status(503), ok()];
+    let spans = |hits: &[Hit]| -> Vec<TraceParent> {
+        hits.iter()
+            .map(|hit| hit.header("traceparent").unwrap().parse().unwrap())
+            .collect()
+    };
+    let (_, hits) = context.scope(get(&GET, steps())).await;
+    let inherited = spans(&hits);
+    assert!(
+        inherited
+            .iter()
+            .all(|span| span.trace_id() == parent.trace_id())
+    );
+    let (_, hits) = get(&GET, steps()).await;
+    let started = spans(&hits);
+    assert!(
+        started
+            .iter()
+            .all(|span| span.trace_id() == started[0].trace_id())
+    );
+    assert_ne!(started[0].trace_id(), parent.trace_id());
+    let mut ids: Vec<u64> = inherited
+        .iter()
+        .chain(&started)
+        .map(|span| span.span_id())
+        .collect();
+    ids.push(parent.span_id());
+    ids.sort_unstable();
+    ids.dedup();
+    // Both clients draw from the same seed, but the second also draws a trace.
+    assert_eq!(ids.len(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_sends_nothing_and_waits_for_nothing() {
+    let script = Script::always(ok());
+    let http = client(&script);
+    let breaker = http.breaker(&GET).unwrap();
+    (0..20).for_each(|_| breaker.admit().unwrap().record(Sample::Failure));
+    let start = Clock::system().now();
+    let error = http
+        .call(&GET)
+        .path("id", "x")
+        .send_json::<Value, Undeclared>()
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        error.failure().unwrap().kind(),
+        FailureKind::BreakerOpen { .. }
+    ));
+    assert!(
+        error
+            .retry_after()
+            .is_some_and(|after| after >= MS(4_000) && after <= MS(6_000))
+    );
+    assert_eq!(
+        (script.hits().len(), Clock::system().now(), error.attempts()),
+        (0, start, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_do_not_open_a_breaker_and_faults_do() {
+    let rows = [
+        (400, breaker::State::Closed),
+        (404, breaker::State::Closed),
+        (409, breaker::State::Closed),
+        (422, breaker::State::Closed),
+        (429, breaker::State::Closed),
+        (500, breaker::State::Open),
+        (502, breaker::State::Open),
+        (503, breaker::State::Open),
+        (504, breaker::State::Open),
+    ];
+    for (status, expected) in rows {
+        let script = Script::always(Step::status(status));
+        let http = client(&script);
+        for _ in 0..100 {
+            let _ = http.call(&CREATE).send_empty::<Undeclared>().await;
+        }
+        assert_eq!(
+            http.breaker(&CREATE).unwrap().snapshot().state,
+            expected,
+            "{status}"
+        );
+        let hits = if expected == breaker::State::Open {
+            20
+        } else {
+            100
+        };
+        assert_eq!(script.hits().len(), hits, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spent_budget_is_told_with_the_last_error() {
+    const MANY: Operation = Operation::new(
+        &SERVICE,
+        "get",
+        Method::Get,
+        "/orders/{id}",
+        POLICY.breaker(None).retry(Retry {
+            budget: Some(dovetail_resilience::budget::Config {
+                min_per_sec: 0,
+                ..dovetail_resilience::budget::Config::new()
+            }),
+            ..Retry::new()
+        }),
+    );
+    let script = Script::always(Step::status(503));
+    let http = client(&script);
+    let (mut told, mut attempts) = (0, 0);
+    for _ in 0..1_000 {
+        let error = http
+            .call(&MANY)
+            .path("id", "x")
+            .send_json::<Value, Undeclared>()
+            .await
+            .unwrap_err();
+        told += u32::from(error.retry_budget_exhausted());
+        attempts += error.attempts();
+    }
+    assert!(
+        (1_090..=1_100).contains(&script.hits().len()),
+        "{} hits",
+        script.hits().len()
+    );
+    assert_eq!(attempts as usize, script.hits().len());
+    assert!(told >= 900, "{told} were told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_hundreds_are_repeated_where_the_policy_says_so() {
+    const AGAIN: Operation = Operation::new(
+        &SERVICE,
+        "get",
+        Method::Get,
+        "/orders/{id}",
+        POLICY.retry(Retry {
+            on: Triggers::of(&[Trigger::InternalServerError]),
+            ..Retry::new()
+        }),
+    );
+    assert_eq!(get(&GET, [Step::status(500), ok()]).await.1.len(), 1);
+    assert_eq!(get(&AGAIN, [Step::status(500), ok()]).await.1.len(), 2);
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Problem {
+    title: String,
+}
+
+#[derive(Debug, PartialEq)]
+enum Refused {
+    NotFound(Problem),
+    Client(u16),
+}
+
+impl Refusal for Refused {
+    fn decode(response: &Response) -> DecodeResult<Self> {
+        match response.status() {
+            404 => response.json().map(Self::NotFound).map(Some),
+            status @ 400..=499 => Ok(Some(Self::Client(status))),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("refused")
+    }
+}
+
+impl std::error::Error for Refused {}
+
+#[derive(Debug, PartialEq)]
+enum Stored {
+    Created(Value),
+    Accepted,
+}
+
+impl Success for Stored {
+    fn decode(response: &Response) -> DecodeResult<Self> {
+        match response.status() {
+            201 => response.json().map(Self::Created).map(Some),
+            202 => Ok(Some(Self::Accepted)),
+            _ => Ok(None),
+        }
+    }
+}
+
+async fn store(step: Step) -> Result<Stored, Error<Refused>> {
+    client(&Script::new([step]))
+        .call(&CREATE)
+        .json("x")
+        .send()
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_are_told_apart_by_status_and_never_by_shape() {
+    assert_eq!(
+        store(Step::json(201, "{}")).await.unwrap(),
+        Stored::Created(json!({}))
+    );
+    assert_eq!(store(Step::status(202)).await.unwrap(), Stored::Accepted);
+    let error = store(Step::json(404, r#"{"title":"gone"}"#))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.refusal(),
+        Some(&Refused::NotFound(Problem {
+            title: "gone".into()
+        }))
+    );
+    assert_eq!(error.to_string(), "create was refused with status 404");
+    let error = store(Step::json(429, r#"{"title":"gone"}"#).header("retry-after", "3"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.refusal(), error.retry_after()),
+        (Some(&Refused::Client(429)), Some(MS(3_000)))
+    );
+    let error = store(Step::json(200, r#"{"title":"gone"}"#))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error.failure().unwrap().kind(), FailureKind::Unexpected(unexpected) if unexpected.status == 200)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_is_not_what_the_contract_says_keeps_its_status() {
+    let error = store(Step::json(404, r#"{"title":7}"#)).await.unwrap_err();
+    assert_eq!((error.status(), error.refusal()), (Some(404), None));
+    let FailureKind::Decode { source, .. } = error.failure().unwrap().kind() else {
+        panic!("{error:?}")
+    };
+    assert_eq!(source.path(), "title");
+    assert_eq!(
+        error.to_string(),
+        "create failed: the answer with status 404 is not what the contract says"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unexpected_answer_is_shown_in_part() {
+    let step = Step::json(500, "é".repeat(2_000))
+        .header("set-cookie", "secret=1")
+        .header("x-request-id", "r-1");
+    let error = store(step).await.unwrap_err();
+    let FailureKind::Unexpected(unexpected) = error.failure().unwrap().kind() else {
+        panic!("{error:?}")
+    };
+    assert_eq!(
+        unexpected
+            .headers
+            .keys()
+            .map(HeaderName::as_str)
+            .collect::<Vec<_>>(),
+        ["content-type", "x-request-id"]
+    );
+    assert!(unexpected.excerpt.len() < 1_100 && unexpected.excerpt.ends_with('…'));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_kind_of_body_and_parameter_arrives() {
+    const EVERYTHING: Operation = Operation::new(
+        &SERVICE,
+        "create",
+        Method::Post,
+        "/a/{x}/b{y}",
+        Policy::new(Duration::from_secs(1)),
+    );
+    let script = Script::always(Step::status(204));
+    let http = client(&script);
+    let call = || http.call(&EVERYTHING).path("y", &7).path("x", "a b/ü");
+    let form = call()
+        .query("q", &["1", "2"])
+        .query("none", &None::<u8>)
+        .parameter(
+            &Parameter::query("j").style(Style::Json),
+            &json!({"k": [1.50]}),
+        )
+        .header("x-tenant", "t 1")
+        .cookie("a", "1;2")
+        .cookie("b", &true)
+        .form(&json!({"k": "v w", "l": [1, 2]}), &[]);
+    form.send_empty::<Undeclared>().await.unwrap();
+    call()
+        .text("grüß")
+        .send_empty::<Undeclared>()
+        .await
+        .unwrap();
+    call()
+        .bytes("image/png", vec![1, 2])
+        .accept("image/png")
+        .send_bytes::<Undeclared>()
+        .await
+        .unwrap();
+    let hits = script.hits();
+    let url = "http://orders/v1/a/a%20b%2F%C3%BC/b7?q=1&q=2&j=%7B%22k%22%3A%5B1.5%5D%7D";
+    assert_eq!(hits[0].request.url.as_str(), url);
+    assert_eq!(hits[0].header("x-tenant"), Some("t 1"));
+    assert_eq!(hits[0].header("cookie"), Some("a=1%3B2; b=true"));
+    let bodies: Vec<_> = hits
+        .iter()
+        .map(|hit| {
+            (
+                hit.header("content-type").unwrap(),
+                hit.request.body.clone(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        bodies[0],
+        (
+            "application/x-www-form-urlencoded",
+            Bytes::from("k=v%20w&l=1&l=2")
+        )
+    );
+    assert_eq!(
+        bodies[1],
+        ("text/plain; charset=utf-8", Bytes::from("grüß"))
+    );
+    assert_eq!(bodies[2], ("image/png", Bytes::from(vec![1, 2])));
+    assert_eq!(hits[2].header("accept"), Some("image/png"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_sent_is_an_error_before_anything_is() {
+    let script = Script::always(Step::status(204));
+    let http = client(&script);
+    let rows = [
+        (http.call(&GET), InvalidRequest::EmptyPath("id".into())),
+        (
+            http.call(&GET).path("id", ""),
+            InvalidRequest::EmptyPath("id".into()),
+        ),
+        (
+            http.call(&GET).path("id", &None::<u8>),
+            InvalidRequest::EmptyPath("id".into()),
+        ),
+        (http.call(&GET).path("id", ".."), InvalidRequest::DotSegment),
+        (http.call(&GET).path("id", "."), InvalidRequest::DotSegment),
+        (
+            http.call(&CREATE).header("x-a", "b\r\nx-c: d"),
+            InvalidRequest::Header("x-a".into()),
+        ),
+        (
+            http.call(&CREATE).bytes("a\nb", ""),
+            InvalidRequest::Header("content-type".into()),
+        ),
+        (
+            http.call(&CREATE).query("q", &json!([[1]])),
+            InvalidRequest::Nested("q".into()),
+        ),
+    ];
+    for (call, expected) in rows {
+        let error = call.send_empty::<Undeclared>().await.unwrap_err();
+        let FailureKind::InvalidRequest(problem) = error.failure().unwrap().kind() else {
+            panic!("{error:?}")
+        };
+        assert_eq!(*problem, expected);
+        assert!(!error.is_retryable());
+    }
+    let unserialisable = std::collections::BTreeMap::from([((1, 2), 3)]);
+    let error = http
+        .call(&CREATE)
+        .json(&unserialisable)
+        .send_empty::<Undeclared>()
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("the request cannot be sent"),
+        "{error}"
+    );
+    assert!(script.hits().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_can_be_taken_as_it_is() {
+    let script = Script::new([Step::json(418, "tea"), Step::json(200, "\"x\"")]);
+    let http = client(&script);
+    let response = http.call(&CREATE).send_raw().await.unwrap();
+    assert_eq!(
+        (response.status(), &response.body()[..]),
+        (418, &b"tea"[..])
+    );
+    assert_eq!(
+        http.call(&CREATE).send_text::<Undeclared>().await.unwrap(),
+        "\"x\""
+    );
+    let decode: fn(&Response) -> Result<String, DecodeError> = Response::json;
+    assert!(decode(&response).is_err());
+}

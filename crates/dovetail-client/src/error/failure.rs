@@ -224,7 +224,7 @@ impl DecodeError {
         }
     }
 
-    pub(crate) fn media_type(media_type: String) -> Self {
+    pub(crate) fn media_type(media_type: &str) -> Self {
         Self::new(".", format!("the body is {media_type} instead of JSON"))
     }
 

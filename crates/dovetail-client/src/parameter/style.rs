@@ -40,7 +40,13 @@ pub(crate) fn path_text(parameter: &Parameter, value: &Flat) -> Result<String, I
         (Style::Matrix, _) => matrix(name, &parts.join(",")),
         _ => parts.join(","),
     };
-    let is_empty = matches!(text.as_str(), "" | ".") || *value == Flat::Absent;
+    // The full stop of a label is no value yet.
+    let nothing = if parameter.style == Style::Label {
+        "."
+    } else {
+        ""
+    };
+    let is_empty = text == nothing || *value == Flat::Absent;
     if is_empty {
         Err(InvalidRequest::EmptyPath(name.to_owned()))
     } else {

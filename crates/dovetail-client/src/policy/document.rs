@@ -14,15 +14,8 @@ use super::{Policy, PolicyError, Propagation, Retry, Scope, Trigger, Triggers};
 
 /// Reads the document.
 pub(super) fn read(text: &str) -> Result<BTreeMap<String, ServicePatch>, PolicyError> {
-    let document: Document =
-        serde_yaml::from_str_with_options(text, options(text)).map_err(|error| {
-            let location = error.location();
-            PolicyError::Malformed {
-                line: location.as_ref().map_or(1, |location| location.line()),
-                column: location.as_ref().map_or(1, |location| location.column()),
-                message: message(&error),
-            }
-        })?;
+    let document: Document = serde_yaml::from_str_with_options(text, options(text))
+        .map_err(|error| malformed(&error))?;
     Ok(document.services)
 }
 
@@ -43,12 +36,21 @@ fn options(text: &str) -> serde_yaml::Options {
     }
 }
 
-/// The reader's own words without its place, which we give apart.
-fn message(error: &serde_yaml::Error) -> String {
+/// The reader's own words, with its place apart.
+fn malformed(error: &serde_yaml::Error) -> PolicyError {
+    let (line, column) = error
+        .location()
+        .map_or((1, 1), |place| (place.line(), place.column()));
     let text = error.without_snippet().to_string();
-    let text = text.lines().next().unwrap_or_default();
-    let place = text.rfind(" at line ").filter(|_| text.contains("column"));
-    place.map_or(text, |place| &text[..place]).to_owned()
+    let message = text.lines().next().unwrap_or_default();
+    let message = message
+        .rfind(" at line ")
+        .map_or(message, |place| &message[..place]);
+    PolicyError::Malformed {
+        line,
+        column,
+        message: message.to_owned(),
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,1 +1,174 @@
-//! Tests.
+//! The real network, over loopback: what a scripted transport cannot show.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
+
+use crate::{
+    ConfigError, FailureKind, Http, Method, Operation, Response, Service, Undeclared,
+    policy::{Policy, Retry},
+};
+
+const SERVICE: Service = Service::new("orders", &["get", "create"]);
+const POLICY: Policy = Policy::new(Duration::from_secs(20)).retry(Retry::off());
+const GET: Operation = Operation::new(&SERVICE, "get", Method::Get, "/orders", POLICY);
+const CREATE: Operation = Operation::new(&SERVICE, "create", Method::Post, "/orders", POLICY);
+
+/// A server that answers every connection with the same bytes and closes it; it hands out what it was sent.
+async fn server(answer: &'static [u8]) -> (String, mpsc::UnboundedReceiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let request = serve(stream, answer).await;
+            if sender.send(request).is_err() {
+                return;
+            }
+        }
+    });
+    (format!("http://{address}"), receiver)
+}
+
+async fn serve(mut stream: TcpStream, answer: &[u8]) -> String {
+    let (mut request, mut buffer) = (Vec::new(), [0; 4_096]);
+    loop {
+        let read = stream.read(&mut buffer).await.unwrap_or(0);
+        request.extend_from_slice(&buffer[..read]);
+        let text = String::from_utf8_lossy(&request);
+        let complete = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            body.len() >= length.map_or(0, |length| length.parse().unwrap())
+        });
+        if read == 0 || complete {
+            break;
+        }
+    }
+    // The client may hang up first, which is part of what is tested.
+    let _ = stream.write_all(answer).await;
+    String::from_utf8_lossy(&request).into_owned()
+}
+
+fn client(base_url: &str) -> Http {
+    let builder = Http::builder(&SERVICE).base_url(base_url).body_max(16);
+    builder
+        .connect_timeout(Duration::from_secs(10))
+        .build()
+        .unwrap()
+}
+
+async fn get(base_url: &str) -> Result<Response, FailureKind> {
+    let failure = match client(base_url).call(&GET).send_raw().await {
+        Ok(response) => return Ok(response),
+        Err(failure) => failure,
+    };
+    // Kinds are not cloneable, so the ones that matter here are made again.
+    Err(match failure.kind() {
+        FailureKind::Connect(_) => FailureKind::Connect("".into()),
+        FailureKind::Interrupted(_) => FailureKind::Interrupted("".into()),
+        FailureKind::BodyTooLarge { limit } => FailureKind::BodyTooLarge { limit: *limit },
+        other => panic!("{other:?}"),
+    })
+}
+
+#[tokio::test]
+async fn a_request_arrives_as_it_was_made() {
+    let (url, mut requests) =
+        server(b"HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: 8\r\n\r\n{\"id\":1}").await;
+    let http = client(&url);
+    let created: serde_json::Value = http
+        .call(&CREATE)
+        .query("q", "a&b")
+        .json(&[1, 2])
+        .send_json::<_, Undeclared>()
+        .await
+        .unwrap();
+    assert_eq!(created["id"], 1);
+    let request = requests.recv().await.unwrap();
+    assert!(
+        request.starts_with("POST /orders?q=a%26b HTTP/1.1\r\n"),
+        "{request}"
+    );
+    for part in [
+        "content-type: application/json\r\n",
+        "content-length: 5\r\n",
+        "x-request-timeout-ms: 19",
+        "\r\n\r\n[1,2]",
+    ] {
+        assert!(request.contains(part), "{part} in {request}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_up_to_the_limit_is_read_and_a_longer_one_is_not() {
+    let (url, _requests) =
+        server(b"HTTP/1.1 200 OK\r\ncontent-length: 16\r\n\r\n0123456789abcdef").await;
+    assert_eq!(get(&url).await.unwrap().body().len(), 16);
+    let announced: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n0123456789abcdefg";
+    let chunked: &[u8] =
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\n01234567\r\n9\r\n89abcdefg\r\n0\r\n\r\n";
+    for answer in [announced, chunked] {
+        let (url, _requests) = server(answer).await;
+        assert!(matches!(
+            get(&url).await,
+            Err(FailureKind::BodyTooLarge { limit: 16 })
+        ));
+    }
+    let pieces = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\n01234567\r\n8\r\n89abcdef\r\n0\r\n\r\n";
+    let (url, _requests) = server(pieces).await;
+    assert_eq!(&get(&url).await.unwrap().body()[..], b"0123456789abcdef");
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_told_from_a_broken_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    assert!(matches!(get(&closed).await, Err(FailureKind::Connect(_))));
+    let half: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
+    for answer in [half, b""] {
+        let (url, _requests) = server(answer).await;
+        assert!(matches!(get(&url).await, Err(FailureKind::Interrupted(_))));
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_not_followed() {
+    let (url, mut requests) =
+        server(b"HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n").await;
+    assert_eq!(get(&url).await.unwrap().status(), 302);
+    assert!(requests.recv().await.is_some());
+    assert!(requests.try_recv().is_err(), "one request, not two");
+}
+
+#[tokio::test]
+async fn no_error_of_the_network_shows_the_query() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let failure = client(&closed)
+        .call(&GET)
+        .query("key", "s3cr3t")
+        .send_raw()
+        .await
+        .unwrap_err();
+    assert!(
+        !format!("{failure:?} {failure}").contains("s3cr3t"),
+        "{failure:?}"
+    );
+}
+
+#[test]
+fn a_client_can_be_built_without_a_runtime() {
+    assert!(client("http://127.0.0.1:1").breaker(&GET).is_some());
+    assert!(matches!(
+        Http::builder(&SERVICE).build(),
+        Err(ConfigError::NoBaseUrl)
+    ));
+}
