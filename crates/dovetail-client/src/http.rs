@@ -61,6 +61,7 @@ impl Http {
             deadline_header: Some(headers::DEADLINE),
             body_max: BODY_MAX,
             connect_timeout: CONNECT_TIMEOUT,
+            http2_only: false,
             system_proxy: false,
             transport: None,
             clock: Clock::system(),
@@ -106,6 +107,7 @@ pub struct HttpBuilder {
     deadline_header: Option<HeaderName>,
     body_max: usize,
     connect_timeout: Duration,
+    http2_only: bool,
     system_proxy: bool,
     transport: Option<Box<dyn Transport>>,
     clock: Clock,
@@ -180,6 +182,12 @@ impl HttpBuilder {
         self
     }
 
+    /// Speaks HTTP/2 from the first byte, for services within a mesh that speak it without TLS.
+    pub const fn http2_only(mut self) -> Self {
+        self.http2_only = true;
+        self
+    }
+
     /// Uses the proxies that the environment names. Without this, none is used.
     pub const fn system_proxy(mut self) -> Self {
         self.system_proxy = true;
@@ -217,6 +225,7 @@ impl HttpBuilder {
         let base_url = BaseUrl::parse(self.base_url.as_deref().ok_or(ConfigError::NoBaseUrl)?)?;
         let network = NetworkOptions {
             connect_timeout: self.connect_timeout,
+            http2_only: self.http2_only,
             system_proxy: self.system_proxy,
         };
         let transport = match self.transport {

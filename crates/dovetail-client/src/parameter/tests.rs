@@ -1,5 +1,6 @@
 //! The tables of OpenAPI 3.0.4 and 3.1.1, row by row, and what a hostile value cannot do.
 
+use proptest::prelude::*;
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 
@@ -233,6 +234,45 @@ fn reserved_characters_are_encoded_unless_allowed_and_harmless() {
     assert_eq!(text, "q=a/b?c%3Dd%26e%23f%5Bg%5D%2Bh%20%C3%A9%2520'");
     let path = path_text(&Parameter::path("p"), &Flat::of("../../x?y#z\\").unwrap()).unwrap();
     assert_eq!(path, "..%2F..%2Fx%3Fy%23z%5C");
+}
+
+proptest! {
+    // A failure is found again by its message; files of seeds are not kept.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a value holds, it stays within its segment, and is read back as it was.
+    #[test]
+    fn no_value_can_change_host_or_path(value in any::<String>(), other in "[.%/\\\\a-f2;?#@:]{0,6}") {
+        for value in [value, other] {
+            let Ok(text) = path_text(&Parameter::path("p"), &Flat::of(&value).unwrap()) else {
+                prop_assert_eq!(value, "");
+                continue;
+            };
+            let base = url::Url::parse("http://orders/v1").unwrap();
+            let mut url = base.clone();
+            url.set_path(&format!("/v1/{text}/end"));
+            if matches!(value.as_str(), "." | "..") {
+                continue;
+            }
+            prop_assert_eq!(url.host_str(), base.host_str());
+            let segments: Vec<&str> = url.path_segments().unwrap().collect();
+            prop_assert_eq!(segments.len(), 3);
+            let decoded = percent_encoding::percent_decode_str(segments[1]).decode_utf8().unwrap();
+            prop_assert_eq!(decoded, value);
+        }
+    }
+
+    /// Whatever a value holds, a query says it and nothing else.
+    #[test]
+    fn no_value_can_add_to_a_query(value in any::<String>(), allow in any::<bool>()) {
+        let parameter = Parameter { allow_reserved: allow, ..Parameter::query("q") };
+        let text = query_text(&parameter, &Flat::of(&value).unwrap());
+        let mut url = url::Url::parse("http://orders/?x=1").unwrap();
+        url.set_query(Some(&text));
+        let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+        prop_assert_eq!(pairs, [("q".to_owned(), value)]);
+        prop_assert_eq!(url.fragment(), None);
+    }
 }
 
 #[test]

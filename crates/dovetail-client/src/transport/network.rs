@@ -20,6 +20,8 @@ pub(crate) struct Network {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NetworkOptions {
     pub(crate) connect_timeout: Duration,
+    /// Whether to speak HTTP/2 without asking whether the service does.
+    pub(crate) http2_only: bool,
     /// Whether the proxies that the environment names are used.
     pub(crate) system_proxy: bool,
 }
@@ -30,6 +32,11 @@ impl Network {
             .connect_timeout(options.connect_timeout)
             .redirect(redirect::Policy::none())
             .retry(retry::never());
+        let builder = if options.http2_only {
+            builder.http2_prior_knowledge()
+        } else {
+            builder
+        };
         let builder = if options.system_proxy {
             builder
         } else {

@@ -18,6 +18,27 @@ const POLICY: Policy = Policy::new(Duration::from_secs(20)).retry(Retry::off());
 const GET: Operation = Operation::new(&SERVICE, "get", Method::Get, "/orders", POLICY);
 const CREATE: Operation = Operation::new(&SERVICE, "create", Method::Post, "/orders", POLICY);
 
+/// A server of HTTP/2 that refuses the first stream and answers the others; it counts streams.
+async fn refusing_server() -> (String, mpsc::UnboundedReceiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let mut first = true;
+        while let Some(Ok((_, mut answer))) = connection.accept().await {
+            sender.send(()).unwrap();
+            if std::mem::take(&mut first) {
+                answer.send_reset(h2::Reason::REFUSED_STREAM);
+            } else {
+                answer.send_response(http::Response::new(()), true).unwrap();
+            }
+        }
+    });
+    (format!("http://{address}"), receiver)
+}
+
 /// A server that answers every connection with the same bytes and closes it; it hands out what it was sent.
 async fn server(answer: &'static [u8]) -> (String, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -136,6 +157,27 @@ async fn a_refused_connection_is_told_from_a_broken_one() {
         let (url, _requests) = server(answer).await;
         assert!(matches!(get(&url).await, Err(FailureKind::Interrupted(_))));
     }
+}
+
+#[tokio::test]
+async fn a_stream_that_the_service_refused_is_sent_again_whatever_the_operation() {
+    const AGAIN: Operation = Operation::new(
+        &SERVICE,
+        "create",
+        Method::Post,
+        "/orders",
+        Policy::new(Duration::from_secs(20)),
+    );
+    let (url, mut streams) = refusing_server().await;
+    let http = Http::builder(&SERVICE).base_url(&url).http2_only();
+    let http = http
+        .connect_timeout(Duration::from_secs(10))
+        .build()
+        .unwrap();
+    let sent = http.call(&AGAIN).json("x").send_empty::<Undeclared>().await;
+    assert!(sent.is_ok(), "{sent:?}");
+    assert!(streams.recv().await.is_some() && streams.try_recv().is_ok());
+    assert!(streams.try_recv().is_err(), "two streams, not three");
 }
 
 #[tokio::test]
