@@ -1,0 +1,173 @@
+//! A contract as the source text of a Rust crate.
+//!
+//! [`generate`] is pure: it takes a workspace and returns files as text. Lowering takes every decision, templates print them, and what they
+//! print is parsed and formatted in process, so text that is no Rust is never handed out. [`output`] is the only part that touches files.
+
+pub mod codes;
+pub mod output;
+
+mod doc;
+mod format;
+mod ir;
+mod literal;
+mod lower;
+mod render;
+mod rust_name;
+
+use std::collections::BTreeMap;
+
+use dovetail_contract::contract::{HttpApi, OperationCall, RuntimeSource, Service, Workspace};
+use dovetail_contract::finding::Finding;
+use dovetail_contract::policy::PolicySettings;
+use dovetail_contract::source::{Sources, Span};
+use indexmap::IndexMap;
+
+/// What generating makes of a workspace.
+#[derive(Debug, Clone, Default)]
+pub struct Generated {
+    /// One package for each service that provides HTTP, in the order of services.
+    pub packages: Vec<Package>,
+    /// What could not be said in Rust, and where. Nothing should be written where one of them is an error.
+    pub findings: Vec<Finding>,
+}
+
+/// A crate as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// The name of the crate, which is also the name of its folder.
+    pub name: String,
+    /// The files, by path within the folder, with forward slashes.
+    pub files: BTreeMap<String, String>,
+}
+
+/// What a client crate is made from.
+#[derive(Debug, Clone)]
+pub struct ClientRequest<'a> {
+    /// Name of the service.
+    pub service: &'a str,
+    /// Version of the crate.
+    pub version: semver::Version,
+    /// One sentence on what the service does; the title of the document where there is none.
+    pub summary: Option<&'a str>,
+    /// What it provides.
+    pub api: &'a HttpApi,
+    /// What the banner names as the origin: the path of the document, relative to the workspace.
+    pub source: &'a str,
+    /// How every call behaves unless its caller says otherwise.
+    pub policy: &'a PolicySettings,
+    /// Consumers that declare how they call.
+    pub callers: &'a [Caller<'a>],
+    /// Where the manifest takes the runtime from; a path leads from the crate's own folder.
+    pub runtime: &'a RuntimeSource,
+}
+
+/// A consumer of the service.
+#[derive(Debug, Clone)]
+pub struct Caller<'a> {
+    /// Its name.
+    pub consumer: &'a str,
+    /// How it calls every operation, unless the operation says otherwise.
+    pub policy: PolicySettings,
+    /// What it says of single operations.
+    pub operations: &'a IndexMap<String, OperationCall>,
+}
+
+/// Generates one `<service>-client` crate for each service that provides HTTP.
+#[must_use]
+pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
+    let mut generated = Generated::default();
+    let mut owners: BTreeMap<String, &Service> = BTreeMap::new();
+    for service in workspace.services.values() {
+        let Some(api) = &service.http else { continue };
+        let name = lower::package_name(&service.name.value);
+        if let Some(other) = owners.insert(name.clone(), service) {
+            let message = format!("`{}` and `{}` would both become the crate `{name}`", other.name.value, service.name.value);
+            let finding = Finding::new(&codes::PACKAGE_COLLISION, service.name.span, message)
+                .related(other.name.span, "the other service")
+                .help("rename one of them");
+            generated.findings.push(finding);
+            continue;
+        }
+        let runtime = runtime(workspace, &name);
+        let callers = callers(workspace, service);
+        let request = ClientRequest { callers: &callers, runtime: &runtime, ..request(workspace, sources, service, api) };
+        let (package, findings) = client(&request);
+        generated.packages.push(package);
+        generated.findings.extend(findings);
+    }
+    generated
+}
+
+/// Generates one client crate.
+///
+/// A package whose findings hold [`codes::BROKEN_OUTPUT`] is empty: that is a defect of this crate, never of the contract.
+#[must_use]
+pub fn client(request: &ClientRequest<'_>) -> (Package, Vec<Finding>) {
+    let (krate, mut findings) = lower::lower(request);
+    let mut files = BTreeMap::new();
+    match render::render(&krate) {
+        Ok(rendered) => files = rendered,
+        Err(error) => {
+            let message = format!("{} of `{}` does not parse: {}", error.path, request.service, error.message);
+            findings.push(Finding::new(&codes::BROKEN_OUTPUT, Span::start_of(request.api.file), message));
+        }
+    }
+    (Package { name: lower::package_name(request.service), files }, findings)
+}
+
+fn request<'a>(
+    workspace: &'a Workspace,
+    sources: &'a Sources,
+    service: &'a Service,
+    api: &'a HttpApi,
+) -> ClientRequest<'a> {
+    ClientRequest {
+        service: &service.name.value,
+        version: service.version.as_ref().map_or(semver::Version::new(0, 1, 0), |version| version.value.clone()),
+        summary: service.summary.as_deref(),
+        api,
+        source: &sources.file(api.file).path,
+        policy: &workspace.settings.policy,
+        callers: &[],
+        runtime: &workspace.settings.codegen.runtime,
+    }
+}
+
+/// The source of the runtime as a generated manifest writes it: paths lead from the crate's folder rather than from `dovetail.yaml`.
+fn runtime(workspace: &Workspace, package: &str) -> RuntimeSource {
+    let codegen = &workspace.settings.codegen;
+    match &codegen.runtime {
+        RuntimeSource::Path(path) => RuntimeSource::Path(relative(&format!("{}/{package}", codegen.output), path)),
+        other => other.clone(),
+    }
+}
+
+/// The path that leads from one folder to another, both relative to the same third. A path that is not relative stays as it is.
+fn relative(from: &str, to: &str) -> String {
+    if to.starts_with('/') {
+        return to.to_owned();
+    }
+    let parts = |path: &str| -> Vec<String> {
+        path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect()
+    };
+    let (from, to) = (parts(from), parts(to));
+    let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = from.iter().skip(common).map(|_| "..".to_owned());
+    let path: Vec<String> = up.chain(to.into_iter().skip(common)).collect();
+    path.join("/")
+}
+
+fn callers<'a>(workspace: &'a Workspace, service: &Service) -> Vec<Caller<'a>> {
+    let calls = workspace.services.values().filter_map(|consumer| {
+        let call = consumer.calls.get(&service.name.value)?;
+        Some(Caller {
+            consumer: &consumer.name.value,
+            policy: call.policy.over(&workspace.settings.policy),
+            operations: &call.operations,
+        })
+    });
+    calls.collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! Fields of structs: names, presence, and what becomes of alternatives that share an object with ordinary fields.
+
+use dovetail_contract::schema::{SchemaId, Type};
+use indexmap::IndexMap;
+
+use super::ty::{Ty, Typed};
+use super::types::{FieldDraft, StructBody, Types};
+use super::view::{View, says_nothing};
+use crate::codes;
+use crate::rust_name::{self, Casing, Scope};
+
+impl Types<'_> {
+    /// The fields of an object.
+    pub(super) fn fields(&mut self, view: &View, owner: &str) -> StructBody {
+        let mut scope = Scope::default();
+        let mut body = StructBody::default();
+        for (wire, candidates) in &view.properties {
+            if candidates.iter().any(|id| self.views.schemas.schema(*id).never) {
+                continue;
+            }
+            let typed = self.typed_all(candidates, &hint(owner, wire));
+            let required = view.required.contains(wire);
+            body.fields.push(field(&mut scope, wire, candidates.first().copied(), typed, required));
+        }
+        for (wire, alternatives) in self.alternatives(view) {
+            let typed = self.typed_any(&alternatives, &hint(owner, &wire));
+            body.fields.push(field(&mut scope, &wire, alternatives.first().copied(), typed, false));
+        }
+        for wire in &view.required {
+            if body.fields.iter().all(|known| known.wire != *wire) && !view.properties.contains_key(wire) {
+                body.fields.push(field(&mut scope, wire, None, Typed::plain(Ty::Value), true));
+            }
+        }
+        let additional = view.additional.filter(|id| {
+            let schema = self.views.schemas.schema(*id);
+            !schema.never && !says_nothing(schema)
+        });
+        if let Some(additional) = additional.filter(|_| !body.fields.is_empty()) {
+            let ty = self.typed(additional, &format!("{owner}Extra")).element();
+            body.extra = Some((scope.claim("extra", Casing::Snake), Ty::map(ty)));
+        }
+        body
+    }
+
+    /// Fields of the branches of unions that stand beside ordinary fields: any of them may be there.
+    fn alternatives(&mut self, view: &View) -> IndexMap<String, Vec<SchemaId>> {
+        let mut found: IndexMap<String, Vec<SchemaId>> = IndexMap::new();
+        for (holder, branches) in &view.unions {
+            for branch in branches {
+                let branch_view = self.views.view(*branch);
+                let is_object = branch_view.kinds().is_any() || branch_view.kinds().accepts(Type::Object);
+                if !is_object || !branch_view.unions.is_empty() {
+                    self.report(
+                        &codes::UNTYPED_SCHEMA,
+                        *holder,
+                        "a branch of this union is no plain object, so only the fields beside the union have types",
+                    );
+                }
+                for (wire, ids) in branch_view.properties {
+                    if !view.properties.contains_key(&wire) {
+                        found.entry(wire).or_default().extend(ids);
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+fn field(scope: &mut Scope, wire: &str, origin: Option<SchemaId>, typed: Typed, required: bool) -> FieldDraft {
+    FieldDraft {
+        name: scope.claim(&rust_name::identifier(wire, Casing::Snake), Casing::Snake),
+        wire: wire.to_owned(),
+        origin,
+        ty: typed.ty,
+        required,
+        nullable: typed.nullable,
+    }
+}
+
+fn hint(owner: &str, wire: &str) -> String {
+    format!("{owner}{}", rust_name::identifier(wire, Casing::Variant))
+}

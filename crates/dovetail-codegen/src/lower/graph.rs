@@ -1,0 +1,220 @@
+//! What types have to do with one another: which hold each other and need a box, which cannot be compared exactly, which are large.
+
+use std::collections::HashMap;
+
+use super::ty::Ty;
+use super::types::{Body, Draft};
+
+/// Facts about types that follow from all of them together.
+#[derive(Debug)]
+pub(super) struct Graph {
+    /// The number of the cycle that each type is part of; types of one cycle share it.
+    component: Vec<usize>,
+    /// Whether a type holds itself, directly or not.
+    is_cyclic: Vec<bool>,
+    has_float: Vec<bool>,
+    size: Vec<usize>,
+}
+
+impl Graph {
+    pub(super) fn new(drafts: &[Draft]) -> Self {
+        let held: Vec<Vec<usize>> = drafts.iter().map(|draft| edges(draft, Ty::held_by_value)).collect();
+        let mentioned: Vec<Vec<usize>> = drafts.iter().map(|draft| edges(draft, Ty::mentioned)).collect();
+        let (component, members) = components(&held);
+        let is_cyclic = held
+            .iter()
+            .enumerate()
+            .map(|(at, targets)| {
+                let home = component.get(at).copied().unwrap_or_default();
+                members.get(&home).is_some_and(|count| *count > 1) || targets.contains(&at)
+            })
+            .collect();
+        let mut graph = Self { component, is_cyclic, has_float: floats(drafts, &mentioned), size: Vec::new() };
+        graph.size = graph.sizes(drafts);
+        graph
+    }
+
+    /// Whether a field of `owner` of this type must be boxed, because it leads back to `owner`.
+    pub(super) fn needs_box(&self, owner: usize, ty: &Ty) -> bool {
+        let mut held = Vec::new();
+        ty.held_by_value(&mut held);
+        held.iter().any(|target| {
+            self.component.get(owner) == self.component.get(*target)
+                && self.is_cyclic.get(owner).copied().unwrap_or_default()
+        })
+    }
+
+    pub(super) fn has_float(&self, ty: &Ty) -> bool {
+        let mut mentioned = Vec::new();
+        ty.mentioned(&mut mentioned);
+        ty.has_float() || mentioned.iter().any(|index| self.type_has_float(*index))
+    }
+
+    pub(super) fn type_has_float(&self, index: usize) -> bool {
+        self.has_float.get(index).copied().unwrap_or_default()
+    }
+
+    /// At least as many bytes as a value takes.
+    pub(super) fn size(&self, ty: &Ty) -> usize {
+        size(ty, &self.size)
+    }
+
+    /// Sizes of all types, those that are held before those that hold them.
+    fn sizes(&self, drafts: &[Draft]) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..drafts.len()).collect();
+        // Components are numbered from the leaves, so a type comes after all that it holds without a box.
+        order.sort_by_key(|index| self.component.get(*index).copied());
+        let mut sizes = vec![8; drafts.len()];
+        for index in order {
+            let Some(draft) = drafts.get(index) else { continue };
+            let of = |ty: &Ty| if self.needs_box(index, ty) { 8 } else { size(ty, &sizes) };
+            let total = match &draft.body {
+                Body::Struct(body) => {
+                    let fields: usize = body.fields.iter().map(|field| of(&field.ty).saturating_add(8)).sum();
+                    fields + if body.extra.is_some() { 24 } else { 0 }
+                }
+                Body::Union(body) => {
+                    body.variants.iter().map(|variant| of(&variant.ty).min(BOXED_ABOVE)).max().unwrap_or(0).max(48) + 8
+                }
+                Body::Words(_) | Body::Open => 24,
+                Body::Numbers(..) => 16,
+            };
+            if let Some(size) = sizes.get_mut(index) {
+                *size = total;
+            }
+        }
+        sizes
+    }
+}
+
+/// Variants that are larger are boxed, so that no variant is much larger than the others.
+pub(super) const BOXED_ABOVE: usize = 120;
+
+fn size(ty: &Ty, sizes: &[usize]) -> usize {
+    match ty {
+        Ty::Bool => 1,
+        Ty::Int("i128") => 16,
+        Ty::Int(_) | Ty::Float | Ty::Date => 8,
+        Ty::Uuid | Ty::DateTime => 16,
+        Ty::Text | Ty::Base64 | Ty::Decimal | Ty::List(_) | Ty::Map(_) => 24,
+        Ty::Bytes | Ty::Value => 32,
+        Ty::Optional(inner) => size(inner, sizes).saturating_add(8),
+        Ty::Tuple(parts) => parts.iter().map(|part| size(part, sizes)).fold(0, usize::saturating_add),
+        Ty::Named(index) => sizes.get(*index).copied().unwrap_or(8),
+    }
+}
+
+fn edges(draft: &Draft, find: fn(&Ty, &mut Vec<usize>)) -> Vec<usize> {
+    let mut found = Vec::new();
+    match &draft.body {
+        Body::Struct(body) => {
+            body.fields.iter().for_each(|field| find(&field.ty, &mut found));
+            body.extra.iter().for_each(|(_, ty)| find(ty, &mut found));
+        }
+        Body::Union(body) => body.variants.iter().for_each(|variant| find(&variant.ty, &mut found)),
+        Body::Words(_) | Body::Numbers(..) | Body::Open => {}
+    }
+    found
+}
+
+/// Types in which a number that is no integer occurs, however deep.
+fn floats(drafts: &[Draft], mentioned: &[Vec<usize>]) -> Vec<bool> {
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); drafts.len()];
+    for (user, targets) in mentioned.iter().enumerate() {
+        for target in targets {
+            if let Some(list) = users.get_mut(*target) {
+                list.push(user);
+            }
+        }
+    }
+    let own = |draft: &Draft| match &draft.body {
+        Body::Struct(body) => {
+            body.fields.iter().any(|field| field.ty.has_float())
+                || body.extra.as_ref().is_some_and(|(_, ty)| ty.has_float())
+        }
+        Body::Union(body) => body.variants.iter().any(|variant| variant.ty.has_float()),
+        Body::Words(_) | Body::Numbers(..) | Body::Open => false,
+    };
+    let mut marked: Vec<bool> = drafts.iter().map(own).collect();
+    let mut open: Vec<usize> = (0..drafts.len()).filter(|index| marked.get(*index) == Some(&true)).collect();
+    while let Some(index) = open.pop() {
+        for user in users.get(index).into_iter().flatten() {
+            if let Some(mark) = marked.get_mut(*user)
+                && !*mark
+            {
+                *mark = true;
+                open.push(*user);
+            }
+        }
+    }
+    marked
+}
+
+/// Strongly connected components (Tarjan), without recursion, numbered from the leaves; and how many types each has.
+fn components(edges: &[Vec<usize>]) -> (Vec<usize>, HashMap<usize, usize>) {
+    const UNSEEN: usize = usize::MAX;
+    let count = edges.len();
+    let (mut order, mut low, mut component) = (vec![UNSEEN; count], vec![0; count], vec![UNSEEN; count]);
+    let (mut members, mut stack, mut next, mut done) = (HashMap::new(), Vec::new(), 0, 0);
+    for root in 0..count {
+        if order[root] != UNSEEN {
+            continue;
+        }
+        let mut work = vec![(root, 0)];
+        while let Some((at, edge)) = work.pop() {
+            if edge == 0 {
+                order[at] = next;
+                low[at] = next;
+                next += 1;
+                stack.push(at);
+            }
+            if let Some(&target) = edges[at].get(edge) {
+                work.push((at, edge + 1));
+                if order[target] == UNSEEN {
+                    work.push((target, 0));
+                } else if component[target] == UNSEEN {
+                    low[at] = low[at].min(order[target]);
+                }
+                continue;
+            }
+            if low[at] == order[at] {
+                while let Some(member) = stack.pop() {
+                    component[member] = done;
+                    *members.entry(done).or_insert(0) += 1;
+                    if member == at {
+                        break;
+                    }
+                }
+                done += 1;
+            }
+            if let Some((parent, _)) = work.last() {
+                low[*parent] = low[*parent].min(low[at]);
+            }
+        }
+    }
+    (component, members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_of_one_cycle_share_a_component() {
+        let edges = vec![vec![1], vec![2], vec![0, 3], vec![], vec![4]];
+        let (component, members) = components(&edges);
+        assert_eq!(component[0], component[1]);
+        assert_eq!(component[1], component[2]);
+        assert_ne!(component[3], component[0]);
+        assert!(component[3] < component[0], "leaves come first");
+        assert_eq!(members[&component[0]], 3);
+        assert_eq!(members[&component[4]], 1);
+    }
+
+    #[test]
+    fn a_long_chain_does_not_exhaust_the_stack() {
+        let edges: Vec<Vec<usize>> = (1..=200_000).map(|next| if next < 200_000 { vec![next] } else { vec![0] }).collect();
+        let (_, members) = components(&edges);
+        assert_eq!(members.len(), 1);
+    }
+}

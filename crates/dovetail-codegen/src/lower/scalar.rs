@@ -1,0 +1,120 @@
+//! Strings and numbers: which Rust type a format and its bounds ask for.
+
+use dovetail_contract::schema::{Schema, Schemas};
+
+use super::ty::Ty;
+use super::view::View;
+
+/// The type of a string.
+pub(super) fn text(view: &View, schemas: &Schemas) -> Ty {
+    let is_base64 = view.parts.iter().any(|id| {
+        let encoding = schemas.schema(*id).string.content_encoding.as_deref();
+        encoding.is_some_and(|encoding| encoding.eq_ignore_ascii_case("base64"))
+    });
+    match view.format.as_deref() {
+        Some("date-time") => Ty::DateTime,
+        Some("date") => Ty::Date,
+        Some("uuid") => Ty::Uuid,
+        Some("byte") => Ty::Base64,
+        Some("decimal") => Ty::Decimal,
+        _ if is_base64 => Ty::Base64,
+        _ => Ty::Text,
+    }
+}
+
+/// Whether a format is said of strings, so that it names the type where nothing else does.
+pub(super) fn is_text_format(format: &str) -> bool {
+    matches!(
+        format,
+        "date-time" | "date" | "time" | "duration" | "uuid" | "byte" | "binary" | "uri" | "uri-reference"
+            | "email" | "hostname" | "ipv4" | "ipv6" | "password" | "uri-template"
+    )
+}
+
+/// The type of a number.
+pub(super) fn number(view: &View) -> Ty {
+    match view.format.as_deref() {
+        Some("decimal") => Ty::Decimal,
+        _ => Ty::Float,
+    }
+}
+
+/// The smallest of the usual types that holds every integer the schema allows.
+pub(super) fn integer(view: &View, schemas: &Schemas) -> Ty {
+    let declared = match view.format.as_deref() {
+        Some("int32") => Some(("i32", i128::from(i32::MIN), i128::from(i32::MAX))),
+        Some("int64") => Some(("i64", i128::from(i64::MIN), i128::from(i64::MAX))),
+        Some("int8") => Some(("i8", i128::from(i8::MIN), i128::from(i8::MAX))),
+        Some("int16") => Some(("i16", i128::from(i16::MIN), i128::from(i16::MAX))),
+        Some("uint8") => Some(("u8", 0, i128::from(u8::MAX))),
+        Some("uint16") => Some(("u16", 0, i128::from(u16::MAX))),
+        Some("uint32") => Some(("u32", 0, i128::from(u32::MAX))),
+        Some("uint64" | "uint") => Some(("u64", 0, i128::from(u64::MAX))),
+        _ => None,
+    };
+    let (low, high) = bounds(view, schemas);
+    let fits = |least: i128, most: i128| {
+        low.is_none_or(|low| low >= least || low < i128::from(i64::MIN))
+            && high.is_none_or(|high| high <= most)
+    };
+    if let Some((name, least, most)) = declared {
+        // Bounds that the format cannot hold are real documents' way of saying the format was a guess.
+        let holds = low.is_none_or(|low| low >= least || low >= i128::from(i64::MIN) && least == 0)
+            && high.is_none_or(|high| high <= most);
+        if holds {
+            return Ty::Int(name);
+        }
+    }
+    if fits(i128::from(i64::MIN), i128::from(i64::MAX)) {
+        return Ty::Int("i64");
+    }
+    if low.is_some_and(|low| low >= 0) && high.is_none_or(|high| high <= i128::from(u64::MAX)) {
+        return Ty::Int("u64");
+    }
+    Ty::Int("i128")
+}
+
+fn bounds(view: &View, schemas: &Schemas) -> (Option<i128>, Option<i128>) {
+    let rules = || view.parts.iter().map(|id| &schemas.schema(*id).number);
+    let low = rules()
+        .flat_map(|rules| [&rules.minimum, &rules.exclusive_minimum])
+        .filter_map(|bound| bound.as_ref()?.as_i128())
+        .max();
+    let high = rules()
+        .flat_map(|rules| [&rules.maximum, &rules.exclusive_maximum])
+        .filter_map(|bound| bound.as_ref()?.as_i128())
+        .min();
+    (low, high)
+}
+
+/// What a schema allows, in a sentence, where it is worth saying.
+pub(super) fn limits(schema: &Schema) -> Option<String> {
+    let number = &schema.number;
+    let low = number.minimum.as_ref().map(|bound| format!("at least {}", bound.as_str()));
+    let above = number.exclusive_minimum.as_ref().map(|bound| format!("above {}", bound.as_str()));
+    let high = number.maximum.as_ref().map(|bound| format!("at most {}", bound.as_str()));
+    let below = number.exclusive_maximum.as_ref().map(|bound| format!("below {}", bound.as_str()));
+    let least = schema.string.min_length.filter(|least| *least > 0);
+    let shortest = least.map(|least| format!("at least {least} character{}", plural(least)));
+    let longest = schema.string.max_length.map(|most| format!("at most {most} character{}", plural(most)));
+    let fewest = schema.array.min_items.filter(|least| *least > 0);
+    let fewest = fewest.map(|least| format!("at least {least} item{}", plural(least)));
+    let most = schema.array.max_items.map(|most| format!("at most {most} item{}", plural(most)));
+    let facts: Vec<String> = [low, above, high, below, shortest, longest, fewest, most]
+        .into_iter()
+        .flatten()
+        .collect();
+    if facts.is_empty() {
+        return None;
+    }
+    let mut sentence = facts.join(", ");
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    sentence.push('.');
+    Some(sentence)
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

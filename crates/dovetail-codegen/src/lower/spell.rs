@@ -1,0 +1,153 @@
+//! Types as Rust writes them, and the imports that this takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::graph::Graph;
+use super::operations::OperationDraft;
+use super::ty::Ty;
+use super::types::Draft;
+
+/// Writes types out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Speller<'a> {
+    pub(super) drafts: &'a [Draft],
+    pub(super) graph: &'a Graph,
+}
+
+/// What a file imports: items by the path that they are in.
+#[derive(Debug, Default)]
+pub(super) struct Uses {
+    items: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Speller<'_> {
+    /// The type, as it is owned.
+    pub(super) fn owned(&self, ty: &Ty, uses: &mut Uses) -> String {
+        match ty {
+            Ty::Bool => "bool".to_owned(),
+            Ty::Int(name) => (*name).to_owned(),
+            Ty::Float => "f64".to_owned(),
+            Ty::Text => "String".to_owned(),
+            Ty::Bytes => uses.add("bytes", "Bytes"),
+            Ty::Base64 => uses.add("dovetail_client::types", "Base64"),
+            Ty::Decimal => uses.add("dovetail_client::types", "Decimal"),
+            Ty::DateTime => {
+                uses.add("chrono", "FixedOffset");
+                format!("{}<FixedOffset>", uses.add("chrono", "DateTime"))
+            }
+            Ty::Date => uses.add("chrono", "NaiveDate"),
+            Ty::Uuid => uses.add("uuid", "Uuid"),
+            Ty::Value => uses.add("serde_json", "Value"),
+            Ty::List(inner) => format!("Vec<{}>", self.owned(inner, uses)),
+            Ty::Map(inner) => {
+                let inner = self.owned(inner, uses);
+                format!("{}<String, {inner}>", uses.add("std::collections", "BTreeMap"))
+            }
+            Ty::Tuple(parts) => {
+                let parts: Vec<String> = parts.iter().map(|part| self.owned(part, uses)).collect();
+                let comma = if parts.len() == 1 { "," } else { "" };
+                format!("({}{comma})", parts.join(", "))
+            }
+            Ty::Optional(inner) => format!("Option<{}>", self.owned(inner, uses)),
+            Ty::Named(index) => {
+                let name = self.drafts.get(*index).map(|draft| draft.name.clone()).unwrap_or_default();
+                uses.add("crate::types", &name)
+            }
+        }
+    }
+
+    /// The type, as an argument takes it.
+    pub(super) fn borrowed(&self, ty: &Ty, uses: &mut Uses) -> String {
+        match ty {
+            Ty::Text => "&str".to_owned(),
+            Ty::List(inner) => format!("&[{}]", self.owned(inner, uses)),
+            _ if ty.is_copy() => self.owned(ty, uses),
+            _ => format!("&{}", self.owned(ty, uses)),
+        }
+    }
+
+    /// What a value is, for people.
+    pub(super) fn words(&self, ty: &Ty) -> String {
+        match ty {
+            Ty::Bool => "true or false".to_owned(),
+            Ty::Int(_) => "an integer".to_owned(),
+            Ty::Float => "a number".to_owned(),
+            Ty::Text => "a string".to_owned(),
+            Ty::Bytes => "bytes".to_owned(),
+            Ty::Base64 => "bytes, as Base64".to_owned(),
+            Ty::Decimal => "a decimal number".to_owned(),
+            Ty::DateTime => "a date and time".to_owned(),
+            Ty::Date => "a date".to_owned(),
+            Ty::Uuid => "a UUID".to_owned(),
+            Ty::Value => "any JSON".to_owned(),
+            Ty::List(_) => "a list".to_owned(),
+            Ty::Map(_) => "a map".to_owned(),
+            Ty::Tuple(parts) => format!("a list of {}", parts.len()),
+            Ty::Optional(inner) => self.words(inner),
+            Ty::Named(index) => {
+                let name = self.drafts.get(*index).map_or("", |draft| draft.name.as_str());
+                let article = if name.starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" };
+                format!("{article} [`{name}`]")
+            }
+        }
+    }
+}
+
+impl Uses {
+    /// Imports an item and returns its name.
+    pub(super) fn add(&mut self, path: &str, item: &str) -> String {
+        self.items.entry(path.to_owned()).or_default().insert(item.to_owned());
+        item.to_owned()
+    }
+
+    /// Imports items of the runtime, given with their module.
+    pub(super) fn runtime(&mut self, items: &[&str]) {
+        for item in items {
+            match item.rsplit_once("::") {
+                Some((module, name)) => self.add(&format!("dovetail_client::{module}"), name),
+                None => self.add("dovetail_client", item),
+            };
+        }
+    }
+
+    /// What `client.rs` always imports.
+    pub(super) fn add_client(&mut self, drafts: &[OperationDraft<'_>], has_callers: bool) {
+        self.runtime(&["ConfigError", "Http", "HttpBuilder"]);
+        if !drafts.is_empty() {
+            self.runtime(&["Error"]);
+        }
+        self.add("crate", "operations");
+        if has_callers {
+            self.add("crate", "policies");
+        }
+    }
+
+    /// Whether anything of a crate is imported.
+    pub(super) fn mentions(&self, krate: &str) -> bool {
+        self.items.keys().any(|path| path.split("::").next() == Some(krate))
+    }
+
+    /// The imports as lines: the standard library, other crates, this crate.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let rank = |path: &str| match path.split("::").next() {
+            Some("std") => 0,
+            Some("crate") => 2,
+            _ => 1,
+        };
+        let mut lines = Vec::new();
+        for group in 0..3 {
+            let before = lines.len();
+            for (path, items) in self.items.iter().filter(|(path, _)| rank(path) == group) {
+                let items: Vec<&str> = items.iter().map(String::as_str).collect();
+                match items.as_slice() {
+                    [only] => lines.push(format!("use {path}::{only};")),
+                    many => lines.push(format!("use {path}::{{{}}};", many.join(", "))),
+                }
+            }
+            if lines.len() > before && lines.len() > 1 && before > 0 {
+                lines.insert(before, String::new());
+            }
+        }
+        lines
+    }
+}

@@ -1,0 +1,100 @@
+//! Rust types while they are being decided: trees over the types of the crate, which are known by number until all have names.
+
+/// A Rust type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ty {
+    Bool,
+    /// An integer of this name.
+    Int(&'static str),
+    Float,
+    Text,
+    Bytes,
+    Base64,
+    Decimal,
+    DateTime,
+    Date,
+    Uuid,
+    /// Any JSON.
+    Value,
+    List(Box<Ty>),
+    Map(Box<Ty>),
+    Tuple(Vec<Ty>),
+    /// Something, or `null`.
+    Optional(Box<Ty>),
+    /// A type of this crate.
+    Named(usize),
+}
+
+/// A type and whether `null` may stand in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Typed {
+    pub(super) ty: Ty,
+    pub(super) nullable: bool,
+}
+
+impl Ty {
+    pub(super) fn list(of: Self) -> Self {
+        Self::List(Box::new(of))
+    }
+
+    pub(super) fn map(of: Self) -> Self {
+        Self::Map(Box::new(of))
+    }
+
+    /// The types of this crate that it holds directly, so that a cycle of them would have no size.
+    pub(super) fn held_by_value(&self, found: &mut Vec<usize>) {
+        match self {
+            Self::Named(index) => found.push(*index),
+            Self::Optional(inner) => inner.held_by_value(found),
+            Self::Tuple(parts) => parts.iter().for_each(|part| part.held_by_value(found)),
+            _ => {}
+        }
+    }
+
+    /// All types of this crate that it mentions.
+    pub(super) fn mentioned(&self, found: &mut Vec<usize>) {
+        match self {
+            Self::List(inner) | Self::Map(inner) => inner.mentioned(found),
+            Self::Named(_) | Self::Optional(_) | Self::Tuple(_) => match self {
+                Self::Optional(inner) => inner.mentioned(found),
+                Self::Tuple(parts) => parts.iter().for_each(|part| part.mentioned(found)),
+                _ => self.held_by_value(found),
+            },
+            _ => {}
+        }
+    }
+
+    /// Whether comparing it for equality is not reflexive.
+    pub(super) fn has_float(&self) -> bool {
+        match self {
+            Self::Float => true,
+            Self::List(inner) | Self::Map(inner) | Self::Optional(inner) => inner.has_float(),
+            Self::Tuple(parts) => parts.iter().any(Self::has_float),
+            _ => false,
+        }
+    }
+
+    /// Whether it is passed by value rather than borrowed.
+    pub(super) fn is_copy(&self) -> bool {
+        match self {
+            Self::Bool | Self::Int(_) | Self::Float | Self::Date | Self::Uuid | Self::DateTime => true,
+            Self::Optional(inner) => inner.is_copy(),
+            _ => false,
+        }
+    }
+}
+
+impl Typed {
+    pub(super) fn plain(ty: Ty) -> Self {
+        Self { ty, nullable: false }
+    }
+
+    /// The type as an element of a list or a map.
+    pub(super) fn element(self) -> Ty {
+        if self.nullable && self.ty != Ty::Value {
+            Ty::Optional(Box::new(self.ty))
+        } else {
+            self.ty
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Which Rust type each schema becomes. What a schema names becomes one type, once; the rest is written where it is used.
+//!
+//! Deciding a type never looks into it: bodies of structs, enums and unions wait in a list, so recursion of contracts is not recursion here.
+
+use std::collections::{HashMap, HashSet};
+
+use dovetail_contract::finding::{Code, Finding};
+use dovetail_contract::schema::{SchemaId, Schemas, Type, Types as Kinds};
+
+use super::scalar;
+use super::ty::{Ty, Typed};
+use super::union::Plan;
+use super::view::{View, Views, says_nothing};
+use crate::codes;
+use crate::rust_name::{self, Casing, Scope};
+
+/// How deep types are written within one another before they become raw JSON.
+const DEPTH_MAX: usize = 48;
+
+/// All types of a crate, while they are being decided.
+#[derive(Debug)]
+pub(super) struct Types<'a> {
+    pub(super) views: Views<'a>,
+    pub(super) scope: Scope,
+    pub(super) drafts: Vec<Draft>,
+    pub(super) findings: Vec<Finding>,
+    component_names: HashMap<SchemaId, String>,
+    /// Names of components that a type has taken.
+    spent: HashSet<String>,
+    memo: HashMap<SchemaId, Typed>,
+    open: HashSet<SchemaId>,
+    pending: Vec<(usize, Pending)>,
+}
+
+/// A type of the crate.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) name: String,
+    /// The schema that it comes from, for its documentation.
+    pub(super) origin: SchemaId,
+    pub(super) body: Body,
+}
+
+/// What a type is made of.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// Not decided yet.
+    Open,
+    Struct(StructBody),
+    Words(Vec<WordDraft>),
+    Numbers(&'static str, Vec<WordDraft>),
+    Union(UnionBody),
+}
+
+/// A value of an enum; strings as they are, integers as digits.
+#[derive(Debug)]
+pub(super) struct WordDraft {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+/// The fields of a struct.
+#[derive(Debug, Default)]
+pub(super) struct StructBody {
+    pub(super) fields: Vec<FieldDraft>,
+    pub(super) extra: Option<(String, Ty)>,
+}
+
+/// A field of a struct.
+#[derive(Debug)]
+pub(super) struct FieldDraft {
+    pub(super) name: String,
+    pub(super) wire: String,
+    pub(super) origin: Option<SchemaId>,
+    pub(super) ty: Ty,
+    pub(super) required: bool,
+    pub(super) nullable: bool,
+}
+
+/// The variants of a union and what leads to each.
+#[derive(Debug, Default)]
+pub(super) struct UnionBody {
+    pub(super) variants: Vec<VariantDraft>,
+    pub(super) tag: Option<String>,
+    /// Values of the tag, and the variant that each leads to.
+    pub(super) tags: Vec<(Vec<String>, usize)>,
+    pub(super) kinds: Vec<(KindTest, usize)>,
+}
+
+/// A variant of a union.
+#[derive(Debug)]
+pub(super) struct VariantDraft {
+    pub(super) name: String,
+    pub(super) origin: Option<SchemaId>,
+    pub(super) ty: Ty,
+}
+
+/// What is asked of a value to choose a variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KindTest {
+    Kind(Type),
+    /// An object with this field.
+    Field(String),
+}
+
+/// A body that waits to be decided.
+#[derive(Debug)]
+pub(super) enum Pending {
+    Struct(Box<View>),
+    Union(Plan),
+}
+
+impl<'a> Types<'a> {
+    /// No types yet, but the names of `schemas` and `reserved` are taken.
+    pub(super) fn new(schemas: &'a Schemas, reserved: &[&str]) -> Self {
+        let mut scope = Scope::with(reserved);
+        Self {
+            component_names: component_names(schemas, &mut scope),
+            views: Views::new(schemas),
+            scope,
+            drafts: Vec::new(),
+            findings: Vec::new(),
+            spent: HashSet::new(),
+            memo: HashMap::new(),
+            open: HashSet::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    /// The type of a schema. `hint` names it if it is to have a name and the contract gives it none.
+    pub(super) fn typed(&mut self, id: SchemaId, hint: &str) -> Typed {
+        let (at, nullable) = self.views.canonical(id);
+        let mut typed = self.canonical_typed(at, hint);
+        typed.nullable |= nullable;
+        typed
+    }
+
+    fn canonical_typed(&mut self, at: SchemaId, hint: &str) -> Typed {
+        if let Some(known) = self.memo.get(&at) {
+            return known.clone();
+        }
+        if self.open.len() > DEPTH_MAX || !self.open.insert(at) {
+            self.report(&codes::UNTYPED_SCHEMA, at, "this schema holds itself without end, so it becomes raw JSON");
+            return Typed::plain(Ty::Value);
+        }
+        let base = self.component_names.get(&at).cloned();
+        let typed = self.classify(at, base.as_deref().unwrap_or(hint));
+        self.open.remove(&at);
+        self.memo.insert(at, typed.clone());
+        typed
+    }
+
+    /// The type of what several schemas describe together.
+    pub(super) fn typed_all(&mut self, ids: &[SchemaId], hint: &str) -> Typed {
+        let mut parts: Vec<SchemaId> = Vec::new();
+        for id in ids {
+            let (at, _) = self.views.canonical(*id);
+            if !parts.contains(&at) && !says_nothing(self.views.schemas.schema(at)) {
+                parts.push(at);
+            }
+        }
+        let [first, _, ..] = parts.as_slice() else {
+            return match parts.first().or(ids.first()) {
+                Some(id) => self.typed(*id, hint),
+                None => Typed::plain(Ty::Value),
+            };
+        };
+        let view = self.views.view_of_all(&parts);
+        if view.conflicts {
+            self.report(
+                &codes::CONFLICTING_ALL_OF,
+                *first,
+                "parts of an `allOf` give this field types that have nothing in common, so it becomes raw JSON",
+            );
+            return Typed::plain(Ty::Value);
+        }
+        self.classify_view(*first, view, hint)
+    }
+
+    fn classify(&mut self, at: SchemaId, hint: &str) -> Typed {
+        let children = self.views.children(at).to_vec();
+        if !children.is_empty() {
+            return self.inherited_union(at, &children, hint);
+        }
+        let view = self.views.view(at);
+        self.classify_view(at, view, hint)
+    }
+
+    pub(super) fn classify_view(&mut self, at: SchemaId, view: View, hint: &str) -> Typed {
+        if view.never {
+            self.report(&codes::UNTYPED_SCHEMA, at, "this schema accepts nothing, so its type is raw JSON");
+            return Typed::plain(Ty::Value);
+        }
+        if view.values.is_some() {
+            return self.enumeration(at, &view, hint);
+        }
+        if !view.unions.is_empty() && view.properties.is_empty() {
+            return self.union(at, &view, hint);
+        }
+        let kinds = view.kinds();
+        let nullable = kinds.names(Type::Null);
+        let mut named: Vec<Type> = kinds.without(Type::Null).iter().collect();
+        if named.contains(&Type::Number) {
+            named.retain(|kind| *kind != Type::Integer);
+        }
+        let ty = match named.as_slice() {
+            [] => Ty::Value,
+            [kind] => self.of_kind(at, *kind, view, hint),
+            _ => return self.several_kinds(at, &named, nullable, hint),
+        };
+        Typed { ty, nullable }
+    }
+
+    /// The type of values of one JSON type.
+    pub(super) fn of_kind(&mut self, at: SchemaId, kind: Type, view: View, hint: &str) -> Ty {
+        match kind {
+            Type::Null => Ty::Value,
+            Type::Boolean => Ty::Bool,
+            Type::Integer => scalar::integer(&view, self.views.schemas),
+            Type::Number => scalar::number(&view),
+            Type::String => scalar::text(&view, self.views.schemas),
+            Type::Array => self.array(&view, hint),
+            Type::Object => self.object(at, view, hint),
+        }
+    }
+
+    fn array(&mut self, view: &View, hint: &str) -> Ty {
+        const TUPLE_MAX: usize = 8;
+        let schemas = self.views.schemas;
+        let never = |id: &SchemaId| schemas.schema(*id).never;
+        let length = view.prefix_items.len();
+        if (1..=TUPLE_MAX).contains(&length) && view.has_fixed_length(schemas) {
+            let parts = view.prefix_items.iter().zip(1..);
+            return Ty::Tuple(
+                parts.map(|(id, number)| self.typed(*id, &format!("{hint}Part{number}")).element()).collect(),
+            );
+        }
+        if length > 0 || view.items.iter().any(never) {
+            return Ty::list(Ty::Value);
+        }
+        Ty::list(self.typed_all(&view.items, &format!("{hint}Item")).element())
+    }
+
+    fn object(&mut self, at: SchemaId, view: View, hint: &str) -> Ty {
+        let schemas = self.views.schemas;
+        let is_closed = view.additional.is_some_and(|id| schemas.schema(id).never);
+        if view.properties.is_empty() && view.required.is_empty() && view.unions.is_empty() {
+            if let [only] = view.pattern_properties.as_slice()
+                && view.additional.is_none_or(|id| schemas.schema(id).never)
+            {
+                return Ty::map(self.typed(*only, &format!("{hint}Value")).element());
+            }
+            if let Some(additional) = view.additional.filter(|_| !is_closed && view.pattern_properties.is_empty()) {
+                return Ty::map(self.typed(additional, &format!("{hint}Value")).element());
+            }
+            if !is_closed || !view.pattern_properties.is_empty() {
+                return Ty::map(Ty::Value);
+            }
+        }
+        self.declare(at, hint, Pending::Struct(Box::new(view)))
+    }
+
+    /// A new type of the crate, whose body is decided later.
+    pub(super) fn declare(&mut self, at: SchemaId, hint: &str, pending: Pending) -> Ty {
+        let index = self.name(at, hint, Body::Open);
+        self.pending.push((index, pending));
+        Ty::Named(index)
+    }
+
+    /// A new type of the crate.
+    pub(super) fn name(&mut self, at: SchemaId, hint: &str, body: Body) -> usize {
+        // A component's name is already its own; it is spent by the first type that is made of it.
+        let own = self.component_names.get(&at).filter(|name| *name == hint);
+        let name = match own {
+            Some(name) if self.spent.insert(name.clone()) => name.clone(),
+            _ => self.scope.claim(&rust_name::identifier(hint, Casing::Type), Casing::Type),
+        };
+        self.drafts.push(Draft { name, origin: at, body });
+        self.drafts.len() - 1
+    }
+
+    /// Decides the bodies that wait, and those that wait because of them.
+    pub(super) fn finish(&mut self) {
+        while let Some((index, pending)) = self.pending.pop() {
+            let mark = self.pending.len();
+            let name = self.drafts.get(index).map(|draft| draft.name.clone()).unwrap_or_default();
+            let body = match pending {
+                Pending::Struct(view) => Body::Struct(self.fields(&view, &name)),
+                Pending::Union(plan) => Body::Union(self.variants(plan, &name)),
+            };
+            if let Some(draft) = self.drafts.get_mut(index) {
+                draft.body = body;
+            }
+            if let Some(added) = self.pending.get_mut(mark..) {
+                added.reverse();
+            }
+        }
+    }
+
+    fn several_kinds(&mut self, at: SchemaId, kinds: &[Type], nullable: bool, hint: &str) -> Typed {
+        let ty = self.declare(at, hint, Pending::Union(Plan::of_kinds(at, kinds)));
+        Typed { ty, nullable }
+    }
+
+    pub(super) fn report(&mut self, code: &'static Code, at: SchemaId, message: &str) {
+        let span = self.views.schemas.schema(at).span;
+        self.findings.push(Finding::new(code, span, message));
+    }
+
+    /// Lets `part` have the name of `whole` where `whole` is nothing but that part.
+    pub(super) fn inherit_name(&mut self, whole: SchemaId, part: SchemaId) {
+        if let Some(name) = self.component_names.get(&whole).cloned() {
+            self.component_names.entry(part).or_insert(name);
+        }
+    }
+}
+
+/// Names of all schemas that have one: who is called exactly like its type goes first, then the order of the document.
+fn component_names(schemas: &Schemas, scope: &mut Scope) -> HashMap<SchemaId, String> {
+    let named: Vec<(SchemaId, &str, String)> = schemas
+        .iter()
+        .filter_map(|(id, schema)| {
+            let name = schema.name.as_deref()?;
+            Some((id, name, rust_name::identifier(name, Casing::Type)))
+        })
+        .collect();
+    let (exact, others): (Vec<_>, Vec<_>) = named.into_iter().partition(|(_, name, wanted)| name == wanted);
+    exact
+        .into_iter()
+        .chain(others)
+        .map(|(id, _, wanted)| {
+            let wanted = if scope.holds(&wanted) && super::is_reserved(&wanted) {
+                format!("{wanted}{}", if wanted == "Error" { "Body" } else { "Type" })
+            } else {
+                wanted
+            };
+            (id, scope.claim(&wanted, Casing::Type))
+        })
+        .collect()
+}
+
+/// The kinds that a view may be, without `null`.
+pub(super) fn kinds_without_null(view: &View) -> Kinds {
+    view.kinds().without(Type::Null)
+}
