@@ -121,6 +121,14 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Takes a step with a value, if there is one: for bodies that may be left out.
+    pub fn with<V>(self, value: Option<V>, step: impl FnOnce(Self, V) -> Self) -> Self {
+        match value {
+            Some(value) => step(self, value),
+            None => self,
+        }
+    }
+
     /// Asks for a media type. Each way of sending has its own default.
     pub fn accept(mut self, media_type: &str) -> Self {
         let set = self.set_header(&header::ACCEPT, media_type);

@@ -15,7 +15,7 @@ use crate::{
     error::ConfigError,
     headers,
     operation::{Operation, SecurityScheme, Service},
-    policy::{PolicyError, PolicySet},
+    policy::{Policy, PolicyError, PolicySet},
     transport::{Network, NetworkOptions, Transport},
 };
 
@@ -55,6 +55,7 @@ impl Http {
         HttpBuilder {
             service,
             base_url: None,
+            operation_policies: &[],
             policies: PolicySet::default(),
             credentials: Credentials::default(),
             headers: HeaderMap::new(),
@@ -101,6 +102,7 @@ impl Http {
 pub struct HttpBuilder {
     service: &'static Service,
     base_url: Option<String>,
+    operation_policies: &'static [(&'static str, Policy)],
     policies: PolicySet,
     credentials: Credentials,
     headers: HeaderMap,
@@ -127,6 +129,13 @@ impl HttpBuilder {
     /// Overrides the policies of the contract.
     pub fn policies(mut self, policies: &PolicySet) -> Self {
         self.policies = policies.clone();
+        self
+    }
+
+    /// Uses other policies than those of the contract for some operations, as a consumer's own contract has them; overrides
+    /// of [`HttpBuilder::policies`] apply on top. An operation that is named twice has the first.
+    pub const fn operation_policies(mut self, policies: &'static [(&'static str, Policy)]) -> Self {
+        self.operation_policies = policies;
         self
     }
 
@@ -242,7 +251,7 @@ impl HttpBuilder {
             body_max: self.body_max,
             clock,
             chance: chance.clone(),
-            policies: Policies::new(self.policies, clock, chance),
+            policies: Policies::new(self.operation_policies, self.policies, clock, chance),
         };
         Ok(Http {
             inner: Arc::new(inner),

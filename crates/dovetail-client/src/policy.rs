@@ -216,6 +216,12 @@ impl Triggers {
         Self(set)
     }
 
+    /// These, and one more.
+    #[must_use]
+    pub const fn and(self, trigger: Trigger) -> Self {
+        Self(self.0 | 1 << trigger as u16)
+    }
+
     /// Whether the trigger is among them.
     #[must_use]
     pub const fn contains(self, trigger: Trigger) -> bool {

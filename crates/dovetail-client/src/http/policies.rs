@@ -26,6 +26,8 @@ pub(crate) struct Resolved {
 
 #[derive(Debug)]
 pub(super) struct Policies {
+    /// Policies of a consumer, in place of those of the operations.
+    of_consumer: &'static [(&'static str, Policy)],
     overrides: PolicySet,
     clock: Clock,
     chance: Chance,
@@ -43,8 +45,14 @@ struct Shared {
 }
 
 impl Policies {
-    pub(super) fn new(overrides: PolicySet, clock: Clock, chance: Chance) -> Self {
+    pub(super) fn new(
+        of_consumer: &'static [(&'static str, Policy)],
+        overrides: PolicySet,
+        clock: Clock,
+        chance: Chance,
+    ) -> Self {
         Self {
+            of_consumer,
             overrides,
             clock,
             chance,
@@ -63,7 +71,9 @@ impl Policies {
         if let Some(resolved) = known {
             return Ok(resolved);
         }
-        let policy = self.overrides.apply(operation)?;
+        let own = self.of_consumer.iter().find(|(id, _)| *id == operation.id);
+        let base = own.map_or(operation.policy, |(_, policy)| *policy);
+        let policy = self.overrides.apply(operation, base)?;
         let mut resolved = self
             .resolved
             .write()

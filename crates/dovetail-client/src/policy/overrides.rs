@@ -50,19 +50,16 @@ impl PolicySet {
         Self::from_yaml(&text)
     }
 
-    /// The policy of an operation with its overrides: the service's first, then its own.
-    pub(crate) fn apply(&self, operation: &Operation) -> Result<Policy, PolicyError> {
+    /// A policy of an operation with its overrides: the service's first, then its own.
+    pub(crate) fn apply(&self, operation: &Operation, base: Policy) -> Result<Policy, PolicyError> {
         let Some(service) = self.services.get(operation.service.name) else {
-            return Ok(operation.policy);
+            return Ok(base);
         };
         let patches = [
             service.policy.as_ref(),
             service.operations.get(operation.id),
         ];
-        let policy = patches
-            .into_iter()
-            .flatten()
-            .fold(operation.policy, PolicyPatch::apply);
+        let policy = patches.into_iter().flatten().fold(base, PolicyPatch::apply);
         if policy.attempt.is_some_and(|attempt| attempt > policy.total) {
             let (service, operation) = (operation.service.name, operation.id.to_owned());
             return Err(PolicyError::AttemptExceedsTotal { service, operation });

@@ -19,7 +19,7 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 #[track_caller]
 fn applied(yaml: &str) -> Policy {
     let set = PolicySet::from_yaml(yaml).unwrap_or_else(|error| panic!("{yaml}: {error}"));
-    set.apply(&GET_ORDER).unwrap()
+    set.apply(&GET_ORDER, GET_ORDER.policy).unwrap()
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn what_means_nothing_is_an_error_with_its_place() {
 fn an_attempt_cannot_outlast_its_call() {
     let set =
         PolicySet::from_yaml("services: {orders: {policy: {timeout: {attempt: 2s}}}}").unwrap();
-    let error = set.apply(&GET_ORDER).unwrap_err();
+    let error = set.apply(&GET_ORDER, GET_ORDER.policy).unwrap_err();
     assert_eq!(
         error.to_string(),
         "an attempt at `getOrder` of `orders` may take longer than the whole call"
