@@ -75,3 +75,31 @@ pub(crate) fn idempotency_key(clock: &Clock, chance: &Chance) -> String {
     let _ = write!(text, "{}", key.hyphenated());
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_service_has_what_is_left_without_the_way_back() {
+        let ms = Duration::from_millis;
+        for (remaining, allowance, expected) in [
+            (ms(600), ms(5), "595"),
+            (Duration::from_micros(10_900), ms(5), "5"),
+            (ms(5), ms(5), "1"),
+            (ms(3), ms(5), "1"),
+            (ms(40), ms(0), "40"),
+        ] {
+            assert_eq!(timeout_ms(remaining, allowance), expected);
+        }
+    }
+
+    #[test]
+    fn keys_sort_by_time_and_never_repeat() {
+        let (clock, chance) = (Clock::system(), Chance::seeded(1));
+        let keys: Vec<String> = (0..100).map(|_| idempotency_key(&clock, &chance)).collect();
+        assert!(keys.windows(2).all(|pair| pair[0][..8] <= pair[1][..8]));
+        let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), 100);
+    }
+}

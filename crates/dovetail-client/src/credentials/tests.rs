@@ -69,6 +69,10 @@ async fn each_credential_goes_where_its_scheme_says() {
         (hit.header("x-api-key"), hit.header("cookie")),
         (Some("h"), Some("session=c%3Bd"))
     );
+    assert!(
+        hit.request.headers["cookie"].is_sensitive()
+            && hit.request.headers["x-api-key"].is_sensitive()
+    );
     assert_eq!(hit.request.url.query(), Some("api%20key=q%26r"));
 }
 

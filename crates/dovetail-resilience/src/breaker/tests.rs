@@ -204,6 +204,46 @@ async fn probes_that_never_report_open_it_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_more_probes_go_than_are_needed_to_decide() {
+    let breaker = opened(steady());
+    advance(MS(5_000)).await;
+    report(&breaker, 2, Sample::Success);
+    let last = breaker.admit().unwrap();
+    assert!(breaker.admit().is_err(), "the last probe decides");
+    drop(last);
+    report(&breaker, 1, Sample::Success);
+    assert_eq!(breaker.snapshot().state, State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_probe_shows_that_the_target_has_not_recovered() {
+    let slow = Some(Slow {
+        duration: MS(500),
+        rate: 0.8,
+    });
+    let breaker = opened(Config { slow, ..steady() });
+    advance(MS(5_000)).await;
+    let probe = breaker.admit().unwrap();
+    advance(MS(501)).await;
+    probe.record(Sample::Success);
+    assert_eq!(breaker.snapshot().state, State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_has_as_long_as_its_call_to_decide() {
+    let breaker = opened(steady());
+    advance(MS(5_000)).await;
+    let probes: Vec<Permit> = (0..3)
+        .map(|_| breaker.admit_for(MS(8_000)).unwrap())
+        .collect();
+    advance(MS(7_999)).await;
+    probes
+        .into_iter()
+        .for_each(|probe| probe.record(Sample::Success));
+    assert_eq!(breaker.snapshot().state, State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_operator_may_hold_it_open_or_take_it_out() {
     let breaker = breaker(steady());
     breaker.force_open();

@@ -234,6 +234,53 @@ async fn a_target_that_did_not_begin_is_asked_again_at_once_even_for_an_unsafe_c
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_target_that_never_begins_is_asked_again_at_once_only_once() {
+    let clock = Clock::system();
+    let empty = budget::Config {
+        ratio: 0.0,
+        min_per_sec: 0,
+        ..budget::Config::new()
+    };
+    let stack = Stack {
+        budget: Some(Budget::new(empty, clock.now())),
+        ..stack(1_000, None)
+    };
+    let (called, hits) = run(&stack, false, &[Err(Fault::NotBegun)]).await;
+    assert_eq!(
+        (called.gave_up, hits),
+        (Some(Reason::BudgetSpent), vec![0, 0])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_the_caller_cut_short_says_nothing_about_the_target() {
+    for (ms, failures) in [(600, 0), (899, 0), (900, 1), (1_000, 1)] {
+        let stack = stack(1_000, None);
+        let deadline = Some(Deadline::after(stack.clock.now(), MS(ms)));
+        let context = CallContext {
+            deadline,
+            trace: None,
+        };
+        let call = stack.call(true, |_| std::future::pending::<Result<(), Fault>>(), judge);
+        assert_eq!(
+            context.scope(call).await.result,
+            Err(Failure::DeadlineExceeded)
+        );
+        assert_eq!(
+            stack.breaker.as_ref().unwrap().snapshot().failures,
+            failures,
+            "{ms} ms"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_take_less_than_what_is_useful_is_still_made() {
+    let (called, hits) = run(&stack(2, None), true, &[Ok(())]).await;
+    assert_eq!((called.result, hits), (Ok(()), vec![0]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_spent_budget_ends_the_call_and_says_so() {
     let clock = Clock::system();
     let budget = Budget::new(

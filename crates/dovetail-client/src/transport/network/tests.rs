@@ -141,6 +141,13 @@ async fn a_body_up_to_the_limit_is_read_and_a_longer_one_is_not() {
             Err(FailureKind::BodyTooLarge { limit: 16 })
         ));
     }
+    let only_announced = b"HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n";
+    let (url, _requests) = server(only_announced).await;
+    let result = get(&url).await;
+    assert!(
+        matches!(result, Err(FailureKind::BodyTooLarge { .. })),
+        "its length is enough to know"
+    );
     let pieces = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\n01234567\r\n8\r\n89abcdef\r\n0\r\n\r\n";
     let (url, _requests) = server(pieces).await;
     assert_eq!(&get(&url).await.unwrap().body()[..], b"0123456789abcdef");
@@ -178,6 +185,22 @@ async fn a_stream_that_the_service_refused_is_sent_again_whatever_the_operation(
     assert!(sent.is_ok(), "{sent:?}");
     assert!(streams.recv().await.is_some() && streams.try_recv().is_ok());
     assert!(streams.try_recv().is_err(), "two streams, not three");
+}
+
+#[tokio::test]
+async fn nothing_below_the_policies_sends_a_request_again() {
+    let (url, mut streams) = refusing_server().await;
+    let http = Http::builder(&SERVICE).base_url(&url).http2_only();
+    let http = http
+        .connect_timeout(Duration::from_secs(10))
+        .build()
+        .unwrap();
+    let failure = http.call(&GET).send_raw().await.unwrap_err();
+    assert!(
+        matches!(failure.kind(), FailureKind::NotProcessed(_)),
+        "{failure:?}"
+    );
+    assert!(streams.recv().await.is_some() && streams.try_recv().is_err());
 }
 
 #[tokio::test]
