@@ -1,0 +1,298 @@
+//! What schemas promise of a value: always, sometimes, or not at all.
+//!
+//! A value may be any of several shapes, one for each way through `oneOf` and `anyOf`; all schemas of a shape hold at once, as
+//! with `allOf`. Something is promised only if every shape promises it.
+
+use dovetail_contract::schema::{Schema, SchemaId, Schemas, Type, Types};
+use dovetail_contract::source::Span;
+use serde_json::Value;
+
+/// What is known of a value: one of these shapes. No schema at all is a shape that promises nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Promise<'a> {
+    schemas: &'a Schemas,
+    shapes: Vec<Shape>,
+}
+
+/// Schemas that hold at once.
+type Shape = Vec<SchemaId>;
+
+/// Whether a field is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Presence {
+    /// No shape of the value mentions it.
+    Undeclared,
+    /// It may be left out, or only some shapes mention it.
+    Sometimes,
+    /// It is there.
+    Always,
+}
+
+/// What is known of a field.
+#[derive(Debug)]
+pub(crate) struct FieldPromise<'a> {
+    pub(crate) presence: Presence,
+    /// The schema that says least of it.
+    pub(crate) place: Option<Span>,
+    /// What is known of its value, from the shapes that mention it.
+    pub(crate) value: Promise<'a>,
+}
+
+/// More shapes than this are not told apart: nothing is said of such a value.
+const SHAPES_MAX: usize = 128;
+
+/// References and combinations, one inside the other, that are followed.
+const DEPTH_MAX: usize = 64;
+
+impl<'a> Promise<'a> {
+    /// What alternative schemas promise; `None` where they have too many shapes to say.
+    pub(crate) fn of(
+        schemas: &'a Schemas,
+        alternatives: impl IntoIterator<Item = SchemaId>,
+    ) -> Option<Self> {
+        let mut shapes = Vec::new();
+        for id in alternatives {
+            shapes.extend(expand(schemas, id, DEPTH_MAX)?);
+        }
+        let possible = |shape: &Shape| !shape.iter().any(|id| schemas.schema(*id).never);
+        shapes.retain(possible);
+        (shapes.len() <= SHAPES_MAX).then_some(Self { schemas, shapes })
+    }
+
+    /// The place of a schema that takes part, for pointing at.
+    pub(crate) fn place(&self) -> Option<Span> {
+        let first = self.shapes.first()?.first()?;
+        Some(self.schemas.schema(*first).span)
+    }
+
+    /// Whether the value may be of a type.
+    pub(crate) fn allows(&self, kind: Type) -> bool {
+        self.shapes.is_empty()
+            || self
+                .shapes
+                .iter()
+                .any(|shape| self.shape_allows(shape, kind))
+    }
+
+    /// Types that the value may have, besides null; empty where nothing restricts it.
+    pub(crate) fn types(&self) -> Vec<Type> {
+        let restricted = |shape: &Shape| self.all(shape).any(|schema| !schema.types.is_any());
+        if self.shapes.is_empty() || !self.shapes.iter().all(restricted) {
+            return Vec::new();
+        }
+        let kinds = Type::ALL
+            .into_iter()
+            .filter(|kind| *kind != Type::Null && self.allows(*kind));
+        // A number may be an integer; naming both says no more.
+        let number = self.allows(Type::Number);
+        kinds
+            .filter(|kind| !(number && *kind == Type::Integer))
+            .collect()
+    }
+
+    /// Whether null is among what is promised, rather than merely not excluded.
+    pub(crate) fn names_null(&self) -> Option<Span> {
+        self.shapes.iter().find_map(|shape| {
+            let named = self
+                .all(shape)
+                .find(|schema| schema.types.names(Type::Null))?;
+            self.shape_allows(shape, Type::Null).then_some(named.span)
+        })
+    }
+
+    /// All values that it can have, if they are listed.
+    pub(crate) fn values(&self) -> Option<Vec<&'a Value>> {
+        let mut values = Vec::new();
+        for shape in &self.shapes {
+            let listed =
+                self.all(shape)
+                    .find_map(|schema| match (&schema.constant, &schema.enumeration) {
+                        (Some(constant), _) => Some(std::slice::from_ref(constant)),
+                        (None, Some(values)) => Some(values.as_slice()),
+                        (None, None) => None,
+                    });
+            for value in listed? {
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+            }
+        }
+        (!values.is_empty()).then_some(values)
+    }
+
+    /// The schemas of each shape.
+    pub(crate) fn shapes(&self) -> &[Shape] {
+        &self.shapes
+    }
+
+    /// What it promises of a field, looking at the shapes that may be objects.
+    pub(crate) fn field(&self, name: &str) -> Option<FieldPromise<'a>> {
+        let mut shapes: Vec<(Presence, Option<Span>)> = Vec::new();
+        let mut found = Vec::new();
+        for shape in &self.shapes {
+            if self.shape_allows(shape, Type::Object) {
+                shapes.push(self.field_of(shape, name, &mut found));
+            }
+        }
+        if self.shapes.is_empty() {
+            shapes.push((Presence::Undeclared, None));
+        }
+        let most = shapes.iter().map(|(presence, _)| *presence).max()?;
+        let (least, place) = shapes.into_iter().min_by_key(|(presence, _)| *presence)?;
+        Some(FieldPromise {
+            presence: least.max(most.min(Presence::Sometimes)),
+            place,
+            value: Self::of(self.schemas, found)?,
+        })
+    }
+
+    /// What it promises of the elements of an array.
+    pub(crate) fn elements(&self) -> Option<Self> {
+        let arrays = self
+            .shapes
+            .iter()
+            .filter(|shape| self.shape_allows(shape, Type::Array));
+        let items =
+            arrays.flat_map(|shape| self.all(shape).filter_map(|schema| schema.array.items));
+        Self::of(self.schemas, items)
+    }
+
+    /// The most elements that an array can have, if that is said.
+    pub(crate) fn elements_max(&self) -> Option<u64> {
+        let bound = |shape: &Shape| {
+            self.all(shape)
+                .filter_map(|schema| schema.array.max_items)
+                .min()
+        };
+        let bounds: Option<Vec<u64>> = self.shapes.iter().map(bound).collect();
+        bounds?.into_iter().max()
+    }
+
+    /// Names of all fields that any shape mentions.
+    pub(crate) fn field_names(&self) -> Vec<&'a str> {
+        let mut names: Vec<&str> = Vec::new();
+        for shape in &self.shapes {
+            for schema in self.all(shape) {
+                names.extend(schema.object.properties.keys().map(String::as_str));
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    fn field_of(
+        &self,
+        shape: &Shape,
+        name: &str,
+        found: &mut Vec<SchemaId>,
+    ) -> (Presence, Option<Span>) {
+        let first = shape.first().map(|id| self.schemas.schema(*id).span);
+        let declared: Vec<_> = self
+            .all(shape)
+            .filter_map(|schema| schema.object.properties.get(name))
+            .collect();
+        let write_only = declared.iter().any(|property| {
+            let schema = self.schemas.schema(property.schema);
+            let target = self.schemas.schema(self.schemas.resolve(property.schema));
+            schema.notes.write_only || target.notes.write_only
+        });
+        if write_only {
+            return (
+                Presence::Undeclared,
+                declared.first().map(|property| property.span),
+            );
+        }
+        found.extend(declared.iter().map(|property| property.schema));
+        let required =
+            |schema: &'a Schema| schema.object.required.iter().any(|field| field == name);
+        let place = declared.first().map(|property| property.span).or(first);
+        if self.all(shape).any(required) {
+            return (Presence::Always, place);
+        }
+        if !declared.is_empty() {
+            return (Presence::Sometimes, place);
+        }
+        // A schema for all other fields describes it without promising it.
+        let others = self
+            .all(shape)
+            .filter_map(|schema| schema.object.additional);
+        let others: Vec<SchemaId> = others
+            .filter(|id| !self.schemas.schema(*id).never)
+            .collect();
+        let described = !others.is_empty();
+        found.extend(others);
+        let presence = if described {
+            Presence::Sometimes
+        } else {
+            Presence::Undeclared
+        };
+        (presence, place)
+    }
+
+    fn shape_allows(&self, shape: &Shape, kind: Type) -> bool {
+        self.all(shape).all(|schema| {
+            let listed = match (&schema.constant, &schema.enumeration) {
+                (Some(constant), _) => Some(std::slice::from_ref(constant)),
+                (None, values) => values.as_deref(),
+            };
+            let is_listed = |value: &Value| {
+                let actual = Type::of(value);
+                actual == kind || (kind == Type::Number && actual == Type::Integer)
+            };
+            accepts(schema.types, kind) && listed.is_none_or(|values| values.iter().any(is_listed))
+        })
+    }
+
+    fn all<'s>(&self, shape: &'s Shape) -> impl Iterator<Item = &'a Schema> + use<'a, 's> {
+        let schemas = self.schemas;
+        shape.iter().map(move |id| schemas.schema(*id))
+    }
+}
+
+/// Whether a value of the type can be among those accepted: a number may turn out to be an integer.
+fn accepts(types: Types, kind: Type) -> bool {
+    types.accepts(kind) || (kind == Type::Number && types.names(Type::Integer))
+}
+
+/// The shapes of a schema; `None` where there are too many.
+fn expand(schemas: &Schemas, id: SchemaId, depth: usize) -> Option<Vec<Shape>> {
+    let schema = schemas.schema(id);
+    let mut shapes: Vec<Shape> = vec![vec![id]];
+    if depth == 0 {
+        return None;
+    }
+    let all = schema
+        .reference
+        .into_iter()
+        .chain(schema.all_of.iter().copied());
+    for id in all {
+        shapes = product(shapes, &expand(schemas, id, depth - 1)?)?;
+    }
+    for branches in [&schema.one_of, &schema.any_of] {
+        if branches.is_empty() {
+            continue;
+        }
+        let mut alternatives = Vec::new();
+        for id in branches {
+            alternatives.extend(expand(schemas, *id, depth - 1)?);
+        }
+        shapes = product(shapes, &alternatives)?;
+    }
+    Some(shapes)
+}
+
+fn product(shapes: Vec<Shape>, others: &[Shape]) -> Option<Vec<Shape>> {
+    if shapes.len().saturating_mul(others.len()) > SHAPES_MAX {
+        return None;
+    }
+    let mut out = Vec::new();
+    for shape in shapes {
+        for other in others {
+            let mut both = shape.clone();
+            both.extend(other.iter().filter(|id| !shape.contains(id)));
+            out.push(both);
+        }
+    }
+    Some(out)
+}
