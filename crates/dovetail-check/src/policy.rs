@@ -2,7 +2,7 @@
 
 use dovetail_contract::contract::{Idempotency, Operation, OperationCall, Service};
 use dovetail_contract::finding::{Code, Finding, Severity};
-use dovetail_contract::policy::{IdempotencySetting, PolicySettings, TimeoutSettings, Toggle};
+use dovetail_contract::policy::{IdempotencySetting, TimeoutSettings, Toggle};
 use dovetail_contract::source::Span;
 
 use crate::context::{Context, provider};
@@ -41,26 +41,6 @@ pub(crate) static KEY_NOT_ACCEPTED: Rule = Rule {
     check: key_not_accepted,
 };
 
-/// Visits every declared call of an operation with the layers of its policy, the nearest first.
-fn each_call<'w>(
-    context: &Context<'w>,
-    visit: &mut dyn FnMut(&'w Service, &'w str, &'w OperationCall, &[&PolicySettings]),
-) {
-    let workspace = context.workspace;
-    for service in workspace.services.values() {
-        for call in service.calls.values() {
-            for (id, operation_call) in &call.operations {
-                let layers = [
-                    &operation_call.policy.policy,
-                    &call.policy,
-                    &workspace.settings.policy,
-                ];
-                visit(service, id, operation_call, &layers);
-            }
-        }
-    }
-}
-
 fn attempt_exceeds_total(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut said: Vec<(Span, Span)> = Vec::new();
     let mut look = |timeout: &TimeoutSettings| {
@@ -84,14 +64,15 @@ fn attempt_exceeds_total(context: &Context<'_>, findings: &mut Vec<Finding>) {
         );
     };
     look(&context.workspace.settings.policy.timeout);
-    each_call(context, &mut |_, _, _, layers| {
-        look(&merged(layers).timeout);
-    });
-}
-
-fn merged(layers: &[&PolicySettings]) -> PolicySettings {
-    let nearest_last = layers.iter().rev();
-    nearest_last.fold(PolicySettings::default(), |below, layer| layer.over(&below))
+    let defaults = &context.workspace.settings.policy;
+    for service in context.workspace.services.values() {
+        for call in service.calls.values() {
+            let of_provider = call.policy.over(defaults);
+            for operation in call.operations.values() {
+                look(&operation.policy.policy.over(&of_provider).timeout);
+            }
+        }
+    }
 }
 
 fn unsafe_retry(context: &Context<'_>, findings: &mut Vec<Finding>) {

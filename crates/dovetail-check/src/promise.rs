@@ -41,8 +41,8 @@ pub(crate) struct FieldPromise<'a> {
 /// More shapes than this are not told apart: nothing is said of such a value.
 const SHAPES_MAX: usize = 128;
 
-/// References and combinations, one inside the other, that are followed.
-const DEPTH_MAX: usize = 64;
+/// Schemas that are visited to find the shapes of one value.
+const STEPS_MAX: usize = 10_000;
 
 impl<'a> Promise<'a> {
     /// What alternative schemas promise; `None` where they have too many shapes to say.
@@ -52,17 +52,25 @@ impl<'a> Promise<'a> {
     ) -> Option<Self> {
         let mut shapes = Vec::new();
         for id in alternatives {
-            shapes.extend(expand(schemas, id, DEPTH_MAX)?);
+            let mut expansion = Expansion {
+                schemas,
+                within: Vec::new(),
+                steps: STEPS_MAX,
+            };
+            shapes.extend(expansion.of(id)?);
         }
         let possible = |shape: &Shape| !shape.iter().any(|id| schemas.schema(*id).never);
         shapes.retain(possible);
         (shapes.len() <= SHAPES_MAX).then_some(Self { schemas, shapes })
     }
 
-    /// The place of a schema that takes part, for pointing at.
+    /// The place of a schema that takes part, for pointing at: one with fields rather than one that only refers to it.
     pub(crate) fn place(&self) -> Option<Span> {
-        let first = self.shapes.first()?.first()?;
-        Some(self.schemas.schema(*first).span)
+        let shape = self.shapes.first()?;
+        let telling = self
+            .all(shape)
+            .find(|schema| !schema.object.properties.is_empty());
+        telling.or(self.all(shape).next()).map(|schema| schema.span)
     }
 
     /// Whether the value may be of a type.
@@ -80,13 +88,21 @@ impl<'a> Promise<'a> {
         if self.shapes.is_empty() || !self.shapes.iter().all(restricted) {
             return Vec::new();
         }
+        // A number may be an integer and the other way round; only what is said counts here.
+        let said = |kind: Type| {
+            let by = |shape: &Shape| self.all(shape).all(|schema| schema.types.accepts(kind));
+            self.shapes.iter().any(by)
+        };
+        let number = said(Type::Number);
         let kinds = Type::ALL
             .into_iter()
             .filter(|kind| *kind != Type::Null && self.allows(*kind));
-        // A number may be an integer; naming both says no more.
-        let number = self.allows(Type::Number);
         kinds
-            .filter(|kind| !(number && *kind == Type::Integer))
+            .filter(|kind| match kind {
+                Type::Integer => !number,
+                Type::Number => number,
+                _ => true,
+            })
             .collect()
     }
 
@@ -255,34 +271,46 @@ fn accepts(types: Types, kind: Type) -> bool {
     types.accepts(kind) || (kind == Type::Number && types.names(Type::Integer))
 }
 
-/// The shapes of a schema; `None` where there are too many.
-fn expand(schemas: &Schemas, id: SchemaId, depth: usize) -> Option<Vec<Shape>> {
-    let schema = schemas.schema(id);
-    let mut shapes: Vec<Shape> = vec![vec![id]];
-    if depth == 0 {
-        return None;
-    }
-    let all = schema
-        .reference
-        .into_iter()
-        .chain(schema.all_of.iter().copied());
-    for id in all {
-        shapes = product(shapes, &expand(schemas, id, depth - 1)?)?;
-    }
-    for branches in [&schema.one_of, &schema.any_of] {
-        if branches.is_empty() {
-            continue;
-        }
-        let mut alternatives = Vec::new();
-        for id in branches {
-            alternatives.extend(expand(schemas, *id, depth - 1)?);
-        }
-        shapes = product(shapes, &alternatives)?;
-    }
-    Some(shapes)
+/// Finding the shapes of a schema.
+struct Expansion<'a> {
+    schemas: &'a Schemas,
+    /// The schemas that are being expanded, each a part of the one before.
+    within: Vec<SchemaId>,
+    /// How many more may be visited: parts that are shared are visited each time.
+    steps: usize,
 }
 
-fn product(shapes: Vec<Shape>, others: &[Shape]) -> Option<Vec<Shape>> {
+impl Expansion<'_> {
+    /// The shapes of a schema; `None` where there are too many, or where it is part of itself.
+    fn of(&mut self, id: SchemaId) -> Option<Vec<Shape>> {
+        if self.within.contains(&id) {
+            return None;
+        }
+        self.steps = self.steps.checked_sub(1)?;
+        self.within.push(id);
+        let schema = self.schemas.schema(id);
+        let mut shapes: Vec<Shape> = vec![vec![id]];
+        for id in schema.reference.iter().chain(&schema.all_of) {
+            shapes = product(&shapes, &self.of(*id)?)?;
+        }
+        for branches in [&schema.one_of, &schema.any_of] {
+            let mut alternatives = Vec::new();
+            for id in branches {
+                alternatives.extend(self.of(*id)?);
+                if alternatives.len() > SHAPES_MAX {
+                    return None;
+                }
+            }
+            if !branches.is_empty() {
+                shapes = product(&shapes, &alternatives)?;
+            }
+        }
+        self.within.pop();
+        Some(shapes)
+    }
+}
+
+fn product(shapes: &[Shape], others: &[Shape]) -> Option<Vec<Shape>> {
     if shapes.len().saturating_mul(others.len()) > SHAPES_MAX {
         return None;
     }
@@ -296,3 +324,6 @@ fn product(shapes: Vec<Shape>, others: &[Shape]) -> Option<Vec<Shape>> {
     }
     Some(out)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ pub enum Step<'a> {
     Field(&'a str),
     /// Into an element of an array.
     Element(usize),
+    /// Into every element of an array.
+    Elements,
 }
 
 /// The steps from the root, as text.
@@ -16,6 +18,7 @@ pub fn json_path(steps: &[Step<'_>]) -> String {
     for step in steps {
         match step {
             Step::Element(index) => path.push_str(&format!("[{index}]")),
+            Step::Elements => path.push_str("[*]"),
             Step::Field(name) if is_plain(name) => {
                 path.push('.');
                 path.push_str(name);
@@ -54,8 +57,9 @@ mod tests {
 
     #[test]
     fn plain_names_follow_a_dot_and_odd_ones_are_quoted() {
-        let rows: [(&[Step<'_>], &str); 5] = [
+        let rows: [(&[Step<'_>], &str); 6] = [
             (&[], "$"),
+            (&[Step::Elements, Step::Field("id")], "$[*].id"),
             (
                 &[
                     Step::Field("items"),

@@ -62,7 +62,7 @@ impl Matching<'_> {
     fn shown(&self, steps: &[Step<'_>], value: &Value) -> String {
         let hidden = steps.iter().any(|step| match step {
             Step::Field(name) => self.redactor.hides(name),
-            Step::Element(_) => false,
+            Step::Element(_) | Step::Elements => false,
         });
         if hidden && !value.is_null() {
             return REDACTED.to_owned();

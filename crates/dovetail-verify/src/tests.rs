@@ -445,10 +445,9 @@ async fn all_outputs_count_alike_and_nothing_passes_for_want_of_interactions() {
         json["interactions"][0]["problems"][0]["place"]["file"],
         "orders/expects/payments.yaml"
     );
-    assert_eq!(
-        Report::new(String::new(), Vec::new()).verdict,
-        Verdict::Unknown
-    );
+    assert_eq!(Report::merge([]).verdict, Verdict::Unknown);
+    let twice = Report::merge([report.clone(), report]);
+    assert_eq!((twice.summary.total, twice.targets.len()), (6, 2));
 }
 
 #[tokio::test]
