@@ -99,6 +99,16 @@ fn triggers_turn_repeating_on_and_off_but_never_what_the_breaker_sees() {
         let outcome = judge(&only_500, 1, &Response::new(status));
         assert_eq!((outcome.sample, outcome.repeat), (Sample::Failure, repeat));
     }
+    let and_500 = Classifier {
+        on: PLAIN.on.and(Trigger::InternalServerError),
+        ..PLAIN
+    };
+    for status in [500, 503] {
+        assert_eq!(
+            judge(&and_500, 1, &Response::new(status)).repeat,
+            IfIdempotent
+        );
+    }
     let error = TransportError::new(TransportErrorKind::Connect, "test");
     assert_eq!(
         only_500

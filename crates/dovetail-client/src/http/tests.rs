@@ -165,3 +165,29 @@ async fn an_override_for_an_operation_that_does_not_exist_is_an_error() {
     let http = http.unwrap();
     assert!(http.breaker(&A).is_none() && http.breaker(&B).is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_replaces_the_policy_of_the_contract_and_overrides_come_on_top() {
+    const OWN: &[(&str, Policy)] = &[
+        ("a", Policy::new(Duration::from_secs(2)).bulkhead(None)),
+        ("a", Policy::new(Duration::from_secs(9))),
+    ];
+    let set = "services: {orders: {operations: {a: {timeout: {attempt: 1500ms}}}}}";
+    let http = Http::builder(&SERVICE)
+        .base_url("http://orders")
+        .operation_policies(OWN)
+        .policies(&PolicySet::from_yaml(set).unwrap())
+        .build()
+        .unwrap();
+    let stack = |operation| http.policies(operation).unwrap().stack.clone();
+    let (a, b) = (stack(&A), stack(&B));
+    let attempt = Some(Duration::from_millis(1_500));
+    assert_eq!(
+        (a.total, a.attempt, a.bulkhead.is_none()),
+        (Duration::from_secs(2), attempt, true)
+    );
+    assert_eq!(
+        (b.total, b.attempt, b.bulkhead.is_none()),
+        (Duration::from_secs(1), None, false)
+    );
+}

@@ -5,6 +5,7 @@
 
 use std::{error::Error as StdError, time::Duration};
 
+use bytes::Bytes;
 use reqwest::{Client, ClientBuilder, redirect, retry};
 
 use super::{Request, Sending, Transport, TransportError, TransportErrorKind};
@@ -63,37 +64,43 @@ impl Network {
             .execute(outgoing)
             .await
             .map_err(sending_failed)?;
-        let too_large = || {
-            let kind = TransportErrorKind::BodyTooLarge { limit: body_max };
-            TransportError::new(kind, "the rest of the answer was not read")
-        };
-        let announced = answer.content_length().unwrap_or(0);
-        if announced > body_max as u64 {
-            return Err(too_large());
-        }
         let response = Response::new(answer.status().as_u16());
         let headers = std::mem::take(answer.headers_mut());
-        let mut body = Vec::new();
-        let mut first = bytes::Bytes::new();
-        while let Some(chunk) = answer
-            .chunk()
-            .await
-            .map_err(|error| broken(error.without_url()))?
-        {
-            if first.len() + body.len() + chunk.len() > body_max {
-                return Err(too_large());
-            }
-            // Most bodies come in one piece, which is then used as it is.
-            if first.is_empty() && body.is_empty() {
-                first = chunk;
-                continue;
-            }
-            body.extend_from_slice(&std::mem::take(&mut first));
-            body.extend_from_slice(&chunk);
-        }
-        let body = if body.is_empty() { first } else { body.into() };
+        let body = read_body(answer, body_max).await?;
         Ok(response.with_headers(headers).with_body(body))
     }
+}
+
+/// Reads a body, and no more of it than allowed.
+async fn read_body(
+    mut answer: reqwest::Response,
+    body_max: usize,
+) -> Result<Bytes, TransportError> {
+    let too_large = || {
+        let kind = TransportErrorKind::BodyTooLarge { limit: body_max };
+        TransportError::new(kind, "the rest of the answer was not read")
+    };
+    if answer.content_length().unwrap_or(0) > body_max as u64 {
+        return Err(too_large());
+    }
+    let (mut first, mut body) = (Bytes::new(), Vec::new());
+    while let Some(chunk) = answer
+        .chunk()
+        .await
+        .map_err(|error| broken(error.without_url()))?
+    {
+        if first.len() + body.len() + chunk.len() > body_max {
+            return Err(too_large());
+        }
+        // Most bodies come in one piece, which is then used as it is.
+        if first.is_empty() && body.is_empty() {
+            first = chunk;
+            continue;
+        }
+        body.extend_from_slice(&std::mem::take(&mut first));
+        body.extend_from_slice(&chunk);
+    }
+    Ok(if body.is_empty() { first } else { body.into() })
 }
 
 impl Transport for Network {

@@ -116,3 +116,25 @@ async fn what_cannot_be_sent_is_an_error_before_anything_is() {
     );
     assert!(script.hits().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_may_be_left_out_is_sent_where_there_is_one() {
+    let script = Script::always(Step::status(204));
+    let http = client(&script);
+    for body in [Some("x"), None] {
+        let call = http.call(&CREATE).with(body, Call::json);
+        call.send_empty::<Undeclared>().await.unwrap();
+    }
+    let hits = script.hits();
+    let sent = |hit: &Hit| {
+        (
+            hit.header("content-type").map(str::to_owned),
+            hit.request.body.clone(),
+        )
+    };
+    assert_eq!(
+        sent(&hits[0]),
+        (Some("application/json".to_owned()), Bytes::from("\"x\""))
+    );
+    assert_eq!(sent(&hits[1]), (None, Bytes::new()));
+}
