@@ -1,7 +1,11 @@
 //! Reading real and hostile documents from outside of the crate: one binary, a module for each question.
 
+#[path = "it/cases.rs"]
+mod cases;
 #[path = "it/corpus.rs"]
 mod corpus;
+#[path = "it/hostile.rs"]
+mod hostile;
 #[path = "it/second_opinion.rs"]
 mod second_opinion;
 #[path = "it/shared.rs"]

@@ -15,6 +15,8 @@ use crate::load::parse::parse;
 use crate::load::tree::Node;
 use crate::source::{FileId, Sources, Span};
 
+mod text;
+
 /// Largest file.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Most bytes of all files together.
@@ -100,7 +102,14 @@ impl Files {
             Fetched::Parsed(document, findings) => {
                 (Some(document.clone()), std::mem::take(findings))
             }
-            Fetched::Broken(findings) => (None, std::mem::take(findings)),
+            Fetched::Broken(findings) => {
+                let findings = std::mem::take(findings).into_iter();
+                let named = findings.map(|finding| match named_at {
+                    Some(span) => finding.related(span, "the file is named here"),
+                    None => finding,
+                });
+                (None, named.collect())
+            }
             Fetched::Refused(refusal) => {
                 let refusal = refusal.clone();
                 (None, vec![self.refused(path, named_at, refusal)])
@@ -139,6 +148,12 @@ impl Files {
     pub(crate) fn place_of_missing(&mut self, path: &str) -> Span {
         let file = self.sources.find(path);
         Span::start_of(file.unwrap_or_else(|| self.sources.add(path, "")))
+    }
+
+    /// Whether so much is wrong already that guesses at what was meant are not worth their time.
+    pub(crate) fn is_flooded(&self) -> bool {
+        const MANY: usize = 50;
+        self.findings.len() > MANY
     }
 
     /// The files that were read.
@@ -188,7 +203,7 @@ impl Files {
             Err(refusal) => return Fetched::Refused(refusal),
         };
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);
-        let (text, problem) = decode(bytes);
+        let (text, problem) = text::decode(bytes);
         let file = self.sources.add(path, text);
         if let Some(problem) = problem {
             return Fetched::Broken(vec![problem.finding(&self.sources, file)]);
@@ -332,54 +347,6 @@ impl Refusal {
             help: None,
         }
     }
-}
-
-/// What is wrong with the bytes of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BadBytes {
-    Utf16,
-    /// The first byte that is not UTF-8; the text before it is kept.
-    Invalid(u8),
-}
-
-impl BadBytes {
-    fn finding(self, sources: &Sources, file: FileId) -> Finding {
-        let end = sources.file(file).text.len();
-        let message = match self {
-            Self::Utf16 => "the file is encoded as UTF-16".to_owned(),
-            Self::Invalid(byte) => format!("the byte 0x{byte:02X} at {end} is not UTF-8"),
-        };
-        Finding::new(&codes::INVALID_UTF8, Span::new(file, end, end), message)
-            .expected("UTF-8 text")
-            .help("save the file as UTF-8")
-    }
-}
-
-/// The text of a file without a byte order mark, or what of it can be read.
-fn decode(mut bytes: Vec<u8>) -> (String, Option<BadBytes>) {
-    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return (String::new(), Some(BadBytes::Utf16));
-    }
-    if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) {
-        bytes.drain(..3);
-    }
-    // UTF-16 without a mark: every other byte of plain text is zero, which no YAML or JSON may hold.
-    if matches!(bytes.as_slice(), [0, second, ..] if *second != 0)
-        || matches!(bytes.as_slice(), [first, 0, ..] if *first != 0)
-    {
-        return (String::new(), Some(BadBytes::Utf16));
-    }
-    String::from_utf8(bytes).map_or_else(
-        |error| {
-            let good = error.utf8_error().valid_up_to();
-            let mut bytes = error.into_bytes();
-            let bad = bytes.get(good).copied().unwrap_or_default();
-            bytes.truncate(good);
-            let text = String::from_utf8(bytes).unwrap_or_default();
-            (text, Some(BadBytes::Invalid(bad)))
-        },
-        |text| (text, None),
-    )
 }
 
 /// The scheme of an address, in lower case where it matters.

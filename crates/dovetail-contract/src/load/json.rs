@@ -310,7 +310,12 @@ impl Parser<'_> {
             None => ("unexpected end of the file".to_owned(), 0),
         };
         let span = Span::new(self.file, self.at, self.at + length);
-        self.wrong(span, &message, expected)
+        let mut finding = self.wrong(span, &message, expected);
+        let before = self.text.get(..self.at).unwrap_or_default().trim_end();
+        if matches!(found, Some('}' | ']')) && before.ends_with(',') {
+            finding.help = Some("remove the comma before it".to_owned());
+        }
+        finding
     }
 
     fn wrong(&self, span: Span, message: &str, expected: &str) -> Box<Finding> {

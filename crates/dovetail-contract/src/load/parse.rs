@@ -54,6 +54,8 @@ pub(crate) fn empty(file: FileId) -> Finding {
 
 /// Keeps the first of the entries with one key, and says so for every other.
 pub(crate) fn keep_first(entries: &mut Vec<Entry>, findings: &mut Vec<Finding>) {
+    // Whoever has mended so many finds the rest in the next run.
+    const SAID_MAX: usize = 100;
     // Most mappings are small, and comparing a few keys is faster than hashing them.
     const COMPARED_MAX: usize = 8;
     let duplicates: Vec<(usize, usize)> = if entries.len() <= COMPARED_MAX {
@@ -73,7 +75,7 @@ pub(crate) fn keep_first(entries: &mut Vec<Entry>, findings: &mut Vec<Finding>) 
             })
             .collect()
     };
-    for (first, index) in duplicates.iter().rev() {
+    for (first, index) in duplicates.iter().take(SAID_MAX) {
         let (Some(first), Some(entry)) = (entries.get(*first), entries.get(*index)) else {
             continue;
         };
@@ -88,6 +90,8 @@ pub(crate) fn keep_first(entries: &mut Vec<Entry>, findings: &mut Vec<Finding>) 
             .expected("each key once")
             .help("remove one of the two"),
         );
-        entries.remove(*index);
     }
+    let mut dropped = duplicates.iter().map(|(_, index)| *index).peekable();
+    let mut at = 0..;
+    entries.retain(|_| dropped.next_if_eq(&at.next().unwrap_or_default()).is_none());
 }

@@ -33,10 +33,7 @@ fn every_real_document_loads_without_an_error() {
         assert_eq!(ids.len(), api.operations.len(), "{name} has ids twice");
         operations += api.operations.len();
     }
-    assert!(
-        operations > 9_000,
-        "only {operations} operations were read"
-    );
+    assert!(operations > 9_000, "only {operations} operations were read");
 }
 
 /// Quirk documents that are refused although they claim to be OpenAPI 3, with the reason.

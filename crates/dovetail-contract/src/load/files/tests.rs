@@ -54,7 +54,7 @@ fn a_file_that_cannot_be_read_is_a_finding() {
     folder.write("root/bom.yaml", b"\xEF\xBB\xBFa: 1");
     folder.write("root/latin.yaml", b"a: 1\nb: Caf\xE9\n");
     folder.write("root/utf16.yaml", b"\xFF\xFEa\0:\0");
-    folder.write("root/utf16be.yaml", b"\0a\0:\0 \01");
+    folder.write("root/utf16be.yaml", b"\0a\0:\0 \0b");
     let rows = [
         ("orders.yaml", ""),
         ("bom.yaml", ""),

@@ -1,5 +1,7 @@
 //! A place in a document while it is read: a node with the file and the JSON pointer by which it was reached.
 
+use std::rc::Rc;
+
 use crate::load::tree::{Entry, Node, NodeValue};
 use crate::source::{FileId, Span};
 
@@ -8,12 +10,25 @@ use crate::source::{FileId, Span};
 pub(super) struct At<'d> {
     /// Its file.
     pub(super) file: FileId,
-    /// Where it stands in the file, as a JSON pointer.
-    pub(super) pointer: String,
+    /// The way from the root; none for the root itself.
+    step: Option<Rc<Step<'d>>>,
     /// The node.
     pub(super) node: &'d Node,
     /// Where its key stands, if it has one.
     key: Option<Span>,
+}
+
+/// One step of the way to a node. Steps are shared: copying the pointer for every node would multiply what a hostile document holds.
+#[derive(Debug)]
+struct Step<'d> {
+    before: Option<Rc<Self>>,
+    token: Token<'d>,
+}
+
+#[derive(Debug)]
+enum Token<'d> {
+    Key(&'d str),
+    Index(usize),
 }
 
 impl<'d> At<'d> {
@@ -21,7 +36,7 @@ impl<'d> At<'d> {
     pub(super) fn root(file: FileId, node: &'d Node) -> Self {
         Self {
             file,
-            pointer: String::new(),
+            step: None,
             node,
             key: None,
         }
@@ -44,7 +59,7 @@ impl<'d> At<'d> {
     pub(super) fn child(&self, entry: &'d Entry) -> Self {
         Self {
             file: self.file,
-            pointer: format!("{}/{}", self.pointer, escape(&entry.key)),
+            step: self.to(Token::Key(&entry.key)),
             node: &entry.value,
             key: Some(entry.key_span),
         }
@@ -54,23 +69,34 @@ impl<'d> At<'d> {
     pub(super) fn element(&self, index: usize, node: &'d Node) -> Self {
         Self {
             file: self.file,
-            pointer: format!("{}/{index}", self.pointer),
+            step: self.to(Token::Index(index)),
             node,
             key: None,
         }
     }
 
-    /// A place further down where the document has nothing.
-    pub(super) fn below(&self, keys: &[&str]) -> Self {
-        let mut pointer = self.pointer.clone();
-        for key in keys {
+    /// Where it stands in its file, as a JSON pointer.
+    pub(super) fn pointer(&self) -> String {
+        let mut tokens = Vec::new();
+        let mut step = self.step.as_ref();
+        while let Some(at) = step {
+            tokens.push(&at.token);
+            step = at.before.as_ref();
+        }
+        let mut pointer = String::new();
+        for token in tokens.into_iter().rev() {
             pointer.push('/');
-            pointer.push_str(&escape(key));
+            match token {
+                Token::Key(key) => pointer.push_str(&escape(key)),
+                Token::Index(index) => pointer.push_str(&index.to_string()),
+            }
         }
-        Self {
-            pointer,
-            ..self.clone()
-        }
+        pointer
+    }
+
+    fn to(&self, token: Token<'d>) -> Option<Rc<Step<'d>>> {
+        let before = self.step.clone();
+        Some(Rc::new(Step { before, token }))
     }
 
     /// What one token of a JSON pointer names here.
@@ -100,10 +126,13 @@ impl<'d> At<'d> {
         self.key.is_some()
     }
 
-    /// The last token of the pointer, unescaped: the key, or the index in a list.
+    /// The key, or the index in a list; empty for a whole document.
     pub(super) fn name(&self) -> String {
-        let token = self.pointer.rsplit_once('/').map_or("", |(_, token)| token);
-        unescape(token)
+        match self.step.as_ref().map(|step| &step.token) {
+            Some(Token::Key(key)) => (*key).to_owned(),
+            Some(Token::Index(index)) => index.to_string(),
+            None => String::new(),
+        }
     }
 }
 

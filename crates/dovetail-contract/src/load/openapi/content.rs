@@ -20,6 +20,10 @@ impl<'d> Reader<'d, '_> {
                 self.wrong_type(&media, "a mapping with `schema`", Severity::Error);
                 continue;
             }
+            // Since 3.2 a media type may be a reference.
+            let Some(media) = self.follow(media, Kind::Media) else {
+                continue;
+            };
             content.push(Media {
                 media_type: entry.key.clone(),
                 span: entry.key_span,

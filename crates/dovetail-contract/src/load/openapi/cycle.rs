@@ -41,9 +41,10 @@ fn walk(schemas: &mut Schemas, start: SchemaId, marks: &mut [Mark], findings: &m
         match marks.get(next.index()).copied() {
             Some(Mark::New) => enter(schemas, next, marks, &mut path),
             Some(Mark::Open) => {
-                let target = schemas.schema(next).pointer.clone();
+                let target = schemas.schema(next);
+                let (name, begins) = (described(target), target.span);
                 let schema = schemas.schema_mut(id);
-                findings.push(cycle(schema.span, &target));
+                findings.push(cycle(schema.span, &name).related(begins, "it begins here"));
                 if schema.reference == Some(next) {
                     schema.reference = None;
                 }
@@ -52,6 +53,13 @@ fn walk(schemas: &mut Schemas, start: SchemaId, marks: &mut [Mark], findings: &m
             Some(Mark::Done) | None => {}
         }
     }
+}
+
+/// The name of a schema, or where it stands.
+fn described(schema: &crate::schema::Schema) -> String {
+    let place = schema.pointer.split_once('#').map(|(_, pointer)| pointer);
+    let name = schema.name.as_deref().or(place);
+    name.unwrap_or(&schema.pointer).to_owned()
 }
 
 fn enter(

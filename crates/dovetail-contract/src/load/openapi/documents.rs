@@ -22,7 +22,12 @@ pub(super) struct Documents {
     anchors: HashMap<(FileId, String), String>,
     /// File and pointer of each `$id`.
     ids: HashMap<String, (FileId, String)>,
+    /// Where each key stands in the mappings that are too large to be searched for every reference.
+    indexes: HashMap<(FileId, String), HashMap<String, usize>>,
 }
+
+/// Largest mapping that is searched key by key.
+const SEARCHED_MAX: usize = 64;
 
 impl Documents {
     /// Reads everything that references lead to, from `first` on.
@@ -33,6 +38,7 @@ impl Documents {
             by_file: HashMap::new(),
             anchors: HashMap::new(),
             ids: HashMap::new(),
+            indexes: HashMap::new(),
         };
         let mut tried: HashSet<String> = HashSet::new();
         let mut queue = VecDeque::from([first.clone()]);
@@ -40,7 +46,7 @@ impl Documents {
             let path = files.sources().file(document.file).path.clone();
             let mut names = Names::default();
             names.walk(&document.root, &mut String::new());
-            gathered.add(&path, &document, &names);
+            gathered.add(&path, &document, &mut names);
             for reference in names.references {
                 let Ok(target) = Files::join(&path, &reference) else {
                     continue;
@@ -83,7 +89,22 @@ impl Documents {
             .map(|(file, pointer)| (*file, pointer.as_str()))
     }
 
-    fn add(&mut self, path: &str, document: &Document, names: &Names) {
+    /// What one token of a pointer names below a node.
+    pub(super) fn step<'d>(&self, at: &At<'d>, token: &str) -> Option<At<'d>> {
+        let entries = match at.node.entries() {
+            Some(entries) if entries.len() > SEARCHED_MAX => entries,
+            _ => return at.step(token),
+        };
+        match self.indexes.get(&(at.file, at.pointer())) {
+            Some(index) => entries.get(*index.get(token)?).map(|entry| at.child(entry)),
+            None => at.step(token),
+        }
+    }
+
+    fn add(&mut self, path: &str, document: &Document, names: &mut Names) {
+        for (pointer, index) in names.indexes.drain(..) {
+            self.indexes.insert((document.file, pointer), index);
+        }
         let index = self.documents.len();
         self.documents.push(document.clone());
         self.by_path.insert(path.to_owned(), index);
@@ -112,6 +133,7 @@ struct Names {
     references: HashSetInOrder,
     anchors: Vec<(String, String)>,
     ids: Vec<(String, String)>,
+    indexes: Vec<(String, HashMap<String, usize>)>,
 }
 
 /// Strings, each once, in the order they were met: the order in which files are read must not depend on hashing.
@@ -122,6 +144,11 @@ impl Names {
         let length = pointer.len();
         match &node.value {
             NodeValue::Mapping(entries) => {
+                if entries.len() > SEARCHED_MAX {
+                    let keys = entries.iter().map(|entry| entry.key.clone());
+                    let index = keys.zip(0..).collect();
+                    self.indexes.push((pointer.clone(), index));
+                }
                 for entry in entries {
                     self.entry(&entry.key, &entry.value, pointer);
                     pointer.push('/');

@@ -2,6 +2,8 @@
 //!
 //! A wrong type is an error where something is made from the value, and a warning where it only describes.
 
+use std::borrow::Cow;
+
 use super::at::At;
 use super::{Reader, warning};
 use crate::codes;
@@ -183,5 +185,14 @@ impl<'d> Reader<'d, '_> {
         let message = format!("{what} does not say `{key}`");
         self.files
             .push(Finding::new(&codes::MISSING_KEY, at.declared(), message));
+    }
+}
+
+/// A text as a message quotes it. A path may be quoted once for each of its parameters, so a long one is cut.
+pub(super) fn shown(text: &str) -> Cow<'_, str> {
+    const CHARACTERS_MAX: usize = 100;
+    match text.char_indices().nth(CHARACTERS_MAX) {
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
     }
 }

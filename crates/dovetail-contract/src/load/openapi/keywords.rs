@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::at::At;
-use super::reference::{Kind, is_nothing};
+use super::reference::{Kind, SUGGESTED_MAX, is_nothing};
 use super::{Reader, warning};
 use crate::codes;
 use crate::finding::Severity;
-use crate::load::tree::NodeValue;
+use crate::load::tree::{Node, NodeValue};
 use crate::schema::{Condition, Discriminator, Property, Schema, SchemaId, Type};
 
 impl<'d> Reader<'d, '_> {
@@ -17,24 +17,21 @@ impl<'d> Reader<'d, '_> {
     pub(super) fn schema_notes(&mut self, at: &At<'d>, schema: &mut Schema) {
         schema.notes.title = self.text(at, "title");
         schema.notes.description = self.text(at, "description");
-        schema.notes.default = at.value("default").map(|node| node.to_json());
+        schema.notes.default = at.value("default").map(Node::to_json);
         schema.notes.deprecated = self.note_flag(at, "deprecated");
         schema.notes.read_only = self.note_flag(at, "readOnly");
         schema.notes.write_only = self.note_flag(at, "writeOnly");
-        let single = at.value("example").map(|node| node.to_json());
+        let single = at.value("example").map(Node::to_json);
         schema.notes.examples.extend(single);
         match at.get("examples").map(|examples| &examples.node.value) {
             Some(NodeValue::Sequence(examples)) => {
-                let examples = examples.iter().map(|node| node.to_json());
+                let examples = examples.iter().map(Node::to_json);
                 schema.notes.examples.extend(examples);
             }
             // Written as examples of a media type are.
             Some(NodeValue::Mapping(examples)) => {
                 let values = examples.iter().filter_map(|entry| entry.value.get("value"));
-                schema
-                    .notes
-                    .examples
-                    .extend(values.map(|node| node.to_json()));
+                schema.notes.examples.extend(values.map(Node::to_json));
             }
             _ => {}
         }
@@ -63,7 +60,7 @@ impl<'d> Reader<'d, '_> {
     }
 
     fn enumeration(&mut self, at: &At<'d>, schema: &mut Schema) {
-        schema.constant = at.value("const").map(|node| node.to_json());
+        schema.constant = at.value("const").map(Node::to_json);
         if is_nothing(at.value("enum")) {
             return;
         }
@@ -192,15 +189,10 @@ impl<'d> Reader<'d, '_> {
             );
             return Vec::new();
         }
-        let mut names: Vec<String> = Vec::new();
-        for element in self.list(at, "required") {
-            if let Some(name) = self.text_of(&element)
-                && !names.contains(&name)
-            {
-                names.push(name);
-            }
-        }
-        names
+        let elements = self.list(at, "required");
+        let names = elements.iter().filter_map(|element| self.text_of(element));
+        let names: IndexSet<String> = names.collect();
+        names.into_iter().collect()
     }
 
     fn branches(&mut self, at: &At<'d>, key: &str) -> Vec<SchemaId> {
@@ -271,13 +263,18 @@ impl<'d> Reader<'d, '_> {
             return Some(self.schema(&found));
         }
         if is_name && !text.contains('.') {
-            let root = super::Documents::of_file(self.documents, self.root)?;
+            let root = self.documents.of_file(self.root)?;
             let schemas = root.step("components").and_then(|at| at.step("schemas"));
             let known = schemas.and_then(|at| at.node.entries()).unwrap_or_default();
             let message = format!("there is no schema `{text}`");
             self.files.push(
-                warning(&codes::DANGLING_REFERENCE, target.place(), message)
-                    .did_you_mean(&text, known.iter().map(|entry| entry.key.as_str())),
+                warning(&codes::DANGLING_REFERENCE, target.place(), message).did_you_mean(
+                    &text,
+                    known
+                        .iter()
+                        .map(|entry| entry.key.as_str())
+                        .take(SUGGESTED_MAX),
+                ),
             );
             return None;
         }

@@ -2,7 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::at::At;
+use indexmap::IndexMap;
+use indexmap::map::Entry;
+
+use super::at::{At, escape};
+use super::fields::shown;
 use super::path::{Draft, template_names};
 use super::reference::Kind;
 use super::schema::string_type;
@@ -16,33 +20,30 @@ impl<'d> Reader<'d, '_> {
     /// The parameters of an operation: unique by place and name, and those in the path exactly those of its template.
     pub(super) fn parameters(&mut self, draft: &Draft<'d>) -> Vec<Parameter> {
         let own = self.list(&draft.at, "parameters");
-        let mut parameters = self.parameter_list(&draft.parameters);
-        for parameter in self.parameter_list(&own) {
-            let same = parameters.iter_mut().find(|known| same(known, &parameter));
-            match same {
-                Some(known) => *known = parameter,
-                None => parameters.push(parameter),
-            }
-        }
+        let mut merged = self.parameter_list(&draft.parameters);
+        merged.extend(self.parameter_list(&own));
+        let mut parameters = merged.into_values().collect();
         self.match_template(draft, &mut parameters);
         parameters
     }
 
-    fn parameter_list(&mut self, declared: &[At<'d>]) -> Vec<Parameter> {
-        let mut parameters: Vec<Parameter> = Vec::with_capacity(declared.len());
+    fn parameter_list(&mut self, declared: &[At<'d>]) -> IndexMap<Slot, Parameter> {
+        let mut parameters: IndexMap<Slot, Parameter> = IndexMap::new();
         for at in declared {
             let Some(parameter) = self.parameter(at) else {
                 continue;
             };
-            let first = parameters.iter().find(|known| same(known, &parameter));
-            if let Some(first) = first {
-                let message = format!("the parameter `{}` is declared twice", parameter.name);
-                let finding = warning(&codes::DUPLICATE_PARAMETER, parameter.span, message)
-                    .related(first.span, "first here, and this one counts");
-                self.files.push(finding);
-                continue;
+            match parameters.entry(slot(&parameter)) {
+                Entry::Vacant(free) => {
+                    free.insert(parameter);
+                }
+                Entry::Occupied(first) => {
+                    let message = format!("the parameter `{}` is declared twice", parameter.name);
+                    let finding = warning(&codes::DUPLICATE_PARAMETER, parameter.span, message)
+                        .related(first.get().span, "first here, and this one counts");
+                    self.files.push(finding);
+                }
             }
-            parameters.push(parameter);
         }
         parameters
     }
@@ -112,14 +113,15 @@ impl<'d> Reader<'d, '_> {
         let content = self.entries(at, "content");
         if let Some((entry, media)) = content.into_iter().next() {
             let schema = self.schema_at(&media, "schema");
-            let schema = schema
-                .unwrap_or_else(|| self.unsaid_schema(at.declared(), &media, Types::default()));
+            let schema = schema.unwrap_or_else(|| {
+                self.unsaid_schema(at.declared(), &media, "schema", Types::default())
+            });
             return (ParameterEncoding::Content(entry.key.clone()), schema);
         }
         let schema = self.schema_at(at, "schema").unwrap_or_else(|| {
             let message = "the parameter does not say `schema`; any value is accepted";
             self.warn(&codes::MISSING_KEY, at.declared(), message);
-            self.unsaid_schema(at.declared(), at, Types::default())
+            self.unsaid_schema(at.declared(), at, "schema", Types::default())
         });
         let style = self.parameter_style(at, location);
         let explode = self.flag(at, "explode").unwrap_or(style == Style::Form);
@@ -195,11 +197,12 @@ impl<'d> Reader<'d, '_> {
     fn match_template(&mut self, draft: &Draft<'d>, parameters: &mut Vec<Parameter>) {
         let path = &draft.path;
         let names = template_names(&path.value);
+        let shown_path = shown(&path.value);
         let in_path = |parameter: &Parameter| parameter.location == ParameterLocation::Path;
         parameters.retain(|parameter| {
-            let fits = !in_path(parameter) || names.contains(&parameter.name.as_str());
+            let fits = !in_path(parameter) || names.contains(parameter.name.as_str());
             if !fits {
-                let message = format!("`{}` has no `{{{}}}`", path.value, parameter.name);
+                let message = format!("`{shown_path}` has no `{{{}}}`", parameter.name);
                 let finding = warning(&codes::UNUSED_PATH_PARAMETER, parameter.span, message)
                     .related(path.span, "the path")
                     .did_you_mean(&parameter.name, names.iter().copied());
@@ -212,17 +215,17 @@ impl<'d> Reader<'d, '_> {
             .filter(|parameter| in_path(parameter))
             .map(|parameter| parameter.name.clone())
             .collect();
-        for name in names.into_iter().filter(|name| !declared.contains(*name)) {
+        for name in names.iter().filter(|name| !declared.contains(**name)) {
             let method = draft.method;
-            let message = format!("{method} {} does not declare `{name}`", path.value);
+            let message = format!("{method} {shown_path} does not declare `{name}`");
             let finding = warning(&codes::UNDECLARED_PATH_PARAMETER, path.span, message)
                 .related(draft.at.declared(), "this operation")
                 .expected(format!("a parameter `{name}` with `in: path`"));
             self.files.push(finding);
-            let at = draft.at.below(&["parameters", name]);
-            let schema = self.unsaid_schema(path.span, &at, string_type());
+            let key = format!("parameters/{}", escape(name));
+            let schema = self.unsaid_schema(path.span, &draft.at, &key, string_type());
             parameters.push(Parameter {
-                name: name.to_owned(),
+                name: (*name).to_owned(),
                 span: path.span,
                 location: ParameterLocation::Path,
                 required: true,
@@ -249,13 +252,15 @@ const STYLES: [&str; 7] = [
     "deepObject",
 ];
 
-/// Whether two parameters go to the same place. Headers are the same in any case.
-fn same(a: &Parameter, b: &Parameter) -> bool {
-    a.location == b.location
-        && match a.location {
-            ParameterLocation::Header => a.name.eq_ignore_ascii_case(&b.name),
-            _ => a.name == b.name,
-        }
+/// What two parameters must not share: place and name. Headers have the same name in any case.
+type Slot = (ParameterLocation, String);
+
+fn slot(parameter: &Parameter) -> Slot {
+    let name = match parameter.location {
+        ParameterLocation::Header => parameter.name.to_ascii_lowercase(),
+        _ => parameter.name.clone(),
+    };
+    (parameter.location, name)
 }
 
 /// Headers that media types and security decide, so that OpenAPI has parameters of these names ignored.

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::at::At;
+use super::fields::shown;
 use super::reference::Kind;
 use super::{Reader, warning};
 use crate::codes;
@@ -89,6 +90,13 @@ impl<'d> Reader<'d, '_> {
                 let method = Method::ALL
                     .into_iter()
                     .find(|method| method.as_str().to_ascii_lowercase() == entry.key);
+                if matches!(entry.key.as_str(), "query" | "additionalOperations") {
+                    let message = format!("`{}` of `{}` is left out", entry.key, shown(written));
+                    self.files.push(
+                        warning(&codes::INVALID_VALUE, entry.key_span, message)
+                            .expected("one of the methods of OpenAPI 3.1"),
+                    );
+                }
                 let Some(method) = method.filter(|method| seen.insert(*method)) else {
                     continue;
                 };
@@ -110,7 +118,7 @@ impl<'d> Reader<'d, '_> {
         let end = end_of_path(written);
         let path = written.get(..end).unwrap_or(written);
         if !braces_match(path) {
-            let message = format!("the braces of `{path}` do not match");
+            let message = format!("the braces of `{}` do not match", shown(path));
             self.files.push(
                 warning(&codes::INVALID_VALUE, span, message)
                     .expected("`{name}` for each parameter of a path"),
@@ -119,9 +127,10 @@ impl<'d> Reader<'d, '_> {
         if path.starts_with('/') {
             return path.to_owned();
         }
-        let message = format!("the path `{written}` does not begin with a slash");
-        self.files
-            .push(warning(&codes::INVALID_VALUE, span, message).expected(format!("`/{path}`")));
+        let message = format!("the path `{}` does not begin with a slash", shown(written));
+        self.files.push(
+            warning(&codes::INVALID_VALUE, span, message).expected(format!("`/{}`", shown(path))),
+        );
         format!("/{path}")
     }
 
@@ -174,10 +183,14 @@ impl<'d> Reader<'d, '_> {
     fn derived_name(&mut self, draft: &Draft<'d>, id: String) -> Name {
         let span = draft.at.declared();
         if draft.declared_id.is_none() {
-            let message = format!("{} {} has no `operationId`", draft.method, draft.written);
+            let message = format!(
+                "{} {} has no `operationId`",
+                draft.method,
+                shown(&draft.written)
+            );
             self.files.push(
                 warning(&codes::MISSING_OPERATION_ID, span, message)
-                    .label(format!("it is called `{id}`")),
+                    .label(format!("it is called `{}`", shown(&id))),
             );
         }
         Name {
@@ -214,15 +227,15 @@ impl Draft<'_> {
 }
 
 /// The names in braces of a path, in order.
-pub(super) fn template_names(path: &str) -> Vec<&str> {
-    let mut names = Vec::new();
+pub(super) fn template_names(path: &str) -> IndexSet<&str> {
+    let mut names = IndexSet::new();
     let mut rest = path;
     while let Some((_, after)) = rest.split_once('{') {
         let Some((name, after)) = after.split_once('}') else {
             break;
         };
-        if !name.is_empty() && !names.contains(&name) {
-            names.push(name);
+        if !name.is_empty() {
+            names.insert(name);
         }
         rest = after;
     }
@@ -288,7 +301,8 @@ mod tests {
             ("/{ü}", &["ü"]),
         ];
         for (path, names) in rows {
-            assert_eq!(template_names(path), names, "{path}");
+            let found: Vec<_> = template_names(path).into_iter().collect();
+            assert_eq!(found, names, "{path}");
         }
     }
 }

@@ -15,6 +15,9 @@ use crate::source::{FileId, Span};
 /// Most references that one pointer may pass through on its way.
 const HOPS_MAX: usize = 64;
 
+/// Most keys that are looked at for one that is close to a wrong one.
+pub(super) const SUGGESTED_MAX: usize = 1_000;
+
 /// What a reference has to lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -26,6 +29,7 @@ pub(super) enum Kind {
     Example,
     SecurityScheme,
     PathItem,
+    Media,
 }
 
 impl<'d> Reader<'d, '_> {
@@ -38,7 +42,7 @@ impl<'d> Reader<'d, '_> {
                 self.wrong_type(&reference, "a reference as text", Severity::Error);
                 return None;
             };
-            if !seen.insert((at.file, at.pointer.clone())) {
+            if !seen.insert((at.file, at.pointer())) {
                 self.files.push(cycle(reference.node.span, text));
                 return None;
             }
@@ -61,15 +65,13 @@ impl<'d> Reader<'d, '_> {
     ) -> Option<At<'d>> {
         let target = self.locate(from, text, span, HOPS_MAX)?;
         let is_schema = kind == Kind::Schema && target.node.as_bool().is_some();
-        let section = component_section(&target.pointer);
+        let pointer = target.pointer();
+        let section = component_section(&pointer);
         let expected = kind.section();
         let fits = section.is_none_or(|section| section == expected)
             && (is_schema || target.node.entries().is_some());
         if !fits {
-            let what = match section {
-                Some(section) => format!("an entry of `components/{section}`"),
-                None => target.node.kind().to_owned(),
-            };
+            let what = section.map_or_else(|| target.node.kind(), described);
             self.files.push(
                 Finding::new(
                     &codes::REFERENCE_KIND,
@@ -109,8 +111,10 @@ impl<'d> Reader<'d, '_> {
                     format!("`{text}` leads nowhere"),
                 )
                 .label(missing.why());
-                let keys = missing.keys();
-                let finding = finding.did_you_mean(&missing.token, keys);
+                let finding = match self.files.is_flooded() {
+                    true => finding,
+                    false => finding.did_you_mean(&missing.token, missing.keys()),
+                };
                 self.files.push(finding);
                 None
             }
@@ -177,12 +181,13 @@ impl<'d> Reader<'d, '_> {
         let mut at = start.clone();
         for token in pointer.split('/').skip(1) {
             let token = unescape(token);
-            let next = at.step(&token).or_else(|| {
+            let next = self.documents.step(&at, &token).or_else(|| {
                 let through = at.node.get("$ref")?.as_str()?;
                 let hops = hops.checked_sub(1)?;
                 let (file, fragment) = split(through);
                 let document = self.document(at.file, file).ok()?;
-                self.walk(&document, fragment, hops).ok()?.step(&token)
+                let target = self.walk(&document, fragment, hops).ok()?;
+                self.documents.step(&target, &token)
             });
             at = next.ok_or_else(|| Missing::new(&at, token))?;
         }
@@ -211,7 +216,8 @@ impl<'d> Missing<'d> {
     }
 
     fn why(&self) -> String {
-        let place = match self.at.pointer.as_str() {
+        let pointer = self.at.pointer();
+        let place = match pointer.as_str() {
             "" => "the document".to_owned(),
             pointer => format!("`{pointer}`"),
         };
@@ -220,7 +226,8 @@ impl<'d> Missing<'d> {
 
     fn keys(&self) -> impl Iterator<Item = &'d str> + use<'d> {
         let entries = self.at.node.entries().unwrap_or_default();
-        entries.iter().map(|entry| entry.key.as_str())
+        let keys = entries.iter().map(|entry| entry.key.as_str());
+        keys.take(SUGGESTED_MAX)
     }
 }
 
@@ -236,22 +243,20 @@ impl Kind {
             Self::Example => "examples",
             Self::SecurityScheme => "securitySchemes",
             Self::PathItem => "pathItems",
+            Self::Media => "mediaTypes",
         }
     }
 
     /// What it is, for messages.
     pub(super) fn described(self) -> &'static str {
-        match self {
-            Self::Schema => "a schema",
-            Self::Parameter => "a parameter",
-            Self::RequestBody => "a request body",
-            Self::Response => "a response",
-            Self::Header => "a header",
-            Self::Example => "an example",
-            Self::SecurityScheme => "a security scheme",
-            Self::PathItem => "a path item",
-        }
+        described(self.section())
     }
+}
+
+/// What the entries of a section of `components` are.
+fn described(section: &str) -> &'static str {
+    let known = SECTIONS.iter().find(|(name, _)| *name == section);
+    known.map_or("an object", |(_, described)| described)
 }
 
 /// The finding for references that lead back to themselves.
@@ -290,20 +295,23 @@ fn follow_tokens<'d>(root: &At<'d>, pointer: &str) -> Result<At<'d>, Missing<'d>
 fn component_section(pointer: &str) -> Option<&str> {
     let rest = pointer.strip_prefix("/components/")?;
     let (section, name) = rest.split_once('/')?;
-    (!name.contains('/') && SECTIONS.contains(&section)).then_some(section)
+    let is_known = SECTIONS.iter().any(|(known, _)| *known == section);
+    (!name.contains('/') && is_known).then_some(section)
 }
 
-const SECTIONS: [&str; 10] = [
-    "schemas",
-    "responses",
-    "parameters",
-    "examples",
-    "requestBodies",
-    "headers",
-    "securitySchemes",
-    "links",
-    "callbacks",
-    "pathItems",
+/// The sections of `components`, with what their entries are.
+const SECTIONS: [(&str, &str); 11] = [
+    ("schemas", "a schema"),
+    ("responses", "a response"),
+    ("parameters", "a parameter"),
+    ("examples", "an example"),
+    ("requestBodies", "a request body"),
+    ("headers", "a header"),
+    ("securitySchemes", "a security scheme"),
+    ("links", "a link"),
+    ("callbacks", "a callback"),
+    ("pathItems", "a path item"),
+    ("mediaTypes", "a media type"),
 ];
 
 /// Whether a node is `null` or not there.

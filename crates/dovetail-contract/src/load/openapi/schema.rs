@@ -9,10 +9,13 @@ use super::at::{At, unescape};
 use super::reference::Kind;
 use super::{cycle, warning};
 use crate::codes;
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::load::tree::NodeValue;
 use crate::schema::{Schema, SchemaId, Schemas, Type, Types};
 use crate::source::{FileId, Span};
+
+/// Most bytes of all pointers together. The largest documents have a tenth of it.
+const POINTER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The schemas that were met so far.
 #[derive(Debug, Default)]
@@ -20,18 +23,28 @@ pub(super) struct SchemaReader<'d> {
     arena: Schemas,
     known: HashMap<(FileId, String), SchemaId>,
     queue: VecDeque<(SchemaId, At<'d>)>,
+    /// Length of all pointers together.
+    pointer_bytes: usize,
+    /// Stands for every schema beyond the limit.
+    full: Option<SchemaId>,
 }
 
 impl<'d> Reader<'d, '_> {
     /// The schema that stands here.
     pub(super) fn schema(&mut self, at: &At<'d>) -> SchemaId {
-        let key = (at.file, at.pointer.clone());
+        if let Some(full) = self.schemas.full {
+            return full;
+        }
+        let key = (at.file, at.pointer());
         if let Some(known) = self.schemas.known.get(&key) {
             return *known;
         }
-        let id = self.reserve(at.declared(), at.file, &at.pointer);
+        if let Some(full) = self.is_full(at, key.1.len()) {
+            return full;
+        }
+        let id = self.reserve(at.declared(), at.file, &key.1);
+        let name = self.schema_name(at.file, &key.1);
         self.schemas.known.insert(key, id);
-        let name = self.schema_name(at);
         self.schemas.arena.schema_mut(id).name = name;
         match &at.node.value {
             NodeValue::Mapping(_) | NodeValue::Bool(_) => {
@@ -44,6 +57,18 @@ impl<'d> Reader<'d, '_> {
                         .expected("a schema; `{}` accepts everything"),
                 );
             }
+            NodeValue::Sequence(_) if at.has_key() => {
+                let name = at.name();
+                let message = format!("`{name}` is a list");
+                let mut finding = Finding::new(&codes::WRONG_TYPE, at.place(), message);
+                if matches!(
+                    name.as_str(),
+                    "required" | "oneOf" | "anyOf" | "allOf" | "enum"
+                ) {
+                    finding = finding.help(format!("is `{name}` indented too far?"));
+                }
+                self.files.push(finding.expected("a schema"));
+            }
             _ => self.wrong_type(at, "a schema", Severity::Error),
         }
         id
@@ -55,8 +80,20 @@ impl<'d> Reader<'d, '_> {
     }
 
     /// A schema for what a document leaves unsaid: it accepts values of these types.
-    pub(super) fn unsaid_schema(&mut self, span: Span, at: &At<'d>, types: Types) -> SchemaId {
-        let pointer = format!("{}/schema", at.pointer);
+    pub(super) fn unsaid_schema(
+        &mut self,
+        span: Span,
+        at: &At<'d>,
+        key: &str,
+        types: Types,
+    ) -> SchemaId {
+        if let Some(full) = self.schemas.full {
+            return full;
+        }
+        let pointer = format!("{}/{key}", at.pointer());
+        if let Some(full) = self.is_full(at, pointer.len()) {
+            return full;
+        }
         let id = self.reserve(span, at.file, &pointer);
         self.schemas.arena.schema_mut(id).types = types;
         id
@@ -95,29 +132,53 @@ impl<'d> Reader<'d, '_> {
         schemas
     }
 
+    /// What stands for a schema that goes beyond the limit on pointers, which a document with long keys could make far larger than itself.
+    fn is_full(&mut self, at: &At<'d>, length: usize) -> Option<SchemaId> {
+        self.schemas.pointer_bytes = self.schemas.pointer_bytes.saturating_add(length);
+        if self.schemas.pointer_bytes <= POINTER_BYTES_MAX {
+            return None;
+        }
+        if self.schemas.full.is_none() {
+            let message = "the keys of the document are too long for all of its schemas";
+            let finding = Finding::new(&codes::TOO_LARGE, at.declared(), message);
+            self.files.push(finding);
+            self.schemas.full = Some(self.reserve(at.declared(), at.file, ""));
+        }
+        self.schemas.full
+    }
+
     fn read_schema(&mut self, id: SchemaId, at: &At<'d>, schema: &mut Schema) {
-        let reference = at
-            .get("$ref")
-            .or_else(|| at.get("$dynamicRef"))
-            .or_else(|| at.get("$recursiveRef"));
-        if let Some(reference) = reference {
-            match reference.node.as_str() {
-                Some(text) => {
-                    let target = self.resolve(at.file, text, reference.node.span, Kind::Schema);
-                    schema.reference = target.map(|target| self.schema(&target));
-                }
-                None => self.wrong_type(&reference, "a reference as text", Severity::Error),
-            }
+        if let Some(reference) = at.get("$ref") {
+            schema.reference = self.referred(&reference);
             if !self.siblings_count {
                 // OpenAPI 3.0 lets nothing stand beside `$ref`. What only describes, and `nullable`, can mean but one thing.
                 self.schema_notes(at, schema);
                 self.nullable(id, at, schema);
                 return;
             }
+        } else if let Some(reference) = at.get("$dynamicRef") {
+            // Which anchor is meant depends on who refers here; the one in this document is what almost always is.
+            let text = reference.node.as_str().unwrap_or_default();
+            match self.locate_quietly(at.file, text) {
+                Some(target) => schema.reference = Some(self.schema(&target)),
+                None => {
+                    let message = format!("`{text}` leads nowhere; every value is accepted");
+                    self.warn(&codes::DANGLING_REFERENCE, reference.place(), message);
+                }
+            }
         }
         self.schema_notes(at, schema);
         self.keywords(at, schema);
         self.nullable(id, at, schema);
+    }
+
+    fn referred(&mut self, reference: &At<'d>) -> Option<SchemaId> {
+        let Some(text) = reference.node.as_str() else {
+            self.wrong_type(reference, "a reference as text", Severity::Error);
+            return None;
+        };
+        let target = self.resolve(reference.file, text, reference.node.span, Kind::Schema)?;
+        Some(self.schema(&target))
     }
 
     fn reserve(&mut self, span: Span, file: FileId, pointer: &str) -> SchemaId {
@@ -127,11 +188,11 @@ impl<'d> Reader<'d, '_> {
     }
 
     /// The name that a schema has where it stands, if it has one.
-    fn schema_name(&self, at: &At<'d>) -> Option<String> {
-        let tokens: Vec<&str> = at.pointer.split('/').skip(1).collect();
-        let is_own_file = at.file == self.root;
+    fn schema_name(&self, file: FileId, pointer: &str) -> Option<String> {
+        let tokens: Vec<&str> = pointer.split('/').skip(1).collect();
+        let is_own_file = file == self.root;
         let name = match tokens.as_slice() {
-            [] if !is_own_file => return file_stem(&self.files.sources().file(at.file).path),
+            [] if !is_own_file => return file_stem(&self.files.sources().file(file).path),
             ["components", "schemas", name] => name,
             // A file that only collects definitions.
             [name] | ["schemas" | "types", name] if !is_own_file => name,

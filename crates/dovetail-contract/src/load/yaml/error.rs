@@ -68,9 +68,16 @@ fn place(error: &Error, reader: &Reader<'_>) -> Span {
         return reader.end();
     };
     let span = reader.span(location);
-    let length = span.end.saturating_sub(span.start) as usize;
     let start = reader.offset(location.line(), location.column());
-    Span::new(span.file, start, start + length)
+    let rest = reader.text.get(start..).unwrap_or_default();
+    // One character at least, so that there is something to underline.
+    let first = rest
+        .chars()
+        .next()
+        .filter(|c| *c != '\n')
+        .map_or(0, char::len_utf8);
+    let length = span.end.saturating_sub(span.start) as usize;
+    Span::new(span.file, start, start + length.max(first))
 }
 
 fn type_named(ty: &str) -> &str {

@@ -1,6 +1,6 @@
 //! Paths, parameters, bodies and security.
 
-use super::{read, read_files, read_paths};
+use super::{read, read_paths};
 use crate::contract::{
     Idempotency, ParameterEncoding, ParameterLocation, SecurityKind, StatusRange, Style,
 };
