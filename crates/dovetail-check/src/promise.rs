@@ -66,11 +66,16 @@ impl<'a> Promise<'a> {
 
     /// The place of a schema that takes part, for pointing at: one with fields rather than one that only refers to it.
     pub(crate) fn place(&self) -> Option<Span> {
-        let shape = self.shapes.first()?;
-        let telling = self
+        self.shapes.first().and_then(|shape| self.telling(shape))
+    }
+
+    /// The place of the schema of a shape that says most.
+    fn telling(&self, shape: &Shape) -> Option<Span> {
+        let mut fields = self
             .all(shape)
-            .find(|schema| !schema.object.properties.is_empty());
-        telling.or(self.all(shape).next()).map(|schema| schema.span)
+            .filter(|schema| !schema.object.properties.is_empty());
+        let telling = fields.next().or(self.all(shape).next())?;
+        Some(telling.span)
     }
 
     /// Whether the value may be of a type.
@@ -203,7 +208,6 @@ impl<'a> Promise<'a> {
         name: &str,
         found: &mut Vec<SchemaId>,
     ) -> (Presence, Option<Span>) {
-        let first = shape.first().map(|id| self.schemas.schema(*id).span);
         let declared: Vec<_> = self
             .all(shape)
             .filter_map(|schema| schema.object.properties.get(name))
@@ -222,7 +226,10 @@ impl<'a> Promise<'a> {
         found.extend(declared.iter().map(|property| property.schema));
         let required =
             |schema: &'a Schema| schema.object.required.iter().any(|field| field == name);
-        let place = declared.first().map(|property| property.span).or(first);
+        let place = declared
+            .first()
+            .map(|property| property.span)
+            .or(self.telling(shape));
         if self.all(shape).any(required) {
             return (Presence::Always, place);
         }

@@ -44,6 +44,8 @@ enum BodyValue {
     NotJson(NotJson),
     /// Neither JSON nor text.
     Bytes,
+    /// Compressed, though nobody asked for it.
+    Encoded,
 }
 
 /// Characters of a header that are shown.
@@ -52,7 +54,15 @@ const HEADER_LENGTH_MAX: usize = 120;
 impl<'a> Examined<'a> {
     pub(crate) fn new(answer: &'a Answer, matching: Matching<'a>) -> Self {
         let content_type = answer.header("content-type");
-        let body = read_body(content_type.as_deref(), &answer.body);
+        // Nobody asked for an encoding, and nothing is decompressed.
+        let encoded = answer
+            .header("content-encoding")
+            .is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"));
+        let body = if encoded {
+            BodyValue::Encoded
+        } else {
+            read_body(content_type.as_deref(), &answer.body)
+        };
         Self {
             answer,
             matching,
@@ -150,6 +160,7 @@ impl<'a> Examined<'a> {
             BodyValue::NotJson(reason) => {
                 return vec![self.not_json(reason, matcher.span)];
             }
+            BodyValue::Encoded => return vec![self.encoded(matcher.span)],
             BodyValue::Bytes => {
                 let actual = self.shown_header("content-type");
                 return vec![self.deviation(
@@ -177,6 +188,17 @@ impl<'a> Examined<'a> {
                 span: mismatch.span,
             })
             .collect()
+    }
+
+    fn encoded(&self, span: Span) -> Deviation {
+        let encoding = self.shown_header("content-encoding");
+        self.deviation(
+            "encoded-body",
+            "header `content-encoding`",
+            "a body as it is",
+            encoding,
+            span,
+        )
     }
 
     fn not_json(&self, reason: &NotJson, span: Span) -> Deviation {

@@ -480,3 +480,16 @@ async fn the_run_ends_at_its_deadline() {
     assert_eq!(report.summary.unknown, 2);
     assert!(provider.asked().is_empty());
 }
+
+#[tokio::test]
+async fn a_thousand_interactions_share_one_client_and_each_have_an_outcome() {
+    let mut world = World::new("GET", "/a");
+    world.reads(&[("id", json!(1))]);
+    for number in 1..1000 {
+        world.add(&format!("number {number:03}"));
+        world.reads(&[("id", json!(1))]);
+    }
+    let provider = Provider::fixed(200, "application/json", r#"{"id":1}"#).await;
+    let report = world.replay(&provider.target, &Options::default()).await;
+    assert_eq!(report.summary.passed, 1000);
+}

@@ -3,7 +3,7 @@
 use dovetail_contract::conform::Direction;
 use dovetail_contract::escape;
 use dovetail_contract::expect::Matcher;
-use dovetail_contract::finding::{Code, Finding};
+use dovetail_contract::finding::{Code, Finding, Severity};
 use dovetail_contract::placeholder;
 use dovetail_contract::schema::Type;
 use dovetail_contract::source::Spanned;
@@ -138,6 +138,14 @@ impl Read<'_, '_> {
         for said in matcher.equals.iter().chain(&matcher.one_of) {
             findings.extend(self.never_sent(said));
         }
+        // An example is compared with nothing but its type; a stand-in sends it, though.
+        for said in &matcher.example {
+            findings.extend(self.never_sent(said).map(|mut finding| {
+                finding.severity = Severity::Warning;
+                finding
+            }));
+        }
+        findings.extend(self.never_matching());
         for (name, field) in matcher.fields.iter().filter(|(_, field)| field.absent) {
             let found = self
                 .promise
@@ -170,6 +178,27 @@ impl Read<'_, '_> {
                 .help("ask for fewer elements");
             findings.push(self.pointing(finding, "its schema"));
         }
+    }
+
+    /// A pattern that none of the values that are sent matches.
+    fn never_matching(&self) -> Option<Finding> {
+        let pattern = self.matcher.regex.as_ref()?;
+        let values = self.promise.values()?;
+        let mut texts = values.iter().filter_map(|value| value.as_str());
+        // A pattern that is given up on cannot be called impossible.
+        if texts.any(|text| pattern.value.regex.is_match(text).unwrap_or(true)) {
+            return None;
+        }
+        let listed: Vec<String> = values.iter().take(8).map(|value| shorten(value)).collect();
+        let message = format!("no value of `{}` matches the pattern", self.path);
+        let finding = Finding::new(self.code, pattern.span, message)
+            .label("matches none of them")
+            .expected(format!(
+                "a pattern that matches one of {}",
+                listed.join(", ")
+            ))
+            .help("correct the pattern, or list the values with `one_of`");
+        Some(self.pointing(finding, "its schema"))
     }
 
     /// A value that is compared with, and that no shape of the promise accepts.

@@ -155,6 +155,11 @@ impl Examined<'_> {
                 deviation.of_promise = true;
                 return vec![deviation];
             }
+            (BodyValue::Encoded, Some(_)) => {
+                let mut deviation = self.encoded(media.span);
+                deviation.of_promise = true;
+                return vec![deviation];
+            }
             (BodyValue::Value(value), Some(schema)) => (value, schema),
             _ => return Vec::new(),
         };

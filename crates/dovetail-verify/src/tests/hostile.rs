@@ -160,3 +160,28 @@ async fn secrets_are_in_no_output() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_compressed_body_is_not_unpacked() {
+    let mut world = World::new("GET", "/a");
+    world.reads(&[("id", json!(1))]);
+    let provider = Provider::start(|_| {
+        let mut response = answer(200, "application/json", "\u{1f}bomb");
+        let gzip = "gzip".parse().expect("a header");
+        response.headers_mut().insert("content-encoding", gzip);
+        std::future::ready(response)
+    })
+    .await;
+    let report = world.replay(&provider.target, &Options::default()).await;
+    let found = problems(&report);
+    assert_eq!(
+        found[0],
+        "encoded-body header `content-encoding`: expected a body as it is, found gzip"
+    );
+    let asked = &provider.asked()[0];
+    let accepts = asked
+        .headers
+        .iter()
+        .any(|header| header.starts_with("accept-encoding"));
+    assert!(!accepts, "{asked:?}");
+}
