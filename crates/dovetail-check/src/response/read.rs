@@ -139,11 +139,10 @@ impl Read<'_, '_> {
             findings.extend(self.never_sent(said));
         }
         // An example is compared with nothing but its type; a stand-in sends it, though.
-        for said in &matcher.example {
-            findings.extend(self.never_sent(said).map(|mut finding| {
-                finding.severity = Severity::Warning;
-                finding
-            }));
+        let example = matcher.example.as_ref();
+        if let Some(mut finding) = example.and_then(|said| self.never_sent(said)) {
+            finding.severity = Severity::Warning;
+            findings.push(finding);
         }
         findings.extend(self.never_matching());
         for (name, field) in matcher.fields.iter().filter(|(_, field)| field.absent) {
