@@ -188,3 +188,31 @@ fn security_of_an_operation_replaces_that_of_the_document() {
     ];
     assert_eq!(kinds, expected);
 }
+
+#[test]
+fn what_3_2_adds_is_read_or_said_to_be_left_out() {
+    let read = read(
+        "openapi: 3.2.0\ninfo: {title: t, version: v}\npaths:\n  /a:\n    query: {operationId: q}\n    additionalOperations: {COPY: {operationId: c}}\n    get:\n      operationId: a\n      parameters: [{name: c, in: cookie, style: cookie, schema: {}}]\n      responses: {200: {content: {a/b: {$ref: '#/components/mediaTypes/M'}}}}\ncomponents:\n  mediaTypes: {M: {schema: {type: string}}}\n",
+    );
+    let operation = read.only();
+    assert!(operation.responses[0].content[0].schema.is_some());
+    assert_eq!(operation.parameters.len(), 1);
+    assert_eq!(read.said.len(), 2, "{:?}", read.said);
+    for (said, key) in read.said.iter().zip(["query", "additionalOperations"]) {
+        let expected = format!("warning invalid-value: `{key}` of `/a` is left out");
+        assert!(said.contains(&expected), "{said}");
+    }
+}
+
+#[test]
+fn a_long_path_is_cut_in_messages() {
+    let path = format!("/{}", "a".repeat(1_000));
+    let read = read_paths(&format!("{path}: {{get: {{}}}}"));
+    assert_eq!(read.only().path.value, path);
+    assert_eq!(read.said.len(), 1);
+    assert!(
+        read.said[0].len() < 300 && read.said[0].contains('…'),
+        "{:?}",
+        read.said
+    );
+}
