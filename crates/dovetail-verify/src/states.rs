@@ -114,6 +114,16 @@ impl States<'_> {
     }
 }
 
+impl StateError {
+    /// Whether the provider may have begun to set the state up.
+    pub(crate) fn may_have_begun(&self) -> bool {
+        !matches!(
+            self,
+            Self::NoEndpoint | Self::Unanswered(SendError::Unreachable(_))
+        )
+    }
+}
+
 impl Action {
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -493,3 +493,18 @@ async fn a_thousand_interactions_share_one_client_and_each_have_an_outcome() {
     let report = world.replay(&provider.target, &Options::default()).await;
     assert_eq!(report.summary.passed, 1000);
 }
+
+#[tokio::test]
+async fn a_provider_without_tls_is_no_answer_over_https() {
+    let world = World::new("GET", "/a");
+    let provider = Provider::fixed(200, "text/plain", "ok").await;
+    let https = provider.target.to_string().replace("http:", "https:");
+    let target = Target::parse(&https).expect("a target");
+    let report = world.replay(&target, &Options::default()).await;
+    assert_eq!(report.verdict, Verdict::Unknown);
+    assert_eq!(
+        report.interactions[0].problems[0].kind,
+        ProblemKind::Infrastructure
+    );
+    assert!(provider.asked().is_empty());
+}

@@ -66,14 +66,18 @@ impl Record<'_> {
         let mut begun: Vec<&Given> = Vec::new();
         let mut ready = true;
         for given in &planned.interaction.given {
-            begun.push(given);
             match states.set_up(given, self.limit()).await {
                 Ok(returned) => {
                     self.note_reached();
+                    begun.push(given);
                     values.extend(returned);
                 }
                 Err(error) => {
                     self.state_problem(given, Action::Setup, &error);
+                    // It may be half there, unless the provider never heard of it.
+                    if error.may_have_begun() {
+                        begun.push(given);
+                    }
                     ready = false;
                     break;
                 }
@@ -82,11 +86,8 @@ impl Record<'_> {
         if ready {
             self.exchange(planned, &values).await;
         }
-        // A state whose set-up failed may be half there, so it is taken down as well; the time for this is its own.
+        // Whatever happened in between; the time for this is its own.
         for given in begun.into_iter().rev() {
-            if states.url.is_none() {
-                break;
-            }
             let deadline = Instant::now() + run.options.timeout;
             if let Err(error) = states.tear_down(given, deadline).await {
                 self.state_problem(given, Action::Teardown, &error);

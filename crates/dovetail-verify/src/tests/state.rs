@@ -146,3 +146,14 @@ async fn a_state_that_is_not_taken_down_leaves_the_interaction_unknown() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_state_that_the_provider_never_heard_of_is_not_taken_down() {
+    let mut world = World::new("GET", "/a");
+    world.given("an order", Isolation::Exclusive, &[]);
+    let report = world
+        .replay(&Provider::stopped().await, &Options::default())
+        .await;
+    assert_eq!(report.verdict, Verdict::Unknown);
+    assert_eq!(problems(&report).len(), 1, "{:?}", problems(&report));
+}
