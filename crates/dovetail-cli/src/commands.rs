@@ -1,0 +1,8 @@
+//! One module per command. Each reads its arguments, calls the crate that does the work, and prints what came of it.
+
+pub(crate) mod check;
+pub(crate) mod codegen;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod schema;
+pub(crate) mod verify;
