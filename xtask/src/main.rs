@@ -1,3 +1,65 @@
-//! Everything that `cargo` alone cannot do for this repository: `cargo xtask help` lists it.
+//! Everything that `cargo` alone cannot do for this repository.
+//!
+//! `cargo xtask codegen`, `verify` and the other commands of dovetail are the command itself, with the same flags. The rest is about this repository
+//! alone: the demonstration, the tests, the checks of CI, and the corpus of real documents.
 
-fn main() {}
+mod ci;
+mod corpus;
+mod demo;
+mod layers;
+mod process;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of this repository. Any other word is a command of dovetail: `cargo xtask codegen --check`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Generates the clients, starts the sample system, verifies every consumer contract, and says what came of it
+    Demo,
+    /// Runs every test: unit, integration, end to end, documentation
+    Test,
+    /// Runs what CI runs: formatting, lints, tidiness, layers, generated code, tests, documentation
+    Ci(ci::Ci),
+    /// Checks what no lint knows: module docs, sizes, where names may be used
+    Tidy,
+    /// Checks that crates depend on each other only in the allowed directions
+    Layers,
+    /// Loads and generates every OpenAPI document below a folder
+    Corpus(corpus::Corpus),
+}
+
+/// The words that are tasks; every other word is a command of dovetail.
+const TASKS: [&str; 6] = ["demo", "test", "ci", "tidy", "layers", "corpus"];
+
+fn main() -> ExitCode {
+    let word = std::env::args().nth(1);
+    let is_task = word.as_deref().is_none_or(|word| TASKS.contains(&word));
+    if !is_task && !matches!(word.as_deref(), Some("--help" | "-h" | "help")) {
+        return dovetail_cli::run(std::env::args_os()).into();
+    }
+    let done = match Cli::parse().task {
+        Task::Demo => demo::run(),
+        Task::Test => ci::test(),
+        Task::Ci(ci) => ci::run(&ci),
+        Task::Tidy => tidy::run(),
+        Task::Layers => layers::run(),
+        Task::Corpus(corpus) => corpus::run(&corpus),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            process::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

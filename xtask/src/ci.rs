@@ -1,0 +1,143 @@
+//! What CI runs, step by step, the same everywhere.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::process::{self, cargo, run as run_program};
+use crate::{layers, tidy};
+
+/// Runs what CI runs.
+#[derive(Debug, Args)]
+pub(crate) struct Ci {
+    /// Leaves a step out; may be repeated
+    #[arg(long, value_enum)]
+    except: Vec<Step>,
+}
+
+/// A step of CI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Step {
+    Format,
+    Clippy,
+    Tidy,
+    Layers,
+    Generated,
+    Test,
+    Docs,
+}
+
+const STEPS: [Step; 7] = [
+    Step::Format,
+    Step::Clippy,
+    Step::Tidy,
+    Step::Layers,
+    Step::Generated,
+    Step::Test,
+    Step::Docs,
+];
+
+/// Runs every step, and says at the end which ones failed.
+pub(crate) fn run(asked: &Ci) -> Result<()> {
+    let mut failed = Vec::new();
+    for step in STEPS
+        .into_iter()
+        .filter(|step| !asked.except.contains(step))
+    {
+        process::say(&format!("==> {step:?}"));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "how long a step of CI took is for people to read"
+        )]
+        let started = Instant::now();
+        if let Err(error) = run_step(step) {
+            process::say(&format!("error: {error:#}"));
+            failed.push(format!("{step:?}"));
+        }
+        process::say(&format!(
+            "<== {step:?}, {:.0} s",
+            started.elapsed().as_secs_f64()
+        ));
+    }
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+/// Runs every test.
+pub(crate) fn test() -> Result<()> {
+    let nextest = cargo().args(["nextest", "--version"]).output();
+    if nextest.is_ok_and(|output| output.status.success()) {
+        run_program(cargo().args(["nextest", "run", "--workspace", "--all-features"]))?;
+    } else {
+        run_program(cargo().args(["test", "--workspace", "--all-features", "--all-targets"]))?;
+    }
+    run_program(cargo().args(["test", "--workspace", "--all-features", "--doc", "--quiet"]))
+}
+
+fn run_step(step: Step) -> Result<()> {
+    match step {
+        Step::Format => run_program(cargo().args(["fmt", "--all", "--check"])),
+        Step::Clippy => clippy(),
+        Step::Tidy => tidy::run(),
+        Step::Layers => layers::run(),
+        Step::Generated => generated(),
+        Step::Test => test(),
+        Step::Docs => run_program(cargo().env("RUSTDOCFLAGS", "-D warnings").args([
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--all-features",
+            "--quiet",
+        ])),
+    }
+}
+
+/// Our own code under the lints of the manifest; generated code under far stricter ones, since it is what others read.
+fn clippy() -> Result<()> {
+    let own = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    run_program(cargo().args(own))?;
+    let generated = crate::layers::generated_packages()?;
+    let mut command = cargo();
+    command.args(["clippy", "--quiet"]);
+    for name in &generated {
+        command.args(["-p", name]);
+    }
+    let strict = [
+        "warnings",
+        "missing_docs",
+        "missing_debug_implementations",
+        "unreachable_pub",
+        "clippy::all",
+        "clippy::pedantic",
+    ];
+    command.arg("--");
+    for lint in strict {
+        command.args(["-D", lint]);
+    }
+    run_program(&mut command)
+}
+
+/// Generated code is what the contracts say.
+fn generated() -> Result<()> {
+    let root = process::root();
+    let root = root
+        .to_str()
+        .context("the path of the repository is not UTF-8")?;
+    let exit = dovetail_cli::run(["dovetail", "-C", root, "codegen", "--check"]);
+    if exit != dovetail_cli::Exit::Ok {
+        bail!("`cargo xtask codegen --check` exits {}", exit.code());
+    }
+    Ok(())
+}

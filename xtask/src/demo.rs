@@ -1,0 +1,170 @@
+//! `cargo xtask demo`: the whole path once, on real services. Contracts become clients, the sample system starts on free loopback ports, every consumer
+//! contract is replayed at it, one order goes through the generated clients, and everything is stopped again.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use dovetail_cli::Exit;
+use serde_json::Value;
+
+use crate::process::{capture, cargo, print, root};
+
+/// How long a service may take to say where it listens.
+const START_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The token that the sample payments service accepts. It protects nothing: the service holds no money.
+const TOKEN: &str = "Authorization: Bearer demo-token";
+
+/// A running service, stopped when it goes out of scope.
+struct Service {
+    name: &'static str,
+    url: String,
+    child: Child,
+}
+
+/// Runs the demonstration.
+pub(crate) fn run() -> Result<()> {
+    let root = root();
+    print("Dovetail: contracts in, typed clients out, running services verified.\n")?;
+    print("1. Contracts become client crates")?;
+    dovetail(&root, &["codegen"])?;
+
+    let shop = build_shop()?;
+    print("\n2. The sample system starts, on this machine only")?;
+    let users = Service::start(&shop, "users", &[])?;
+    let payments = Service::start(&shop, "payments", &[])?;
+    let orders = Service::start(
+        &shop,
+        "orders",
+        &["--users", &users.url, "--payments", &payments.url],
+    )?;
+    for service in [&users, &payments, &orders] {
+        print(&format!("   {:9} {}", service.name, service.url))?;
+    }
+
+    print("\n3. What orders relies on is replayed at users and payments")?;
+    let reports = root.join("target/dovetail");
+    verify(&root, &reports, &[&users, &payments])?;
+
+    print("\n4. One order goes through the generated clients")?;
+    let placed =
+        capture(Command::new(&shop).args(["try", "--orders", &orders.url, "--users", &users.url]))?;
+    for line in placed.lines() {
+        print(&format!("   {line}"))?;
+    }
+    print("\nEverything dovetails. Reports: target/dovetail/report.json, target/dovetail/junit.xml")
+}
+
+/// Replays every consumer contract, and says for each pair of services what came of it.
+fn verify(root: &Path, reports: &Path, services: &[&Service]) -> Result<()> {
+    let json = format!("json={}", reports.join("report.json").display());
+    let junit = format!("junit={}", reports.join("junit.xml").display());
+    let targets: Vec<String> = services
+        .iter()
+        .map(|service| format!("{}={}", service.name, service.url))
+        .collect();
+    let mut args = vec![
+        "verify", "--quiet", "--header", TOKEN, "--output", &json, "--output", &junit,
+    ];
+    for target in &targets {
+        args.extend(["--target", target]);
+    }
+    dovetail(root, &args)?;
+    let path = reports.join("report.json");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let report: Value = serde_json::from_str(&text).context("the report is not JSON")?;
+    if report["verdict"] != "passed" {
+        bail!("the report says `{}`", report["verdict"]);
+    }
+    Ok(())
+}
+
+/// Runs a command of dovetail in the repository.
+fn dovetail(root: &Path, args: &[&str]) -> Result<()> {
+    let root = root
+        .to_str()
+        .context("the path of the repository is not UTF-8")?;
+    let exit = dovetail_cli::run(["dovetail", "-C", root].iter().chain(args));
+    match exit {
+        Exit::Ok => Ok(()),
+        exit => bail!(
+            "`dovetail {}` exits {}: {}",
+            args[0],
+            exit.code(),
+            exit.meaning()
+        ),
+    }
+}
+
+/// Builds the sample services and says where the program is.
+fn build_shop() -> Result<PathBuf> {
+    let args = [
+        "build",
+        "--quiet",
+        "--package",
+        "shop",
+        "--message-format",
+        "json-render-diagnostics",
+    ];
+    let messages = capture(cargo().args(args))?;
+    let program = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| {
+            let is_shop =
+                message["reason"] == "compiler-artifact" && message["target"]["name"] == "shop";
+            is_shop
+                .then(|| message["executable"].as_str().map(PathBuf::from))
+                .flatten()
+        });
+    program.context("cargo did not say where the sample services are")
+}
+
+impl Service {
+    fn start(shop: &Path, name: &'static str, args: &[&str]) -> Result<Self> {
+        let mut command = Command::new(shop);
+        command
+            .args([name, "--listen", "127.0.0.1:0", "--states"])
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let output = child.stdout.take();
+        // From here on, dropping the service stops it.
+        let mut service = Self {
+            name,
+            url: String::new(),
+            child,
+        };
+        let (send, receive) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = output.map(|output| BufReader::new(output).read_line(&mut line));
+            let _ = send.send(read.is_some_and(|read| read.is_ok()).then_some(line));
+        });
+        let line = receive
+            .recv_timeout(START_TIME_MAX)
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        match line.trim().strip_prefix("listening on ") {
+            Some(url) => service.url = url.to_owned(),
+            None => bail!("{name} did not say where it listens"),
+        }
+        Ok(service)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
