@@ -154,12 +154,14 @@ fn encode_body(media_type: &str, declared: &[Media], value: &Value) -> Result<Ve
             .find(|media| body::essence(&media.media_type) == essence);
         let mut pairs = Vec::new();
         for (name, field) in fields {
-            let encoding = media.and_then(|media| media.encoding.get(name));
-            let style = encoding.and_then(|part| part.style).unwrap_or(Style::Form);
-            let explode = encoding
-                .and_then(|part| part.explode)
-                .unwrap_or(style == Style::Form);
-            pairs.extend(style::pairs(name, style, explode, false, field));
+            let Some(encoding) = media.and_then(|media| media.encoding.get(name)) else {
+                pairs.extend(style::form_field(name, field));
+                continue;
+            };
+            let style = encoding.style.unwrap_or(Style::Form);
+            let explode = encoding.explode.unwrap_or(style == Style::Form);
+            let reserved = encoding.allow_reserved;
+            pairs.extend(style::pairs(name, style, explode, reserved, field));
         }
         return Ok(style::join_pairs(&pairs, "&").into_bytes());
     }

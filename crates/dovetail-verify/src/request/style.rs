@@ -1,4 +1,6 @@
 //! OpenAPI's styles: how the value of a parameter becomes text.
+//!
+//! What is written is what the generated client writes for the same value, so that a replay proves what will be sent.
 
 use dovetail_contract::contract::Style;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -63,7 +65,7 @@ pub(super) fn path(name: &str, style: Style, explode: bool, value: &Value) -> St
         (false, _) => text,
     };
     let encoded = |value: &Value| encode(&scalar(value), false);
-    let text = match value {
+    let text = match &present(value) {
         Value::Array(items) if is_matrix && explode => {
             let parts: Vec<String> = items.iter().map(|item| named(encoded(item))).collect();
             parts.join(separator)
@@ -81,6 +83,8 @@ pub(super) fn path(name: &str, style: Style, explode: bool, value: &Value) -> St
             let joined = parts.join(separator);
             if explode { joined } else { named(joined) }
         }
+        // Nothing to write; the caller refuses an empty segment.
+        Value::Null => String::new(),
         value => named(encoded(value)),
     };
     if text.is_empty() {
@@ -105,21 +109,20 @@ pub(super) fn pairs(
         Style::PipeDelimited => "%7C",
         _ => ",",
     };
-    match value {
+    if style == Style::DeepObject {
+        let mut pairs = Vec::new();
+        deep(&encoded_name, value, allow_reserved, DEPTH_MAX, &mut pairs);
+        return pairs;
+    }
+    match &present(value) {
         Value::Null => Vec::new(),
-        Value::Object(_) | Value::Array(_) if style == Style::DeepObject => {
-            let mut pairs = Vec::new();
-            deep(&encoded_name, value, allow_reserved, DEPTH_MAX, &mut pairs);
-            pairs
-        }
         Value::Array(items) if explode => {
             let pair = |item| (encoded_name.clone(), encode_value(item));
             items.iter().map(pair).collect()
         }
         Value::Object(fields) if explode => {
-            let present = fields.iter().filter(|(_, field)| !field.is_null());
             let pair = |(key, field): (&String, &Value)| (encode(key, false), encode_value(field));
-            present.map(pair).collect()
+            fields.iter().map(pair).collect()
         }
         Value::Array(items) => {
             let parts: Vec<String> = items.iter().map(encode_value).collect();
@@ -134,9 +137,22 @@ pub(super) fn pairs(
     }
 }
 
+/// A field of a form of which the contract says nothing: lists are repeated, and what is nested deeper is JSON.
+pub(super) fn form_field(name: &str, value: &Value) -> Vec<(String, String)> {
+    let composite = |value: &Value| value.is_object() || value.is_array();
+    let nested = match value {
+        Value::Array(items) => items.iter().any(composite),
+        value => value.is_object(),
+    };
+    if nested {
+        return vec![(encode(name, false), encode(&value.to_string(), false))];
+    }
+    pairs(name, Style::Form, true, false, value)
+}
+
 /// A header. Its syntax has no escapes, so nothing is encoded; what a header cannot hold is refused when it is made.
 pub(super) fn header(explode: bool, value: &Value) -> String {
-    match value {
+    match &present(value) {
         Value::Array(items) => {
             let parts: Vec<String> = items.iter().map(scalar).collect();
             parts.join(",")
@@ -147,6 +163,7 @@ pub(super) fn header(explode: bool, value: &Value) -> String {
             let parts: Vec<String> = fields.iter().map(part).collect();
             parts.join(",")
         }
+        Value::Null => String::new(),
         value => scalar(value),
     }
 }
@@ -175,13 +192,36 @@ fn deep(
                 deep(&name, field, allow_reserved, depth - 1, pairs);
             }
         }
-        // The style says nothing of lists; repeating the name is what most servers read.
+        // The style says nothing of lists; an index is what stays readable where objects stand in them.
         Value::Array(items) if depth > 0 => {
-            for item in items {
-                deep(name, item, allow_reserved, depth - 1, pairs);
+            for (index, item) in items.iter().enumerate() {
+                let name = format!("{name}%5B{index}%5D");
+                deep(&name, item, allow_reserved, depth - 1, pairs);
             }
         }
         value => pairs.push((name.to_owned(), encode(&scalar(value), allow_reserved))),
+    }
+}
+
+/// What of a value is sent: nothing of what is null, and nothing of an empty list or object.
+fn present(value: &Value) -> Value {
+    let present = match value {
+        Value::Array(items) => items
+            .iter()
+            .filter(|item| !item.is_null())
+            .cloned()
+            .collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(_, field)| !field.is_null())
+            .map(|(name, field)| (name.clone(), field.clone()))
+            .collect(),
+        value => value.clone(),
+    };
+    if present == serde_json::json!([]) || present == serde_json::json!({}) {
+        Value::Null
+    } else {
+        present
     }
 }
 
@@ -242,9 +282,12 @@ mod tests {
                 Style::DeepObject,
                 true,
                 &deep,
-                "x%5Ba%5D%5Bb%5D=1&x%5Ba%5D%5Bb%5D=2&x%5Bc%5D=%3D",
+                "x%5Ba%5D%5Bb%5D%5B0%5D=1&x%5Ba%5D%5Bb%5D%5B1%5D=2&x%5Bc%5D=%3D",
             ),
             (Style::Form, true, &json!(null), ""),
+            (Style::Form, false, &json!([]), ""),
+            (Style::Form, false, &json!({ "a": null }), ""),
+            (Style::Form, false, &json!([null, 1]), "x=1"),
         ];
         for (style, explode, value, text) in rows {
             let pairs = pairs("x", style, explode, false, value);

@@ -92,6 +92,11 @@ fn bodies_are_written_as_their_media_type() {
             json!({ "a": ["b c", 2] }),
             "a=b%20c&a=2",
         ),
+        (
+            "application/x-www-form-urlencoded",
+            json!({ "a": { "b": 1 }, "c": null }),
+            "a=%7B%22b%22%3A1%7D",
+        ),
         ("text/plain", json!("plain"), "plain"),
         ("text/plain", json!(1), "1"),
         ("application/xml", json!("<a/>"), "<a/>"),
