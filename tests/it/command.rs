@@ -101,7 +101,25 @@ fn a_typo_in_an_operation_names_both_places_without_a_provider() {
     );
     let ended = dovetail(sample.path(), &["check"]);
     assert_eq!(ended.exit, 1, "{}", ended.stderr);
-    insta::assert_snapshot!(ended.stdout, @"");
+    insta::assert_snapshot!(ended.stdout, @r"
+    warning[missing-operation-id]: DELETE /no-id/{a-b}/x{c}y has no `operationId`
+      --> obstacle-course/openapi.yaml:81:5
+       |
+    81 |     delete:
+       |     ^^^^^^ it is called `delete_no_id_a_b_x_c_y`
+
+    error[unknown-operation]: `orders` calls `GetPaymnt`, and `payments` has no such operation
+      --> orders/expects/payments.yaml:31:11
+       |
+    31 |     call: GetPaymnt
+       |           ^^^^^^^^^ no such operation
+      --> payments/openapi.yaml:42:20
+       |
+    42 |       operationId: GetPayment
+       |                    ---------- the closest one
+       = expected: the id of an operation of `payments`
+       = help: did you mean `GetPayment`?
+    ");
 }
 
 #[test]
@@ -171,9 +189,13 @@ fn findings_are_also_a_document() {
     assert_eq!(ended.exit, 3);
     let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(document["errors"], 1);
-    assert_eq!(document["findings"][0]["code"], "unknown-key");
-    assert_eq!(document["findings"][0]["path"], "users/service.yaml");
-    assert_eq!(document["findings"][0]["line"], 4);
+    let findings = document["findings"].as_array().unwrap();
+    let finding = findings
+        .iter()
+        .find(|finding| finding["code"] == "unknown-key")
+        .unwrap();
+    assert_eq!(finding["path"], "users/service.yaml");
+    assert_eq!(finding["line"], 4);
     let said = std::fs::read_to_string(sample.path().join("said.txt")).unwrap();
     assert!(said.contains("did you mean `owner`?"), "{said}");
 }

@@ -62,7 +62,7 @@ fn a_wrong_type_is_shown_at_its_path_and_at_the_contracts_line() {
     assert_eq!(ended.exit, 1, "{}{}", ended.stdout, ended.stderr);
     for needle in [
         "$.amount",
-        "orders/expects/payments.yaml:45",
+        "orders/expects/payments.yaml:38:25",
         "integer",
         "curl",
         "<redacted>",

@@ -61,10 +61,18 @@ pub(crate) fn json(findings: &[Finding], sources: &Sources) -> String {
     text
 }
 
-/// All findings as frames, worst last, so that it stands next to the prompt.
-pub(crate) fn human(findings: &[Finding], sources: &Sources, look: Look) -> String {
+/// Findings from `least` upwards as frames, worst last, so that it stands next to the prompt.
+pub(crate) fn human(
+    findings: &[Finding],
+    sources: &Sources,
+    look: Look,
+    least: Severity,
+) -> String {
     let mut text = String::new();
-    let mut ordered: Vec<&Finding> = findings.iter().collect();
+    let mut ordered: Vec<&Finding> = findings
+        .iter()
+        .filter(|finding| finding.severity >= least)
+        .collect();
     ordered.sort_by_key(|finding| finding.severity);
     for finding in ordered {
         text.push_str(&frame::render(finding, sources, &look));

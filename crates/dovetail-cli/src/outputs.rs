@@ -105,7 +105,7 @@ impl Outputs {
     ) -> Result<(), Stop> {
         self.write(ui, |format, look| match format {
             Format::Json => findings::json(found, sources),
-            Format::Human | Format::Junit => findings::human(found, sources, look),
+            Format::Human | Format::Junit => findings::human(found, sources, look, ui.least()),
         })
     }
 

@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use dovetail_contract::finding::Severity;
+
 use crate::args::{ColorChoice, Global};
 use crate::exit::{Exit, Stop};
 
@@ -49,6 +51,15 @@ impl Ui {
             .and_then(|text| text.parse().ok())
             .unwrap_or(100)
             .clamp(40, 200)
+    }
+
+    /// The least severe findings that people are shown: notes only where details were asked for.
+    pub(crate) fn least(self) -> Severity {
+        if self.verbose {
+            Severity::Note
+        } else {
+            Severity::Warning
+        }
     }
 
     /// Prints a result. A reader that went away ends the command quietly, as pipes expect.

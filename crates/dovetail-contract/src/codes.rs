@@ -161,7 +161,7 @@ pub static UNSUPPORTED_VERSION: Code = Code {
 /// An operation without an id of its own.
 pub static MISSING_OPERATION_ID: Code = Code {
     id: "missing-operation-id",
-    severity: Severity::Warning,
+    severity: Severity::Note,
     page: include_str!("../codes/missing-operation-id.md"),
 };
 

@@ -3,8 +3,8 @@
 //! [`load`] reads a folder of contracts into one format-free model and says everything that is wrong with it, each problem with its place.
 //! The model knows nothing of rules, Rust or networks: checking, generating and verifying are other crates.
 
-pub mod conform;
 pub mod codes;
+pub mod conform;
 pub mod contract;
 pub mod escape;
 pub mod expect;

@@ -1,7 +1,7 @@
 //! `dovetail check`: everything that can be said without running anything.
 
 use dovetail_contract::contract::Workspace;
-use dovetail_contract::finding::{self, Finding};
+use dovetail_contract::finding::{self, Finding, Severity};
 use dovetail_contract::load::Loaded;
 use dovetail_contract::source::Sources;
 
@@ -60,29 +60,26 @@ pub(crate) fn check(loaded: Loaded) -> Checked {
 
 /// What the check came to, in one line.
 fn verdict(checked: &Checked) -> String {
-    let operations: usize = checked
-        .workspace
-        .services
-        .values()
-        .map(|service| {
-            service
-                .http
-                .as_ref()
-                .map_or(0, |http| http.operations.len())
-        })
-        .sum();
-    let interactions: usize = checked
-        .workspace
-        .expectations
-        .iter()
-        .map(|expectation| expectation.interactions.len())
-        .sum();
+    let services = checked.workspace.services.values();
+    let apis = services.filter_map(|service| service.http.as_ref());
+    let operations: usize = apis.map(|api| api.operations.len()).sum();
+    let expectations = checked.workspace.expectations.iter();
+    let interactions: usize = expectations.map(|each| each.interactions.len()).sum();
     let seen = format!(
         "{} services, {operations} operations, {interactions} interactions",
         checked.workspace.services.len(),
     );
-    match findings::summary(&checked.findings).as_str() {
-        "" => format!("{seen}: everything holds"),
-        summary => format!("{seen}: {summary}; `dovetail explain CODE` tells more"),
+    let summary = findings::summary(&checked.findings);
+    let worst = checked
+        .findings
+        .iter()
+        .map(|finding| finding.severity)
+        .max();
+    match worst {
+        None => format!("{seen}: everything holds"),
+        Some(Severity::Note) => {
+            format!("{seen}: everything holds; {summary}, shown by `--verbose`")
+        }
+        Some(_) => format!("{seen}: {summary}; `dovetail explain CODE` tells more"),
     }
 }

@@ -72,7 +72,7 @@ fn refuse(ui: Ui, outputs: &Outputs, checked: &Checked) -> Result<Exit, Stop> {
             width: ui.width(),
             color: ui.color_results(),
         };
-        ui.result(&findings::human(found, sources, look))?;
+        ui.result(&findings::human(found, sources, look, ui.least()))?;
     } else {
         ui.result(&findings::json(found, sources))?;
     }

@@ -1,6 +1,6 @@
 //! The JSON Schemas (draft-07, the one that editors read) of the three kinds of contract files.
 //!
-//! They are for completion and hints while typing. The readers in [`super::workspace`] decide; a test holds both together.
+//! They are for completion and hints while typing. The readers in `load::workspace` decide; a test holds both together.
 
 /// Of `dovetail.yaml`.
 pub const WORKSPACE: &str = include_str!("../../schemas/workspace.schema.json");
