@@ -61,7 +61,11 @@ mod tests {
     #[test]
     fn every_code_has_a_page_of_the_usual_shape() {
         for code in ALL {
-            assert!(code.page.starts_with(&format!("# {}\n", code.id)), "{}", code.id);
+            assert!(
+                code.page.starts_with(&format!("# {}\n", code.id)),
+                "{}",
+                code.id
+            );
             for heading in ["## What it means", "## Why it matters", "## Instead"] {
                 assert!(code.page.contains(heading), "{}: {heading}", code.id);
             }

@@ -11,7 +11,6 @@ const WIDTH: usize = 92;
 const LINES_MAX: usize = 400;
 
 /// A description as doc lines, without the comment's slashes. Empty where it says nothing.
-
 pub(crate) fn lines(markdown: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for block in blocks(markdown) {
@@ -22,7 +21,11 @@ pub(crate) fn lines(markdown: &str) -> Vec<String> {
         let tight = matches!(block, Block::Item { .. })
             && lines.last().is_some_and(|line| !line.is_empty())
             && starts_item(&rendered)
-            && lines.iter().rev().find(|line| !line.starts_with(' ')).is_some_and(|line| is_item(line));
+            && lines
+                .iter()
+                .rev()
+                .find(|line| !line.starts_with(' '))
+                .is_some_and(|line| is_item(line));
         if !lines.is_empty() && !tight {
             lines.push(String::new());
         }
@@ -41,7 +44,6 @@ pub(crate) fn lines(markdown: &str) -> Vec<String> {
 }
 
 /// A description in one line of safe prose, with a full stop at its end.
-
 pub(crate) fn sentence(text: &str) -> String {
     let words = inline::words(text);
     let mut sentence = words.join(" ");
@@ -52,13 +54,11 @@ pub(crate) fn sentence(text: &str) -> String {
 }
 
 /// Text as an inline code span that cannot end early.
-
 pub(crate) fn code(text: &str) -> String {
     inline::code(text)
 }
 
 /// Breaks prose that is already safe at the usual width.
-
 pub(crate) fn wrap(prose: &str) -> Vec<String> {
     fill(&inline::split_spans(prose), "", "")
 }
@@ -101,9 +101,10 @@ fn verbatim(line: &str) -> String {
 }
 
 fn blocks(markdown: &str) -> Vec<Block> {
-    let normal = markdown
-        .replace("\r\n", "\n")
-        .replace(['\r', '\u{2028}', '\u{2029}', '\u{85}', '\u{b}', '\u{c}'], "\n");
+    let normal = markdown.replace("\r\n", "\n").replace(
+        ['\r', '\u{2028}', '\u{2029}', '\u{85}', '\u{b}', '\u{c}'],
+        "\n",
+    );
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
     let mut fence: Option<(char, Vec<String>)> = None;
@@ -162,7 +163,9 @@ fn is_fence(line: &str) -> Option<char> {
 /// A rule or the underline of a heading, neither of which says anything.
 fn is_rule(line: &str) -> bool {
     line.len() >= 3
-        && ['-', '=', '*', '_'].into_iter().any(|mark| line.chars().all(|c| c == mark || c == ' '))
+        && ['-', '=', '*', '_']
+            .into_iter()
+            .any(|mark| line.chars().all(|c| c == mark || c == ' '))
 }
 
 fn heading(line: &str) -> Option<String> {
@@ -179,12 +182,18 @@ fn heading(line: &str) -> Option<String> {
 }
 
 fn item(line: &str) -> Option<(String, String)> {
-    if let Some(text) = ["- ", "* ", "+ "].iter().find_map(|mark| line.strip_prefix(mark)) {
+    if let Some(text) = ["- ", "* ", "+ "]
+        .iter()
+        .find_map(|mark| line.strip_prefix(mark))
+    {
         return Some(("- ".to_owned(), text.trim().to_owned()));
     }
     let digits = line.chars().take_while(char::is_ascii_digit).count();
     let number: u32 = line.get(..digits)?.parse().ok()?;
-    let text = line.get(digits..)?.strip_prefix(". ").or_else(|| line.get(digits..)?.strip_prefix(") "))?;
+    let text = line
+        .get(digits..)?
+        .strip_prefix(". ")
+        .or_else(|| line.get(digits..)?.strip_prefix(") "))?;
     Some((format!("{number}. "), text.trim().to_owned()))
 }
 

@@ -7,7 +7,12 @@ pub(crate) fn rust(text: &str) -> Result<String, String> {
     let (banner, body) = text.split_once('\n').unwrap_or((text, ""));
     let file = syn::parse_file(body).map_err(|error| error.to_string())?;
     let mut formatted = format!("{banner}\n");
-    let head = syn::File { shebang: None, frontmatter: None, attrs: file.attrs, items: Vec::new() };
+    let head = syn::File {
+        shebang: None,
+        frontmatter: None,
+        attrs: file.attrs,
+        items: Vec::new(),
+    };
     let head = prettyplease::unparse(&head);
     if !head.trim().is_empty() {
         formatted.push_str(head.trim_end());
@@ -15,10 +20,18 @@ pub(crate) fn rust(text: &str) -> Result<String, String> {
     }
     let mut before: Option<Item> = None;
     for item in file.items {
-        if before.as_ref().is_none_or(|before| !stand_together(before, &item)) {
+        if before
+            .as_ref()
+            .is_none_or(|before| !stand_together(before, &item))
+        {
             formatted.push('\n');
         }
-        let single = syn::File { shebang: None, frontmatter: None, attrs: Vec::new(), items: vec![item] };
+        let single = syn::File {
+            shebang: None,
+            frontmatter: None,
+            attrs: Vec::new(),
+            items: vec![item],
+        };
         let printed = prettyplease::unparse(&single);
         before = single.items.into_iter().next();
         if matches!(before, Some(Item::Impl(ItemImpl { .. }))) {
@@ -68,7 +81,8 @@ fn spaced(printed: &str) -> String {
     while let Some(line) = lines.next() {
         spaced.push_str(line);
         spaced.push('\n');
-        let ends_member = line == "    }" || (line.starts_with("    const ") && line.ends_with(';'));
+        let ends_member =
+            line == "    }" || (line.starts_with("    const ") && line.ends_with(';'));
         if ends_member && lines.peek().is_some_and(|next| *next != "}") {
             spaced.push('\n');
         }
@@ -83,7 +97,7 @@ mod tests {
     #[test]
     fn items_and_methods_stand_apart_and_imports_together() {
         let text = "// banner\n//! Docs.\nuse std::fmt;use std::io;\nuse a::B;\n/// A.\nstruct A{x:u8}\nimpl A{fn a(){ if true { b() } }\nfn b(){}}";
-        let expected = "// banner\n//! Docs.\n\nuse std::fmt;\nuse std::io;\n\nuse a::B;\n\n/// A.\nstruct A {\n    x: u8,\n}\n\nimpl A {\n    fn a() {\n        if true { b() }\n    }\n\n    fn b() {}\n}\n";
+        let expected = "// banner\n//! Docs.\n\nuse std::fmt;\nuse std::io;\n\nuse a::B;\n\n/// A.\nstruct A {\n    x: u8,\n}\n\nimpl A {\n    fn a() {\n        if true {\n            b()\n        }\n    }\n\n    fn b() {}\n}\n";
         assert_eq!(rust(text).as_deref(), Ok(expected));
     }
 

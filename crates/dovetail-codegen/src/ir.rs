@@ -251,6 +251,8 @@ pub(crate) struct Answer {
     pub(crate) name: String,
     pub(crate) derives: String,
     pub(crate) variants: Vec<AnswerVariant>,
+    /// Whether it has one variant, which takes any status.
+    pub(crate) takes_any: bool,
     /// Whether statuses remain that are none of its variants.
     pub(crate) is_partial: bool,
 }

@@ -81,7 +81,10 @@ pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
         let Some(api) = &service.http else { continue };
         let name = lower::package_name(&service.name.value);
         if let Some(other) = owners.insert(name.clone(), service) {
-            let message = format!("`{}` and `{}` would both become the crate `{name}`", other.name.value, service.name.value);
+            let message = format!(
+                "`{}` and `{}` would both become the crate `{name}`",
+                other.name.value, service.name.value
+            );
             let finding = Finding::new(&codes::PACKAGE_COLLISION, service.name.span, message)
                 .related(other.name.span, "the other service")
                 .help("rename one of them");
@@ -90,7 +93,11 @@ pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
         }
         let runtime = runtime(workspace, &name);
         let callers = callers(workspace, service);
-        let request = ClientRequest { callers: &callers, runtime: &runtime, ..request(workspace, sources, service, api) };
+        let request = ClientRequest {
+            callers: &callers,
+            runtime: &runtime,
+            ..request(workspace, sources, service, api)
+        };
         let (package, findings) = client(&request);
         generated.packages.push(package);
         generated.findings.extend(findings);
@@ -108,11 +115,24 @@ pub fn client(request: &ClientRequest<'_>) -> (Package, Vec<Finding>) {
     match render::render(&krate) {
         Ok(rendered) => files = rendered,
         Err(error) => {
-            let message = format!("{} of `{}` does not parse: {}", error.path, request.service, error.message);
-            findings.push(Finding::new(&codes::BROKEN_OUTPUT, Span::start_of(request.api.file), message));
+            let message = format!(
+                "{} of `{}` does not parse: {}",
+                error.path, request.service, error.message
+            );
+            findings.push(Finding::new(
+                &codes::BROKEN_OUTPUT,
+                Span::start_of(request.api.file),
+                message,
+            ));
         }
     }
-    (Package { name: lower::package_name(request.service), files }, findings)
+    (
+        Package {
+            name: lower::package_name(request.service),
+            files,
+        },
+        findings,
+    )
 }
 
 fn request<'a>(
@@ -123,7 +143,12 @@ fn request<'a>(
 ) -> ClientRequest<'a> {
     ClientRequest {
         service: &service.name.value,
-        version: service.version.as_ref().map_or(semver::Version::new(0, 1, 0), |version| version.value.clone()),
+        version: service
+            .version
+            .as_ref()
+            .map_or(semver::Version::new(0, 1, 0), |version| {
+                version.value.clone()
+            }),
         summary: service.summary.as_deref(),
         api,
         source: &sources.file(api.file).path,
@@ -137,7 +162,9 @@ fn request<'a>(
 fn runtime(workspace: &Workspace, package: &str) -> RuntimeSource {
     let codegen = &workspace.settings.codegen;
     match &codegen.runtime {
-        RuntimeSource::Path(path) => RuntimeSource::Path(relative(&format!("{}/{package}", codegen.output), path)),
+        RuntimeSource::Path(path) => {
+            RuntimeSource::Path(relative(&format!("{}/{package}", codegen.output), path))
+        }
         other => other.clone(),
     }
 }
@@ -148,7 +175,10 @@ fn relative(from: &str, to: &str) -> String {
         return to.to_owned();
     }
     let parts = |path: &str| -> Vec<String> {
-        path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect()
+        path.split('/')
+            .filter(|part| !part.is_empty() && *part != ".")
+            .map(str::to_owned)
+            .collect()
     };
     let (from, to) = (parts(from), parts(to));
     let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();

@@ -5,7 +5,6 @@
 use std::fmt::Write as _;
 
 /// A Rust string literal of exactly this text. What is neither a letter, a digit nor plain punctuation is written by its number.
-
 pub(crate) fn rust(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
     literal.push('"');
@@ -27,24 +26,28 @@ pub(crate) fn rust(text: &str) -> String {
 }
 
 /// A TOML basic string of this text.
-
 pub(crate) fn toml(text: &str) -> String {
-    toml_edit::Value::from(visible(text)).to_string().trim().to_owned()
+    toml_edit::Value::from(visible(text))
+        .to_string()
+        .trim()
+        .to_owned()
 }
 
 /// One line of text for a comment: no line breaks, nothing that cannot be seen.
-
 pub(crate) fn visible(text: &str) -> String {
     let spaced: String = text
         .chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
         .filter(|c| !is_hidden(*c))
         .collect();
-    spaced.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    spaced
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Whether a character is invisible or changes how its neighbours are shown: control characters, joiners, and the marks that reverse text.
-
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -61,8 +64,20 @@ mod tests {
     #[test]
     fn a_rust_literal_reads_back_as_the_text() {
         let texts = [
-            "", "plain", "\"quoted\"", "back\\slash", "a\nb\rc\td", "\0\u{7f}", "\u{202e}evil",
-            "{}{0}{:?}", "ü é 日本", "\u{2028}", "*/ \"]\npub fn x(){}", "${x}", "'", "🦀",
+            "",
+            "plain",
+            "\"quoted\"",
+            "back\\slash",
+            "a\nb\rc\td",
+            "\0\u{7f}",
+            "\u{202e}evil",
+            "{}{0}{:?}",
+            "ü é 日本",
+            "\u{2028}",
+            "*/ \"]\npub fn x(){}",
+            "${x}",
+            "'",
+            "🦀",
         ];
         for text in texts {
             let parsed: syn::LitStr = syn::parse_str(&rust(text)).expect("a literal");
@@ -73,8 +88,9 @@ mod tests {
     #[test]
     fn a_toml_string_cannot_end_early() {
         let text = "1.0.0\"\nbuild = \"evil.rs\"\n[patch.crates-io]";
-        let document: toml_edit::DocumentMut =
-            format!("description = {}\n", toml(text)).parse().expect("a document");
+        let document: toml_edit::DocumentMut = format!("description = {}\n", toml(text))
+            .parse()
+            .expect("a document");
         assert_eq!(document.len(), 1);
         assert_eq!(
             document["description"].as_str(),

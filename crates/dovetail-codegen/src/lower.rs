@@ -27,14 +27,90 @@ use crate::{ClientRequest, doc, ir, literal};
 
 /// Names that generated files import or that the language knows: no type of a contract may take them.
 const RESERVED: &[&str] = &[
-    "Arc", "AsMut", "AsRef", "Base64", "Box", "BTreeMap", "Bytes", "Client", "Clone", "ConfigError", "Copy",
-    "Credentials", "DateTime", "Debug", "Decimal", "DecodeError", "Default", "Deserialize", "Deserializer", "Display",
-    "DoubleEndedIterator", "Drop", "Duration", "Eq", "Err", "Error", "ExactSizeIterator", "Extend", "FixedOffset", "Flag", "Fn",
-    "FnMut", "FnOnce", "Formatter", "From", "FromIterator", "Fields", "Hash", "Http", "HttpBuilder", "Into", "IntoIterator",
-    "Iterator", "Method", "NaiveDate", "None", "Ok", "Operation", "Option", "Ord", "Parameter", "PartialEq",
-    "PartialOrd", "Patch", "Policy", "RawUnion", "Refusal", "Response", "Result", "Self", "Send", "Serialize", "Serializer", "Service",
-    "Sized", "Some", "String", "Style", "Success", "Sync", "ToOwned", "ToString", "TryFrom", "TryInto", "Undeclared",
-    "Unknown", "UnknownValue", "UnknownNumber", "UnknownVariant", "Unpin", "Uuid", "Value", "Vec", "Kind",
+    "Arc",
+    "AsMut",
+    "AsRef",
+    "Base64",
+    "Box",
+    "BTreeMap",
+    "Bytes",
+    "Client",
+    "Clone",
+    "ConfigError",
+    "Copy",
+    "Credentials",
+    "DateTime",
+    "Debug",
+    "Decimal",
+    "DecodeError",
+    "Default",
+    "Deserialize",
+    "Deserializer",
+    "Display",
+    "DoubleEndedIterator",
+    "Drop",
+    "Duration",
+    "Eq",
+    "Err",
+    "Error",
+    "ExactSizeIterator",
+    "Extend",
+    "FixedOffset",
+    "Flag",
+    "Fn",
+    "FnMut",
+    "FnOnce",
+    "Formatter",
+    "From",
+    "FromIterator",
+    "Fields",
+    "Hash",
+    "Http",
+    "HttpBuilder",
+    "Into",
+    "IntoIterator",
+    "Iterator",
+    "Method",
+    "NaiveDate",
+    "None",
+    "Ok",
+    "Operation",
+    "Option",
+    "Ord",
+    "Parameter",
+    "PartialEq",
+    "PartialOrd",
+    "Patch",
+    "Policy",
+    "RawUnion",
+    "Refusal",
+    "Response",
+    "Result",
+    "Self",
+    "Send",
+    "Serialize",
+    "Serializer",
+    "Service",
+    "Sized",
+    "Some",
+    "String",
+    "Style",
+    "Success",
+    "Sync",
+    "ToOwned",
+    "ToString",
+    "TryFrom",
+    "TryInto",
+    "Undeclared",
+    "Unknown",
+    "UnknownValue",
+    "UnknownNumber",
+    "UnknownVariant",
+    "Unpin",
+    "Uuid",
+    "Value",
+    "Vec",
+    "Kind",
 ];
 
 /// Whether a name is one that generated files import or that the language knows.
@@ -49,27 +125,47 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
     let drafts = operations::draft(api, &mut types);
     types.finish();
     let graph = Graph::new(&types.drafts);
-    let speller = Speller { drafts: &types.drafts, graph: &graph };
+    let speller = Speller {
+        drafts: &types.drafts,
+        graph: &graph,
+    };
 
     let mut client_uses = Uses::default();
     let mut error_uses = Uses::default();
     let mut type_uses = Uses::default();
-    let methods = drafts.iter().map(|draft| operations::method(draft, &speller, &mut client_uses)).collect();
-    let errors: Vec<ir::Answer> =
-        drafts.iter().filter_map(|draft| answers::refusals(draft, &speller, &mut error_uses)).collect();
+    let methods = drafts
+        .iter()
+        .map(|draft| operations::method(draft, &speller, &mut client_uses))
+        .collect();
+    let errors: Vec<ir::Answer> = drafts
+        .iter()
+        .filter_map(|draft| answers::refusals(draft, &speller, &mut error_uses))
+        .collect();
     let mut items = items::items(&types, &speller, &mut type_uses, &drafts);
     for draft in &drafts {
-        items.extend(operations::parameters(draft, &types, &speller, &mut type_uses));
+        items.extend(operations::parameters(
+            draft,
+            &types,
+            &speller,
+            &mut type_uses,
+        ));
         items.extend(answers::successes(draft, &speller, &mut type_uses).map(ir::TypeItem::Answer));
     }
+    type_uses.forget("crate::types");
     let mut policy_uses = Uses::default();
     let callers = policies::callers(request, &mut policy_uses);
     let connect = policies::connect(request.policy);
     let constructors = constructors(request, &callers);
     let mut operation_uses = Uses::default();
-    let operations: Vec<ir::Operation> =
-        drafts.iter().map(|draft| operations::constant(draft, request, &mut operation_uses)).collect();
-    if connect.is_some() || constructors.iter().any(|constructor| constructor.connect.is_some()) {
+    let operations: Vec<ir::Operation> = drafts
+        .iter()
+        .map(|draft| operations::constant(draft, request, &mut operation_uses))
+        .collect();
+    if connect.is_some()
+        || constructors
+            .iter()
+            .any(|constructor| constructor.connect.is_some())
+    {
         client_uses.add("std::time", "Duration");
     }
     client_uses.add_client(&drafts, !callers.is_empty());
@@ -78,11 +174,18 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         error_uses.add("std", "fmt");
     }
     operation_uses.runtime(&["Service"]);
-    if request.api.security_schemes.values().any(|scheme| operations::is_spoken(&scheme.kind)) {
+    if request
+        .api
+        .security_schemes
+        .values()
+        .any(|scheme| operations::is_spoken(&scheme.kind))
+    {
         operation_uses.runtime(&["SecurityScheme"]);
     }
     let title = api.title.trim();
-    let summary = request.summary.map_or_else(|| title.to_owned(), str::to_owned);
+    let summary = request
+        .summary
+        .map_or_else(|| title.to_owned(), str::to_owned);
     let krate = ir::Crate {
         source: literal::visible(request.source),
         manifest: manifest::manifest(request, &summary, [&client_uses, &error_uses, &type_uses]),
@@ -91,7 +194,10 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         service: operations::service(request, &drafts),
         client: ir::ClientFile {
             uses: client_uses.lines(),
-            docs: vec![format!("Calls the operations of {}.", doc::code(request.service))],
+            docs: vec![format!(
+                "Calls the operations of {}.",
+                doc::code(request.service)
+            )],
             connect,
             methods,
             constructors,
@@ -111,10 +217,22 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
 
 /// The name of the crate for a service: a slug, whatever the service calls itself.
 pub(crate) fn package_name(service: &str) -> String {
-    let words: Vec<String> = rust_name::words(service).iter().map(|word| word.to_lowercase()).collect();
-    let slug: String = words.join("-").chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(56).collect();
+    let words: Vec<String> = rust_name::words(service)
+        .iter()
+        .map(|word| word.to_lowercase())
+        .collect();
+    let slug: String = words
+        .join("-")
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .take(56)
+        .collect();
     let slug = slug.trim_matches('-');
-    let slug = if slug.starts_with(|c: char| c.is_ascii_alphabetic()) { slug.to_owned() } else { format!("service-{slug}") };
+    let slug = if slug.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        slug.to_owned()
+    } else {
+        format!("service-{slug}")
+    };
     format!("{}-client", slug.trim_end_matches('-'))
 }
 
@@ -141,7 +259,13 @@ fn constructors(request: &ClientRequest<'_>, callers: &[ir::Caller]) -> Vec<ir::
         .iter()
         .zip(request.callers)
         .map(|(table, caller)| ir::Constructor {
-            name: scope.claim(&format!("for_{}", rust_name::identifier(caller.consumer, Casing::Snake)), Casing::Snake),
+            name: scope.claim(
+                &format!(
+                    "for_{}",
+                    rust_name::identifier(caller.consumer, Casing::Snake)
+                ),
+                Casing::Snake,
+            ),
             caller: doc::code(caller.consumer),
             table: table.name.clone(),
             connect: policies::connect(&caller.policy),

@@ -72,7 +72,8 @@ pub(crate) fn render(krate: &ir::Crate) -> Result<BTreeMap<String, String>, Rend
     plain("Cargo.toml", CargoToml { krate }.render())?;
     plain("README.md", Readme { krate }.render())?;
     let mut rust = |path: &'static str, text: askama::Result<String>| {
-        let formatted = format::rust(&printed(path, text)?).map_err(|message| RenderError { path, message })?;
+        let formatted =
+            format::rust(&printed(path, text)?).map_err(|message| RenderError { path, message })?;
         files.insert(path.to_owned(), formatted);
         Ok(())
     };
@@ -92,5 +93,8 @@ pub(crate) fn render(krate: &ir::Crate) -> Result<BTreeMap<String, String>, Rend
 }
 
 fn printed(path: &'static str, text: askama::Result<String>) -> Result<String, RenderError> {
-    text.map_err(|error| RenderError { path, message: error.to_string() })
+    text.map_err(|error| RenderError {
+        path,
+        message: error.to_string(),
+    })
 }

@@ -29,13 +29,11 @@ pub(crate) struct Scope {
 }
 
 /// An identifier for `text`. Not unique yet: see [`Scope::claim`].
-
 pub(crate) fn identifier(text: &str, casing: Casing) -> String {
     from_words(&words(text), casing)
 }
 
 /// An identifier made of words.
-
 pub(crate) fn from_words(words: &[String], casing: Casing) -> String {
     let (separator, capital): (&str, fn(&str) -> String) = match casing {
         Casing::Type | Casing::Variant => ("", capitalised),
@@ -60,7 +58,6 @@ pub(crate) fn from_words(words: &[String], casing: Casing) -> String {
 }
 
 /// The words of a name: split at punctuation and where the case changes. Never empty, and made of characters that identifiers may hold.
-
 pub(crate) fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     if text.starts_with(['-', '+']) && text.chars().nth(1).is_some_and(char::is_alphanumeric) {
@@ -106,7 +103,6 @@ pub(crate) fn words(text: &str) -> Vec<String> {
 }
 
 /// A short, stable hash of a text, in hexadecimal (FNV-1a).
-
 pub(crate) fn short_hash(text: &str) -> String {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in text.bytes() {
@@ -118,7 +114,6 @@ pub(crate) fn short_hash(text: &str) -> String {
 
 impl Scope {
     /// A scope where these names are taken.
-    
     pub(crate) fn with(reserved: &[&str]) -> Self {
         Self {
             taken: reserved.iter().map(|name| (*name).to_owned()).collect(),
@@ -155,7 +150,6 @@ impl Scope {
     }
 
     /// Whether a name is taken.
-    
     pub(crate) fn holds(&self, name: &str) -> bool {
         self.taken.contains(name)
     }
@@ -170,16 +164,24 @@ fn push(words: &mut Vec<String>, word: &mut String) {
 /// Whether `c` would cut the plural of an acronym in two: `IDs` is one word.
 fn ends_an_acronym(word: &str, c: char, mut rest: impl Iterator<Item = char>) -> bool {
     let is_acronym = !word.is_empty() && word.chars().all(char::is_uppercase) && c.is_uppercase();
-    is_acronym
-        && rest.next() == Some('s')
-        && rest.next().is_none_or(|next| !next.is_alphanumeric())
+    is_acronym && rest.next() == Some('s') && rest.next().is_none_or(|next| !next.is_alphanumeric())
 }
 
 /// Scripts whose letters the compiler's lints never take for others. Letters of other scripts are spelled by their number.
 fn is_word_character(c: char) -> bool {
     let plain = c.is_ascii_alphanumeric();
     let latin = ('\u{c0}'..='\u{17e}').contains(&c)
-        && !matches!(c, '\u{d7}' | '\u{f7}' | '\u{131}' | '\u{132}' | '\u{133}' | '\u{13f}' | '\u{140}' | '\u{149}');
+        && !matches!(
+            c,
+            '\u{d7}'
+                | '\u{f7}'
+                | '\u{131}'
+                | '\u{132}'
+                | '\u{133}'
+                | '\u{13f}'
+                | '\u{140}'
+                | '\u{149}'
+        );
     let east_asian =
         ('\u{4e00}'..='\u{9fa5}').contains(&c) || ('\u{ac00}'..='\u{d7a3}').contains(&c);
     plain || ((latin || east_asian) && unicode_ident::is_xid_continue(c))
@@ -356,9 +358,17 @@ mod tests {
             .collect();
         texts.extend(["\u{202e}a", "a\u{301}", "ǅx", "a b\nc", "ſ"].map(String::from));
         for text in &texts {
-            for casing in [Casing::Type, Casing::Variant, Casing::Snake, Casing::Constant] {
+            for casing in [
+                Casing::Type,
+                Casing::Variant,
+                Casing::Snake,
+                Casing::Constant,
+            ] {
                 let name = Scope::default().claim(&identifier(text, casing), casing);
-                assert!(syn::parse_str::<syn::Ident>(&name).is_ok(), "{text:?} → {name}");
+                assert!(
+                    syn::parse_str::<syn::Ident>(&name).is_ok(),
+                    "{text:?} → {name}"
+                );
             }
         }
     }

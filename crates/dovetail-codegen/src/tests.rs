@@ -1,1 +1,380 @@
+//! Whole crates from small documents: what they say, that hostile text stays text, and that nothing depends on the run.
 
+use std::fs;
+use std::path::Path;
+
+use dovetail_contract::load::{LoadedApi, load_openapi};
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// Generates from a document, after a check that it loads without errors.
+fn generated(document: &str) -> (BTreeMap<String, String>, Vec<&'static str>) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("openapi.yaml"), document).expect("a file");
+    let LoadedApi {
+        api,
+        sources,
+        findings,
+    } = load_openapi(&folder.path().join("openapi.yaml"));
+    let errors: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.is_error())
+        .map(|finding| &finding.message)
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let api = api.expect("an API");
+    let (package, findings) = client(&ClientRequest {
+        service: "orders",
+        version: semver::Version::new(1, 4, 0),
+        summary: None,
+        source: &sources.file(api.file).path,
+        api: &api,
+        policy: &PolicySettings::default(),
+        callers: &[],
+        runtime: &RuntimeSource::Version("0.1".to_owned()),
+    });
+    (
+        package.files,
+        findings.iter().map(|finding| finding.code.id).collect(),
+    )
+}
+
+/// A document with these schemas, all of which are sent and received.
+fn with_schemas(schemas: &str) -> String {
+    let indented: String = schemas
+        .lines()
+        .map(|line| format!("    {line}\n"))
+        .collect();
+    let names: Vec<&str> = schemas
+        .lines()
+        .filter(|line| !line.starts_with(' '))
+        .map(|line| line.trim_end_matches(':'))
+        .collect();
+    let properties: String = names
+        .iter()
+        .map(|name| {
+            format!("                  {name}: {{ $ref: '#/components/schemas/{name}' }}\n")
+        })
+        .collect();
+    format!(
+        "openapi: 3.1.0\ninfo: {{ title: Orders, version: '1' }}\npaths:\n  /all:\n    get:\n      operationId: all\n      responses:\n        '200':\n          description: All.\n          content:\n            application/json:\n              schema:\n                type: object\n                properties:\n{properties}components:\n  schemas:\n{indented}"
+    )
+}
+
+/// The lines of `types.rs` that begin a type or a field or variant of one, without documentation.
+fn shape(document: &str) -> String {
+    let (files, _) = generated(&with_schemas(document));
+    let file = syn::parse_file(&files["src/types.rs"]).expect("Rust");
+    let mut shape = String::new();
+    for line in files["src/types.rs"].lines() {
+        let line = line.trim_end();
+        let is_member = line.starts_with("    ") && !line.starts_with("     ");
+        let bare = line.trim_start();
+        let is_field =
+            is_member && (bare.starts_with("pub ") && bare.ends_with(',') && !bare.contains("fn "));
+        let is_variant = is_member && bare.ends_with(',') && bare.starts_with(char::is_uppercase);
+        let is_serde = is_member && bare.starts_with("#[serde");
+        if line.starts_with("pub struct")
+            || line.starts_with("pub enum")
+            || is_field
+            || is_variant
+            || is_serde
+        {
+            shape.push_str(line);
+            shape.push('\n');
+        }
+    }
+    assert!(!file.items.is_empty());
+    shape
+}
+
+#[test]
+fn presence_and_null_are_told_apart() {
+    let shape = shape(
+        "Order:\n  type: object\n  required: [id, note]\n  properties:\n    id: { type: string }\n    note: { type: [string, 'null'] }\n    coupon: { type: [string, 'null'] }\n    count: { type: integer, format: int32 }\n    type: { type: string }\n    camelCase: { type: boolean }\n",
+    );
+    insta::assert_snapshot!(shape);
+}
+
+#[test]
+fn unions_are_told_apart_by_tag_constant_kind_and_field() {
+    let shape = shape(
+        "Cat:\n  type: object\n  required: [kind]\n  properties: { kind: { const: cat }, lives: { type: integer } }\nDog:\n  type: object\n  required: [kind]\n  properties: { kind: { const: dog } }\nByTag:\n  oneOf: [{ $ref: '#/components/schemas/Cat' }, { $ref: '#/components/schemas/Dog' }]\nByKind:\n  anyOf: [{ type: string }, { type: integer }, { type: array, items: { type: string } }, { type: 'null' }]\nByField:\n  oneOf:\n  - { type: object, required: [iban], properties: { iban: { type: string } } }\n  - { type: object, required: [card], properties: { card: { type: string } } }\nAlike:\n  oneOf:\n  - { type: object, properties: { a: { type: string } } }\n  - { type: object, properties: { b: { type: string } } }\nOnlyNull:\n  anyOf: [{ $ref: '#/components/schemas/Cat' }, { type: 'null' }]\nWords:\n  anyOf: [{ type: string, enum: [asc, ASC, '', '=', unknown] }, { type: string }]\n",
+    );
+    insta::assert_snapshot!(shape);
+}
+
+#[test]
+fn scalars_lists_and_maps_have_the_types_of_their_formats() {
+    let shape = shape(
+        "All:\n  type: object\n  properties:\n    at: { type: string, format: date-time }\n    day: { type: string, format: date }\n    id: { type: string, format: uuid }\n    raw: { type: string, format: byte }\n    price: { type: string, format: decimal }\n    ratio: { type: number, format: float }\n    big: { type: integer, maximum: 18446744073709551615, minimum: 0 }\n    huge: { type: integer, maximum: 340282366920938463463374607431768211455 }\n    tags: { type: array, items: { type: string } }\n    pair: { type: array, prefixItems: [{ type: string }, { type: integer }], minItems: 2, maxItems: 2 }\n    by_name: { type: object, additionalProperties: { type: integer } }\n    anything: {}\n    level: { enum: [1, 2, -3] }\n    link: { type: string, format: uri }\nOpen:\n  type: object\n  properties: { id: { type: string } }\n  additionalProperties: { type: number }\n",
+    );
+    insta::assert_snapshot!(shape);
+}
+
+#[test]
+fn types_that_hold_themselves_are_boxed_and_lists_are_not() {
+    let shape = shape(
+        "Node:\n  type: object\n  properties:\n    next: { $ref: '#/components/schemas/Node' }\n    children: { type: array, items: { $ref: '#/components/schemas/Node' } }\n    other: { $ref: '#/components/schemas/Other' }\nOther:\n  type: object\n  required: [node]\n  properties: { node: { $ref: '#/components/schemas/Node' } }\nLoop:\n  type: array\n  items: { $ref: '#/components/schemas/Loop' }\n",
+    );
+    insta::assert_snapshot!(shape);
+}
+
+#[test]
+fn inherited_fields_are_laid_out_flat_and_a_discriminated_base_is_a_union() {
+    let shape = shape(
+        "Pet:\n  type: object\n  required: [petType]\n  discriminator: { propertyName: petType }\n  properties: { petType: { type: string }, name: { type: string } }\nCat:\n  allOf:\n  - { $ref: '#/components/schemas/Pet' }\n  - { type: object, required: [name], properties: { lives: { type: integer } } }\nLizard:\n  allOf: [{ $ref: '#/components/schemas/Pet' }]\nWrapped:\n  allOf: [{ $ref: '#/components/schemas/Cat' }]\n  description: Only a description.\nClash:\n  allOf:\n  - { type: object, properties: { id: { type: string } } }\n  - { type: object, properties: { id: { type: integer } } }\n",
+    );
+    insta::assert_snapshot!(shape);
+}
+
+#[test]
+fn what_only_one_side_knows_is_optional_where_the_other_side_uses_it() {
+    let document = "openapi: 3.0.3\ninfo: { title: T, version: '1' }\npaths:\n  /x:\n    post:\n      operationId: make\n      requestBody: { required: true, content: { application/json: { schema: { $ref: '#/components/schemas/X' } } } }\n      responses: { '200': { description: ok, content: { application/json: { schema: { $ref: '#/components/schemas/Y' } } } } }\ncomponents:\n  schemas:\n    X: { type: object, required: [id, secret], properties: { id: { type: string, readOnly: true }, secret: { type: string, writeOnly: true } } }\n    Y: { type: object, required: [id, secret], properties: { id: { type: string, readOnly: true }, secret: { type: string, writeOnly: true } } }\n";
+    let (files, _) = generated(document);
+    let types = &files["src/types.rs"];
+    let part = |name: &str| {
+        types
+            .split(&format!("pub struct {name} {{"))
+            .nth(1)
+            .and_then(|rest| rest.split('}').next())
+            .expect("a struct")
+            .to_owned()
+    };
+    assert!(
+        part("X").contains("pub id: Option<String>") && part("X").contains("pub secret: String")
+    );
+    assert!(
+        part("Y").contains("pub id: String") && part("Y").contains("pub secret: Option<String>")
+    );
+}
+
+const HOSTILE: &[&str] = &[
+    "\"]\npub fn x(){}",
+    "*/ pub fn x(){}",
+    "a\rb",
+    "a\u{2028}pub fn x(){}",
+    "```\nstd::process::exit(1)\n```",
+    "    std::process::exit(1)",
+    "<script>alert(1)</script> [x](javascript:alert(1)) \u{202e}evil \u{1b}[31m",
+    "x\"); std::process::exit(1); (\"",
+    "{} {0} {:?} %7B",
+    "1.0.0\"\nbuild = \"evil.rs\"\n[patch.crates-io]",
+    "-->\n<script>",
+    "${x} \\ ' `",
+];
+
+#[test]
+fn hostile_text_stays_text_wherever_it_stands() {
+    for text in HOSTILE {
+        let json = serde_json::to_string(text).expect("JSON");
+        let name =
+            serde_json::to_string(&text.replace(['/', '{', '}', '?', '#'], " ")).expect("JSON");
+        let document = format!(
+            r##"{{"openapi":"3.1.0","info":{{"title":{json},"version":{json},"description":{json}}},
+            "paths":{{"/a":{{"get":{{"operationId":{json},"summary":{json},"description":{json},"tags":[{json}],
+              "parameters":[{{"name":{name},"in":"query","description":{json},"schema":{{"type":"string"}}}}],
+              "responses":{{"200":{{"description":{json},"content":{{"application/json":{{"schema":{{"$ref":"#/components/schemas/S"}}}}}}}},
+                "404":{{"description":{json}}},"default":{{"description":{json}}}}}}}}}}},
+            "components":{{"schemas":{{"S":{{"type":"object","title":{json},"description":{json},"x-rust-type":"std::fs::File",
+              "properties":{{{json}:{{"type":"string","description":{json},"default":{json}}},"e":{{"enum":[{json},"b"]}},"c":{{"const":{json}}}}}}}}}}}}}"##
+        );
+        let (files, codes) = generated(&document);
+        assert!(!codes.contains(&"broken-output"), "{text:?}");
+        check_inert(&files, text);
+    }
+}
+
+/// Nothing but the expected items is in any file, and no text reaches the manifest or the banner unescaped.
+fn check_inert(files: &BTreeMap<String, String>, text: &str) {
+    for (path, content) in files.iter().filter(|(path, _)| path.ends_with(".rs")) {
+        let file =
+            syn::parse_file(content).unwrap_or_else(|error| panic!("{path} for {text:?}: {error}"));
+        for item in &file.items {
+            let is_expected = matches!(
+                item,
+                syn::Item::Use(_)
+                    | syn::Item::Struct(_)
+                    | syn::Item::Enum(_)
+                    | syn::Item::Impl(_)
+                    | syn::Item::Const(_)
+                    | syn::Item::Mod(_)
+            );
+            assert!(
+                is_expected,
+                "an item of another kind in {path} for {text:?}"
+            );
+        }
+        let fences = content
+            .lines()
+            .map(str::trim_start)
+            .filter(|line| line.starts_with("/// ```") || line.starts_with("//! ```"));
+        assert!(
+            fences
+                .clone()
+                .all(|line| line.ends_with("```text") || line.ends_with("```")),
+            "{path} for {text:?}"
+        );
+        assert!(
+            !content
+                .chars()
+                .any(|c| c == '\r' || c == '\u{2028}' || c == '\u{202e}' || c == '\u{1b}'),
+            "{path} for {text:?}"
+        );
+    }
+    let manifest: toml_edit::DocumentMut = files["Cargo.toml"].parse().expect("TOML");
+    let keys: Vec<&str> = manifest.iter().map(|(key, _)| key).collect();
+    assert_eq!(
+        keys,
+        ["package", "lib", "dependencies", "lints"],
+        "{text:?}"
+    );
+    assert_eq!(manifest["package"]["name"].as_str(), Some("orders-client"));
+    assert_eq!(manifest["package"]["version"].as_str(), Some("1.4.0"));
+    assert!(manifest["package"].get("build").is_none());
+    assert!(!files["README.md"].contains("<script>"), "{text:?}");
+}
+
+#[test]
+fn awkward_names_all_become_names() {
+    let awkward = [
+        "self", "Self", "crate", "super", "_", "1", "🦀", "a-b", "a_b", "aB", "r#type", "Vec",
+        "String", "Option", "Result", "Error", "Client", "Box", "type", "match", "async", "gen",
+        "Some", "Unknown", "Value", "status", "body", "fields", "name", "extra", "имя", "ﬁ", "A",
+        "a", "new", "clone", "default", "main", "try", "union", "dyn", "Ok",
+    ];
+    let long = "x".repeat(1_000);
+    let names: Vec<&str> = awkward.iter().copied().chain([long.as_str()]).collect();
+    let properties: serde_json::Map<String, Value> = names
+        .iter()
+        .map(|name| ((*name).to_owned(), json!({"type": "boolean"})))
+        .chain([("e e".to_owned(), json!({"enum": names}))])
+        .collect();
+    let schemas: serde_json::Map<String, Value> = names
+        .iter()
+        .map(|name| {
+            (
+                (*name).to_owned(),
+                json!({"type": "object", "required": names, "properties": properties}),
+            )
+        })
+        .collect();
+    let operation = |(index, name): (usize, &&str)| {
+        let parameter = |name: &&str| json!({"name": name, "in": "query", "required": true, "schema": {"type": "string"}});
+        let parameters: Vec<Value> = names.iter().take(5).map(parameter).collect();
+        let content = json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{name}")}}});
+        let operation = json!({"operationId": name, "parameters": parameters, "responses": {"200": {"description": "ok", "content": content}}});
+        (format!("/{index}"), json!({"get": operation}))
+    };
+    let paths: serde_json::Map<String, Value> = names.iter().enumerate().map(operation).collect();
+    let document = json!({"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, "paths": paths, "components": {"schemas": schemas}}).to_string();
+    let (files, codes) = generated(&document);
+    assert!(!codes.contains(&"broken-output"), "{codes:?}");
+    let types = syn::parse_file(&files["src/types.rs"]).expect("Rust");
+    let mut seen = std::collections::BTreeSet::new();
+    for item in &types.items {
+        if let syn::Item::Struct(item) = item {
+            assert!(seen.insert(item.ident.to_string()), "{} twice", item.ident);
+            let mut fields = std::collections::BTreeSet::new();
+            assert!(
+                item.fields
+                    .iter()
+                    .all(|field| fields.insert(field.ident.clone())),
+                "a field of {} twice",
+                item.ident
+            );
+        }
+    }
+    assert_eq!(seen.len(), names.len());
+    assert!(seen.contains("ErrorBody") && seen.contains("OptionType"));
+}
+
+#[test]
+fn fifty_thousand_values_and_numbers_without_end_are_no_trouble() {
+    let values: Vec<String> = (0..50_000).map(|index| format!("v{index}")).collect();
+    let document = with_schemas(&format!(
+        "Many:\n  type: string\n  enum: [{}]\nOdd:\n  type: object\n  properties:\n    a: {{ type: integer, minimum: -170141183460469231731687303715884105728 }}\n    b: {{ type: number, maximum: 1e400 }}\n    c: {{ type: string, pattern: '(a+)+$', default: 5 }}\n    d: {{ const: 1e300 }}\n",
+        values.join(", ")
+    ));
+    let (files, _) = generated(&document);
+    assert!(files["src/types.rs"].contains("V49999"));
+    assert!(files["src/types.rs"].contains("pub a: Option<i128>"));
+}
+
+#[test]
+fn the_same_contract_gives_the_same_bytes() {
+    let document = with_schemas(
+        "A:\n  type: object\n  properties: { x: { type: string }, y: { enum: [a, b] } }\n",
+    );
+    assert_eq!(generated(&document), generated(&document));
+    for (path, text) in generated(&document).0 {
+        assert!(
+            text.lines()
+                .next()
+                .is_some_and(|line| line.contains(output::BANNER)),
+            "{path}"
+        );
+        assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{path}");
+        assert!(!text.contains(env!("CARGO_MANIFEST_DIR")), "{path}");
+    }
+}
+
+#[test]
+fn operations_are_thin_and_typed_by_status() {
+    let document = "openapi: 3.0.3\ninfo: { title: Orders, version: '1' }\npaths:\n  /orders/{order_id}:\n    get:\n      operationId: getOrder\n      summary: Fetches one order\n      parameters:\n      - { name: order_id, in: path, required: true, schema: { type: string } }\n      - { name: expand, in: query, schema: { type: array, items: { type: string } }, explode: false }\n      responses:\n        '200': { description: The order., content: { application/json: { schema: { $ref: '#/components/schemas/Order' } } } }\n        '202': { description: Not yet. }\n        '404': { description: no order has this identifier, content: { application/problem+json: { schema: { $ref: '#/components/schemas/Problem' } } } }\n        5XX: { description: Trouble. }\ncomponents:\n  schemas:\n    Order: { type: object, required: [id], properties: { id: { type: string } } }\n    Problem: { type: object, properties: { title: { type: string } } }\n";
+    let (files, codes) = generated(document);
+    assert!(codes.is_empty(), "{codes:?}");
+    let from = files["src/client.rs"]
+        .split("    /// Fetches one order")
+        .nth(1)
+        .expect("the method");
+    let method = from.split("\nimpl").next().expect("the method");
+    insta::assert_snapshot!("client", format!("    /// Fetches one order{method}"));
+    insta::assert_snapshot!("errors", files["src/errors.rs"]);
+    insta::assert_snapshot!("manifest", files["Cargo.toml"]);
+    insta::assert_snapshot!("lib", files["src/lib.rs"]);
+    insta::assert_snapshot!("readme", files["README.md"]);
+}
+
+#[test]
+fn formatting_by_cargo_changes_nothing() {
+    let (files, _) = generated(&with_schemas(
+        "A:\n  type: object\n  properties: { x: { enum: [a, b] } }\n",
+    ));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (path, text) in &files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+    // What `cargo fmt` does: it begins at `lib.rs` and follows its modules, which say that they are not for rustfmt.
+    let run = std::process::Command::new("rustfmt")
+        .args(["--edition", "2024", "--check"])
+        .arg(folder.path().join("src/lib.rs"))
+        .output()
+        .expect("rustfmt of the pinned toolchain");
+    assert!(
+        run.status.success(),
+        "{}",
+        String::from_utf8_lossy(&run.stdout)
+    );
+}
+
+#[test]
+fn the_path_to_the_runtime_starts_at_the_crate() {
+    let rows = [
+        ("../crates/generated/a-client", "../crates", "../.."),
+        (
+            "crates/generated/a-client",
+            "vendor/dovetail",
+            "../../../vendor/dovetail",
+        ),
+        ("out/a", "/abs", "/abs"),
+        ("a", ".", ".."),
+    ];
+    for (from, to, expected) in rows {
+        assert_eq!(relative(from, to), expected, "{from} → {to}");
+    }
+}

@@ -76,7 +76,10 @@ pub(super) fn split_spans(prose: &str) -> Vec<String> {
 /// A word that begins a line: what would make a list, a heading, a quote or a rule of it is escaped.
 pub(super) fn at_line_start(word: &str) -> String {
     let first = word.chars().next();
-    let is_marker = matches!(first, Some('#' | '>' | '+' | '-' | '*' | '=' | '_' | '|' | '~' | ':'));
+    let is_marker = matches!(
+        first,
+        Some('#' | '>' | '+' | '-' | '*' | '=' | '_' | '|' | '~' | ':')
+    );
     if is_marker {
         return format!("\\{word}");
     }
@@ -133,8 +136,16 @@ fn code_span(chars: &[char], start: usize) -> (String, usize) {
     while at < chars.len() {
         let length = run(at);
         if length == fence {
-            let inner: String = chars.get(start + fence..at).unwrap_or_default().iter().collect();
-            let span = if inner.trim().is_empty() { String::new() } else { code(&inner) };
+            let inner: String = chars
+                .get(start + fence..at)
+                .unwrap_or_default()
+                .iter()
+                .collect();
+            let span = if inner.trim().is_empty() {
+                String::new()
+            } else {
+                code(&inner)
+            };
             return (span, at + fence);
         }
         at += length.max(1);
@@ -147,7 +158,10 @@ fn link(chars: &[char], start: usize) -> Option<(String, usize)> {
     const TEXT_MAX: usize = 200;
     const ADDRESS_MAX: usize = 500;
     let tail = chars.get(start + 1..)?;
-    let close = tail.iter().take(TEXT_MAX).position(|c| matches!(c, ']' | '[' | '`'))?;
+    let close = tail
+        .iter()
+        .take(TEXT_MAX)
+        .position(|c| matches!(c, ']' | '[' | '`'))?;
     let text: String = tail.get(..close)?.iter().collect();
     let rest = tail.get(close..)?;
     if rest.first() != Some(&']') || rest.get(1) != Some(&'(') {
@@ -158,7 +172,11 @@ fn link(chars: &[char], start: usize) -> Option<(String, usize)> {
     let next = start + 1 + close + end + 1;
     let text = words(&text).join(" ");
     let address = target.split(' ').next().unwrap_or_default();
-    if is_web_address(address) && !text.is_empty() && !text.contains("](") && !text.contains("<http") {
+    if is_web_address(address)
+        && !text.is_empty()
+        && !text.contains("](")
+        && !text.contains("<http")
+    {
         Some((format!("[{text}]({address})"), next))
     } else {
         Some((text, next))
@@ -166,12 +184,14 @@ fn link(chars: &[char], start: usize) -> Option<(String, usize)> {
 }
 
 fn is_web_address(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
     rest.is_some_and(|rest| {
         rest.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && rest.chars().all(|c| {
-                c.is_ascii_alphanumeric() || "-._~:/?#@!$&*+,;=%".contains(c)
-            })
+            && rest
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-._~:/?#@!$&*+,;=%".contains(c))
     })
 }
 
@@ -193,10 +213,22 @@ fn plain_word(word: &str) -> String {
         || core.contains("::")
         || after.starts_with("()")
         || core.contains("()")
-        || core.contains(['*', '\\', '~', '^', '$', '=', '{', '}', '<', '>', '|', '[', ']'])
-        || core.split(|c: char| !c.is_alphanumeric()).any(is_mixed_case);
-    let after_trimmed = if looks_like_code { after.strip_prefix("()").unwrap_or(after) } else { after };
-    let core = if looks_like_code { code(core) } else { core.to_owned() };
+        || core.contains([
+            '*', '\\', '~', '^', '$', '=', '{', '}', '<', '>', '|', '[', ']',
+        ])
+        || core
+            .split(|c: char| !c.is_alphanumeric())
+            .any(is_mixed_case);
+    let after_trimmed = if looks_like_code {
+        after.strip_prefix("()").unwrap_or(after)
+    } else {
+        after
+    };
+    let core = if looks_like_code {
+        code(core)
+    } else {
+        core.to_owned()
+    };
     let before = before.trim_end_matches(['_', '*']);
     let after = after_trimmed.trim_start_matches(['_', '*']);
     let (before, after) = if looks_like_code {
@@ -216,9 +248,18 @@ fn address(before: &str, rest: &str) -> String {
     let trimmed = found.trim_end_matches(['.', ',', ';', ':', '!', '?', '*', '_']);
     let after_mark = found.get(trimmed.len()..).unwrap_or_default();
     if is_web_address(trimmed) && !after.contains("://") {
-        let tail = if after.is_empty() { String::new() } else { format!(" {}", plain_tail(after)) };
-        return format!("{}<{trimmed}>{}{}", escape(before), escape(after_mark), tail.trim_end())
-            .replace("> )", ">)");
+        let tail = if after.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", plain_tail(after))
+        };
+        return format!(
+            "{}<{trimmed}>{}{}",
+            escape(before),
+            escape(after_mark),
+            tail.trim_end()
+        )
+        .replace("> )", ">)");
     }
     let edge = rest.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '/');
     let after = rest.get(edge.len()..).unwrap_or_default();

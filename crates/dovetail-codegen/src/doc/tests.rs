@@ -5,20 +5,44 @@ fn descriptions_become_lines_that_can_only_be_read() {
     let rows: &[(&str, &[&str])] = &[
         ("", &[]),
         ("An order.", &["An order."]),
-        ("The order_id of a CreditCard.", &["The `order_id` of a `CreditCard`."]),
-        ("See `order_id`, (userID) and foo::bar().", &["See `order_id`, (`userID`) and `foo::bar`."]),
-        ("**Bold** and _soft_ and 2 * 3", &["Bold and soft and 2 \\* 3"]),
-        ("Read https://example.com/a_b.", &["Read <https://example.com/a_b>."]),
-        ("[docs](https://example.com) [x] [y](javascript:alert)", &["[docs](https://example.com) \\[x\\] y"]),
-        ("<script>alert(1)</script>", &["\\<`script>alert(1)</script`\\>"]),
+        (
+            "The order_id of a CreditCard.",
+            &["The `order_id` of a `CreditCard`."],
+        ),
+        (
+            "See `order_id`, (userID) and foo::bar().",
+            &["See `order_id`, (`userID`) and `foo::bar`."],
+        ),
+        (
+            "**Bold** and _soft_ and 2 * 3",
+            &["Bold and soft and 2 \\* 3"],
+        ),
+        (
+            "Read https://example.com/a_b.",
+            &["Read <https://example.com/a_b>."],
+        ),
+        (
+            "[docs](https://example.com) [x] [y](javascript:alert)",
+            &["[docs](https://example.com) \\[x\\] y"],
+        ),
+        (
+            "<script>alert(1)</script>",
+            &["\\<`script>alert(1)</script`\\>"],
+        ),
         ("# Title\ntext", &["Title:", "", "text"]),
         ("Title\n=====\ntext", &["Title", "", "text"]),
         ("- a\n- b\n  more", &["- a", "- b more"]),
         ("text\n1. one\n2. two", &["text", "", "1. one", "2. two"]),
         ("```rust\npanic!()\n```", &["```text", "panic!()", "```"]),
         ("```\nopen", &["```text", "open", "```"]),
-        ("text\n\n    std::process::exit(1)", &["text", "", "`std::process::exit(1`)"]),
-        ("| a | b |\n|---|---|\n| 1 | 2 |", &["```text", "| a | b |", "|---|---|", "| 1 | 2 |", "```"]),
+        (
+            "text\n\n    std::process::exit(1)",
+            &["text", "", "`std::process::exit(1`)"],
+        ),
+        (
+            "| a | b |\n|---|---|\n| 1 | 2 |",
+            &["```text", "| a | b |", "|---|---|", "| 1 | 2 |", "```"],
+        ),
         ("a\rb\u{2028}c\u{202e}d\u{0}", &["a b cd"]),
         ("lonely ` tick", &["lonely ' tick"]),
         ("\"]\npub fn x(){}", &["\"\\] pub fn `x`{}"]),

@@ -39,14 +39,28 @@ impl AnswerDraft {
     }
 
     /// The type that the method returns and the call that sends for it.
-    pub(super) fn returned(&self, speller: &Speller<'_>, uses: &mut Uses) -> (String, &'static str) {
+    pub(super) fn returned(
+        &self,
+        speller: &Speller<'_>,
+        uses: &mut Uses,
+    ) -> (String, &'static str) {
         if !self.is_plain {
             return (uses.add("crate::types", &self.name), "send");
         }
         match self.cases.first() {
-            Some(Case { payload: Payload::Json(_), ty: Some(ty), .. }) => (speller.owned(ty, uses), "send_json"),
-            Some(Case { payload: Payload::Text, .. }) => ("String".to_owned(), "send_text"),
-            Some(Case { payload: Payload::Bytes, .. }) => (uses.add("bytes", "Bytes"), "send_bytes"),
+            Some(Case {
+                payload: Payload::Json(_),
+                ty: Some(ty),
+                ..
+            }) => (speller.owned(ty, uses), "send_json"),
+            Some(Case {
+                payload: Payload::Text,
+                ..
+            }) => ("String".to_owned(), "send_text"),
+            Some(Case {
+                payload: Payload::Bytes,
+                ..
+            }) => (uses.add("bytes", "Bytes"), "send_bytes"),
             _ => ("()".to_owned(), "send_empty"),
         }
     }
@@ -56,8 +70,12 @@ impl AnswerDraft {
         const LISTED_MAX: usize = 12;
         let mut docs = Vec::new();
         for case in self.cases.iter().take(LISTED_MAX) {
-            let link = format!("[`{0}::{1}`]", self.name, case.name);
-            let reason = if case.description.is_empty() { case.fact() } else { case.description.clone() };
+            let link = format!("[`{0}::{1}`] ({2})", self.name, case.name, case.status);
+            let reason = if case.description.is_empty() {
+                case.fact()
+            } else {
+                case.description.clone()
+            };
             let mut lines = doc::wrap(&format!("{link}: {reason}")).into_iter();
             docs.extend(lines.next().map(|line| format!("- {line}")));
             docs.extend(lines.map(|line| format!("  {line}")));
@@ -74,7 +92,9 @@ impl Case {
     fn fact(&self) -> String {
         match self.status {
             StatusRange::Exactly(status) => format!("the status is {status}."),
-            StatusRange::Hundred(hundred) => format!("the status is between {hundred}00 and {hundred}99."),
+            StatusRange::Hundred(hundred) => {
+                format!("the status is between {hundred}00 and {hundred}99.")
+            }
             StatusRange::Default => "the status is any other.".to_owned(),
         }
     }
@@ -85,9 +105,15 @@ impl Case {
 }
 
 /// Decides what comes of an operation, and how it refuses if it does.
-pub(super) fn draft(operation: &Operation, base: &str, types: &mut Types<'_>) -> (AnswerDraft, Option<AnswerDraft>) {
-    let (mut good, mut bad): (Vec<&Response>, Vec<&Response>) =
-        operation.responses.iter().partition(|response| is_success(operation, response.status));
+pub(super) fn draft(
+    operation: &Operation,
+    base: &str,
+    types: &mut Types<'_>,
+) -> (AnswerDraft, Option<AnswerDraft>) {
+    let (mut good, mut bad): (Vec<&Response>, Vec<&Response>) = operation
+        .responses
+        .iter()
+        .partition(|response| is_success(operation, response.status));
     good.sort_by_key(|response| response.status);
     bad.sort_by_key(|response| response.status);
     let success = answer(operation, &good, &format!("{base}Response"), types);
@@ -106,7 +132,12 @@ pub(super) fn draft(operation: &Operation, base: &str, types: &mut Types<'_>) ->
     (success, refusals.map(|refusals| name(refusals, "Error")))
 }
 
-fn answer(operation: &Operation, responses: &[&Response], hint: &str, types: &mut Types<'_>) -> AnswerDraft {
+fn answer(
+    operation: &Operation,
+    responses: &[&Response],
+    hint: &str,
+    types: &mut Types<'_>,
+) -> AnswerDraft {
     let mut scope = Scope::default();
     let mut cases: Vec<Case> = Vec::new();
     for response in responses {
@@ -114,42 +145,85 @@ fn answer(operation: &Operation, responses: &[&Response], hint: &str, types: &mu
         let hint = if responses.len() == 1 && is_success(operation, response.status) {
             hint.to_owned()
         } else {
-            format!("{}{name}", hint.trim_end_matches("Response").trim_end_matches("Error"))
+            format!(
+                "{}{name}",
+                hint.trim_end_matches("Response").trim_end_matches("Error")
+            )
         };
         let payload = payload(operation, &response.content, response.status, types, &hint);
         let ty = payload.ty();
-        cases.push(Case { status: response.status, name, description: doc::sentence(&response.description), payload, ty });
+        cases.push(Case {
+            status: response.status,
+            name,
+            description: doc::sentence(&response.description),
+            payload,
+            ty,
+        });
     }
-    let is_plain = cases.iter().all(|case| Some(&case.payload) == cases.first().map(|first| &first.payload));
-    let accept = if is_plain { accept(responses, cases.first()) } else { String::new() };
-    AnswerDraft { name: String::new(), cases, is_plain, accept }
+    let is_plain = cases
+        .iter()
+        .all(|case| Some(&case.payload) == cases.first().map(|first| &first.payload));
+    let accept = if is_plain {
+        accept(responses, cases.first())
+    } else {
+        String::new()
+    };
+    AnswerDraft {
+        name: String::new(),
+        cases,
+        is_plain,
+        accept,
+    }
 }
 
 /// The media type to ask for: what the contract names, where it is not what the way of sending asks for anyway.
 fn accept(responses: &[&Response], first: Option<&Case>) -> String {
-    let Some(Case { payload: Payload::Json(_), .. }) = first else {
+    let Some(Case {
+        payload: Payload::Json(_),
+        ..
+    }) = first
+    else {
         return String::new();
     };
     let content = || responses.iter().flat_map(|response| &response.content);
-    if content().any(|media| media.media_type.starts_with("application/json") || media.media_type.contains('*')) {
+    if content().any(|media| {
+        media.media_type.starts_with("application/json") || media.media_type.contains('*')
+    }) {
         return String::new();
     }
     let json = content().find(|media| media.media_type.ends_with("+json"));
-    json.map(|media| media.media_type.clone()).unwrap_or_default()
+    json.map(|media| media.media_type.clone())
+        .unwrap_or_default()
 }
 
 /// The enum of refusals.
-pub(super) fn refusals(draft: &OperationDraft<'_>, speller: &Speller<'_>, uses: &mut Uses) -> Option<ir::Answer> {
+pub(super) fn refusals(
+    draft: &OperationDraft<'_>,
+    speller: &Speller<'_>,
+    uses: &mut Uses,
+) -> Option<ir::Answer> {
     let refusals = draft.refusals.as_ref()?;
-    let about = format!("How [`Client::{0}`](crate::Client::{1}) refuses.", draft.method.trim_start_matches("r#"), draft.method);
+    let about = format!(
+        "How [`Client::{0}`](crate::Client::{1}) refuses.",
+        draft.method.trim_start_matches("r#"),
+        draft.method
+    );
     Some(item(refusals, about, speller, uses))
 }
 
 /// The enum of successes, where there are several.
-pub(super) fn successes(draft: &OperationDraft<'_>, speller: &Speller<'_>, uses: &mut Uses) -> Option<ir::Answer> {
+pub(super) fn successes(
+    draft: &OperationDraft<'_>,
+    speller: &Speller<'_>,
+    uses: &mut Uses,
+) -> Option<ir::Answer> {
     let success = Some(&draft.success).filter(|success| !success.is_plain)?;
     uses.runtime(&["DecodeResult", "Response", "Success"]);
-    let about = format!("What [`Client::{0}`](crate::Client::{1}) answers, by status.", draft.method.trim_start_matches("r#"), draft.method);
+    let about = format!(
+        "What [`Client::{0}`](crate::Client::{1}) answers, by status.",
+        draft.method.trim_start_matches("r#"),
+        draft.method
+    );
     Some(item(success, about, speller, uses))
 }
 
@@ -158,21 +232,45 @@ fn item(draft: &AnswerDraft, about: String, speller: &Speller<'_>, uses: &mut Us
     ir::Answer {
         docs: vec![about],
         name: draft.name.clone(),
-        derives: format!("Debug, Clone, PartialEq{}", if has_float { "" } else { ", Eq" }),
-        is_partial: draft.cases.iter().all(|case| case.status != StatusRange::Default),
-        variants: draft.cases.iter().map(|case| variant(case, speller, uses)).collect(),
+        derives: format!(
+            "Debug, Clone, PartialEq{}",
+            if has_float { "" } else { ", Eq" }
+        ),
+        takes_any: draft
+            .cases
+            .iter()
+            .all(|case| case.status == StatusRange::Default),
+        is_partial: draft
+            .cases
+            .iter()
+            .all(|case| case.status != StatusRange::Default),
+        variants: draft
+            .cases
+            .iter()
+            .map(|case| variant(case, speller, uses))
+            .collect(),
     }
 }
 
 fn variant(case: &Case, speller: &Speller<'_>, uses: &mut Uses) -> ir::AnswerVariant {
     let ty = case.ty.as_ref().map(|ty| {
         let spelled = speller.owned(ty, uses);
-        if speller.graph.size(ty) > BOXED_ABOVE { format!("Box<{spelled}>") } else { spelled }
+        if speller.graph.size(ty) > BOXED_ABOVE {
+            format!("Box<{spelled}>")
+        } else {
+            spelled
+        }
     });
     let (pattern, message) = match case.status {
-        StatusRange::Exactly(status) => (status.to_string(), format!("{} ({status})", words(&case.name))),
-        StatusRange::Hundred(hundred) => (format!("{hundred}00..={hundred}99"), words(&case.name)),
-        StatusRange::Default => ("_".to_owned(), "refused".to_owned()),
+        StatusRange::Exactly(status) => (
+            status.to_string(),
+            format!("{} ({status})", words(&case.name)),
+        ),
+        StatusRange::Hundred(hundred) => (
+            format!("{hundred}00..={hundred}99"),
+            format!("{} ({{status}})", words(&case.name)),
+        ),
+        StatusRange::Default => ("_".to_owned(), "refused ({status})".to_owned()),
     };
     let pattern = match (case.keeps_status(), pattern.as_str()) {
         (true, "_") => "status".to_owned(),
@@ -204,7 +302,10 @@ fn variant(case: &Case, speller: &Speller<'_>, uses: &mut Uses) -> ir::AnswerVar
 }
 
 fn words(name: &str) -> String {
-    let words: Vec<String> = rust_name::words(name).iter().map(|word| word.to_lowercase()).collect();
+    let words: Vec<String> = rust_name::words(name)
+        .iter()
+        .map(|word| word.to_lowercase())
+        .collect();
     words.join(" ")
 }
 
@@ -225,19 +326,66 @@ fn status_name(status: StatusRange) -> String {
 
 /// What the registry of HTTP calls its statuses.
 const REASONS: &[(u16, &str)] = &[
-    (100, "Continue"), (101, "SwitchingProtocols"), (102, "Processing"), (103, "EarlyHints"),
-    (200, "Ok"), (201, "Created"), (202, "Accepted"), (203, "NonAuthoritativeInformation"), (204, "NoContent"),
-    (205, "ResetContent"), (206, "PartialContent"), (207, "MultiStatus"), (208, "AlreadyReported"), (226, "ImUsed"),
-    (300, "MultipleChoices"), (301, "MovedPermanently"), (302, "Found"), (303, "SeeOther"), (304, "NotModified"),
-    (305, "UseProxy"), (307, "TemporaryRedirect"), (308, "PermanentRedirect"),
-    (400, "BadRequest"), (401, "Unauthorized"), (402, "PaymentRequired"), (403, "Forbidden"), (404, "NotFound"),
-    (405, "MethodNotAllowed"), (406, "NotAcceptable"), (407, "ProxyAuthenticationRequired"), (408, "RequestTimeout"),
-    (409, "Conflict"), (410, "Gone"), (411, "LengthRequired"), (412, "PreconditionFailed"), (413, "ContentTooLarge"),
-    (414, "UriTooLong"), (415, "UnsupportedMediaType"), (416, "RangeNotSatisfiable"), (417, "ExpectationFailed"),
-    (418, "ImATeapot"), (421, "MisdirectedRequest"), (422, "UnprocessableContent"), (423, "Locked"),
-    (424, "FailedDependency"), (425, "TooEarly"), (426, "UpgradeRequired"), (428, "PreconditionRequired"),
-    (429, "TooManyRequests"), (431, "RequestHeaderFieldsTooLarge"), (451, "UnavailableForLegalReasons"),
-    (500, "InternalServerError"), (501, "NotImplemented"), (502, "BadGateway"), (503, "ServiceUnavailable"),
-    (504, "GatewayTimeout"), (505, "HttpVersionNotSupported"), (506, "VariantAlsoNegotiates"),
-    (507, "InsufficientStorage"), (508, "LoopDetected"), (510, "NotExtended"), (511, "NetworkAuthenticationRequired"),
+    (100, "Continue"),
+    (101, "SwitchingProtocols"),
+    (102, "Processing"),
+    (103, "EarlyHints"),
+    (200, "Ok"),
+    (201, "Created"),
+    (202, "Accepted"),
+    (203, "NonAuthoritativeInformation"),
+    (204, "NoContent"),
+    (205, "ResetContent"),
+    (206, "PartialContent"),
+    (207, "MultiStatus"),
+    (208, "AlreadyReported"),
+    (226, "ImUsed"),
+    (300, "MultipleChoices"),
+    (301, "MovedPermanently"),
+    (302, "Found"),
+    (303, "SeeOther"),
+    (304, "NotModified"),
+    (305, "UseProxy"),
+    (307, "TemporaryRedirect"),
+    (308, "PermanentRedirect"),
+    (400, "BadRequest"),
+    (401, "Unauthorized"),
+    (402, "PaymentRequired"),
+    (403, "Forbidden"),
+    (404, "NotFound"),
+    (405, "MethodNotAllowed"),
+    (406, "NotAcceptable"),
+    (407, "ProxyAuthenticationRequired"),
+    (408, "RequestTimeout"),
+    (409, "Conflict"),
+    (410, "Gone"),
+    (411, "LengthRequired"),
+    (412, "PreconditionFailed"),
+    (413, "ContentTooLarge"),
+    (414, "UriTooLong"),
+    (415, "UnsupportedMediaType"),
+    (416, "RangeNotSatisfiable"),
+    (417, "ExpectationFailed"),
+    (418, "ImATeapot"),
+    (421, "MisdirectedRequest"),
+    (422, "UnprocessableContent"),
+    (423, "Locked"),
+    (424, "FailedDependency"),
+    (425, "TooEarly"),
+    (426, "UpgradeRequired"),
+    (428, "PreconditionRequired"),
+    (429, "TooManyRequests"),
+    (431, "RequestHeaderFieldsTooLarge"),
+    (451, "UnavailableForLegalReasons"),
+    (500, "InternalServerError"),
+    (501, "NotImplemented"),
+    (502, "BadGateway"),
+    (503, "ServiceUnavailable"),
+    (504, "GatewayTimeout"),
+    (505, "HttpVersionNotSupported"),
+    (506, "VariantAlsoNegotiates"),
+    (507, "InsufficientStorage"),
+    (508, "LoopDetected"),
+    (510, "NotExtended"),
+    (511, "NetworkAuthenticationRequired"),
 ];

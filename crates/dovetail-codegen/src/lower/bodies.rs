@@ -58,17 +58,28 @@ impl Payload {
 }
 
 /// Decides how the body of a request is written.
-pub(super) fn request(body: &RequestBody, types: &mut Types<'_>, hint: &str) -> Option<RequestDraft> {
+pub(super) fn request(
+    body: &RequestBody,
+    types: &mut Types<'_>,
+    hint: &str,
+) -> Option<RequestDraft> {
     let media = best(&body.content, types)?;
     let format = format(media, types);
     let exact = exact_type(&media.media_type);
     let (ty, format) = match format {
         Format::Json => {
-            let ty = media.schema.map_or(Ty::Value, |schema| types.typed(schema, hint).element());
-            (ty, RequestFormat::Json(exact.filter(|name| name != "application/json")))
+            let ty = media
+                .schema
+                .map_or(Ty::Value, |schema| types.typed(schema, hint).element());
+            (
+                ty,
+                RequestFormat::Json(exact.filter(|name| name != "application/json")),
+            )
         }
         Format::Form => {
-            let ty = media.schema.map_or(Ty::map(Ty::Value), |schema| types.typed(schema, hint).ty);
+            let ty = media
+                .schema
+                .map_or(Ty::map(Ty::Value), |schema| types.typed(schema, hint).ty);
             (ty, RequestFormat::Form(encodings(media)))
         }
         Format::Text if exact.as_deref() == Some("text/plain") => (Ty::Text, RequestFormat::Text),
@@ -79,7 +90,11 @@ pub(super) fn request(body: &RequestBody, types: &mut Types<'_>, hint: &str) -> 
     if matches!(format, RequestFormat::Bytes(_)) && !is_plain {
         note(types, media, "callers give the bytes of this body");
     }
-    Some(RequestDraft { ty, required: body.required, format })
+    Some(RequestDraft {
+        ty,
+        required: body.required,
+        format,
+    })
 }
 
 /// Decides how the body of a response is read.
@@ -111,8 +126,13 @@ pub(super) fn response(content: &[Media], types: &mut Types<'_>, hint: &str) -> 
 }
 
 fn note(types: &mut Types<'_>, media: &Media, what: &str) {
-    let message = format!("`{}` is not built or read by generated code: {what}", literal::visible(&media.media_type));
-    types.findings.push(Finding::new(&codes::RAW_BODY, media.span, message));
+    let message = format!(
+        "`{}` is not built or read by generated code: {what}",
+        literal::visible(&media.media_type)
+    );
+    types
+        .findings
+        .push(Finding::new(&codes::RAW_BODY, media.span, message));
 }
 
 /// The media type that generated code speaks best, the first of those.
@@ -121,7 +141,13 @@ fn best<'m>(content: &'m [Media], types: &Types<'_>) -> Option<&'m Media> {
 }
 
 fn format(media: &Media, types: &Types<'_>) -> Format {
-    let name = media.media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let name = media
+        .media_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     match name.as_str() {
         "application/json" | "text/json" => Format::Json,
         "application/x-www-form-urlencoded" => Format::Form,
@@ -155,7 +181,12 @@ fn encodings(media: &Media) -> Vec<String> {
         }
         let style = encoding.style.unwrap_or(Style::Form);
         let explode = encoding.explode.unwrap_or(style == Style::Form);
-        Some(super::operations::query_parameter(name, style, explode, encoding.allow_reserved))
+        Some(super::operations::query_parameter(
+            name,
+            style,
+            explode,
+            encoding.allow_reserved,
+        ))
     });
     parameters.collect()
 }

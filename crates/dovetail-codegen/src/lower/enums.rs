@@ -22,12 +22,18 @@ impl Types<'_> {
             [] => Ty::Value,
             [Type::String] => {
                 let texts: Vec<&str> = values.iter().filter_map(|value| value.as_str()).collect();
-                let names = if all.len() == values.len() { view.value_names.as_slice() } else { &[] };
+                let names = if all.len() == values.len() {
+                    view.value_names.as_slice()
+                } else {
+                    &[]
+                };
                 self.words(at, &texts, names, hint)
             }
             [Type::Integer] => self.numbers(at, view, &values, hint),
             [Type::Boolean] => Ty::Bool,
-            [Type::Number] | [Type::Integer, Type::Number] | [Type::Number, Type::Integer] => Ty::Float,
+            [Type::Number] | [Type::Integer, Type::Number] | [Type::Number, Type::Integer] => {
+                Ty::Float
+            }
             _ => {
                 self.report(
                     &codes::UNTYPED_SCHEMA,
@@ -41,7 +47,13 @@ impl Types<'_> {
     }
 
     /// An enum of strings.
-    pub(super) fn words(&mut self, at: SchemaId, values: &[&str], names: &[String], hint: &str) -> Ty {
+    pub(super) fn words(
+        &mut self,
+        at: SchemaId,
+        values: &[&str],
+        names: &[String],
+        hint: &str,
+    ) -> Ty {
         // The arm for values of the future has a name of its own.
         let mut scope = Scope::with(&["Unknown"]);
         let mut seen = IndexSet::new();
@@ -50,7 +62,10 @@ impl Types<'_> {
             if !seen.insert(*value) {
                 continue;
             }
-            let text = names.get(index).filter(|_| names.len() == values.len()).map_or(*value, String::as_str);
+            let text = names
+                .get(index)
+                .filter(|_| names.len() == values.len())
+                .map_or(*value, String::as_str);
             let wanted = match rust_name::identifier(text, Casing::Variant) {
                 name if name == "Unknown" => "DeclaredUnknown".to_owned(),
                 name => name,
@@ -74,17 +89,26 @@ impl Types<'_> {
             if !seen.insert(number) {
                 continue;
             }
-            let text = view.value_names.get(index).filter(|_| view.value_names.len() == values.len());
+            let text = view
+                .value_names
+                .get(index)
+                .filter(|_| view.value_names.len() == values.len());
             let wanted = match text {
                 Some(name) => rust_name::identifier(name, Casing::Variant),
                 None if number < 0 => format!("Minus{}", number.unsigned_abs()),
                 None => format!("V{number}"),
             };
-            variants.push(WordDraft { name: scope.claim(&wanted, Casing::Variant), value: number.to_string() });
+            variants.push(WordDraft {
+                name: scope.claim(&wanted, Casing::Variant),
+                value: number.to_string(),
+            });
         }
         let repr = match scalar::integer(view, self.views.schemas) {
             Ty::Int(name @ ("i32" | "i16" | "i8"))
-                if seen.iter().all(|number| i8::try_from(*number).is_ok()) => name,
+                if seen.iter().all(|number| i8::try_from(*number).is_ok()) =>
+            {
+                name
+            }
             Ty::Int("i32") if seen.iter().all(|number| i32::try_from(*number).is_ok()) => "i32",
             _ => "i64",
         };

@@ -15,20 +15,38 @@ impl Types<'_> {
         let mut scope = Scope::default();
         let mut body = StructBody::default();
         for (wire, candidates) in &view.properties {
-            if candidates.iter().any(|id| self.views.schemas.schema(*id).never) {
+            if candidates
+                .iter()
+                .any(|id| self.views.schemas.schema(*id).never)
+            {
                 continue;
             }
             let typed = self.typed_all(candidates, &hint(owner, wire));
             let required = view.required.contains(wire);
-            body.fields.push(field(&mut scope, wire, candidates.first().copied(), typed, required));
+            body.fields.push(field(
+                &mut scope,
+                wire,
+                candidates.first().copied(),
+                typed,
+                required,
+            ));
         }
         for (wire, alternatives) in self.alternatives(view) {
             let typed = self.typed_any(&alternatives, &hint(owner, &wire));
-            body.fields.push(field(&mut scope, &wire, alternatives.first().copied(), typed, false));
+            body.fields.push(field(
+                &mut scope,
+                &wire,
+                alternatives.first().copied(),
+                typed,
+                false,
+            ));
         }
         for wire in &view.required {
-            if body.fields.iter().all(|known| known.wire != *wire) && !view.properties.contains_key(wire) {
-                body.fields.push(field(&mut scope, wire, None, Typed::plain(Ty::Value), true));
+            if body.fields.iter().all(|known| known.wire != *wire)
+                && !view.properties.contains_key(wire)
+            {
+                body.fields
+                    .push(field(&mut scope, wire, None, Typed::plain(Ty::Value), true));
             }
         }
         let additional = view.additional.filter(|id| {
@@ -48,7 +66,8 @@ impl Types<'_> {
         for (holder, branches) in &view.unions {
             for branch in branches {
                 let branch_view = self.views.view(*branch);
-                let is_object = branch_view.kinds().is_any() || branch_view.kinds().accepts(Type::Object);
+                let is_object =
+                    branch_view.kinds().is_any() || branch_view.kinds().accepts(Type::Object);
                 if !is_object || !branch_view.unions.is_empty() {
                     self.report(
                         &codes::UNTYPED_SCHEMA,
@@ -67,7 +86,13 @@ impl Types<'_> {
     }
 }
 
-fn field(scope: &mut Scope, wire: &str, origin: Option<SchemaId>, typed: Typed, required: bool) -> FieldDraft {
+fn field(
+    scope: &mut Scope,
+    wire: &str,
+    origin: Option<SchemaId>,
+    typed: Typed,
+    required: bool,
+) -> FieldDraft {
     FieldDraft {
         name: scope.claim(&rust_name::identifier(wire, Casing::Snake), Casing::Snake),
         wire: wire.to_owned(),

@@ -18,8 +18,14 @@ pub(super) struct Graph {
 
 impl Graph {
     pub(super) fn new(drafts: &[Draft]) -> Self {
-        let held: Vec<Vec<usize>> = drafts.iter().map(|draft| edges(draft, Ty::held_by_value)).collect();
-        let mentioned: Vec<Vec<usize>> = drafts.iter().map(|draft| edges(draft, Ty::mentioned)).collect();
+        let held: Vec<Vec<usize>> = drafts
+            .iter()
+            .map(|draft| edges(draft, Ty::held_by_value))
+            .collect();
+        let mentioned: Vec<Vec<usize>> = drafts
+            .iter()
+            .map(|draft| edges(draft, Ty::mentioned))
+            .collect();
         let (component, members) = components(&held);
         let is_cyclic = held
             .iter()
@@ -29,7 +35,12 @@ impl Graph {
                 members.get(&home).is_some_and(|count| *count > 1) || targets.contains(&at)
             })
             .collect();
-        let mut graph = Self { component, is_cyclic, has_float: floats(drafts, &mentioned), size: Vec::new() };
+        let mut graph = Self {
+            component,
+            is_cyclic,
+            has_float: floats(drafts, &mentioned),
+            size: Vec::new(),
+        };
         graph.size = graph.sizes(drafts);
         graph
     }
@@ -66,15 +77,33 @@ impl Graph {
         order.sort_by_key(|index| self.component.get(*index).copied());
         let mut sizes = vec![8; drafts.len()];
         for index in order {
-            let Some(draft) = drafts.get(index) else { continue };
-            let of = |ty: &Ty| if self.needs_box(index, ty) { 8 } else { size(ty, &sizes) };
+            let Some(draft) = drafts.get(index) else {
+                continue;
+            };
+            let of = |ty: &Ty| {
+                if self.needs_box(index, ty) {
+                    8
+                } else {
+                    size(ty, &sizes)
+                }
+            };
             let total = match &draft.body {
                 Body::Struct(body) => {
-                    let fields: usize = body.fields.iter().map(|field| of(&field.ty).saturating_add(8)).sum();
+                    let fields: usize = body
+                        .fields
+                        .iter()
+                        .map(|field| of(&field.ty).saturating_add(8))
+                        .sum();
                     fields + if body.extra.is_some() { 24 } else { 0 }
                 }
                 Body::Union(body) => {
-                    body.variants.iter().map(|variant| of(&variant.ty).min(BOXED_ABOVE)).max().unwrap_or(0).max(48) + 8
+                    body.variants
+                        .iter()
+                        .map(|variant| of(&variant.ty).min(BOXED_ABOVE))
+                        .max()
+                        .unwrap_or(0)
+                        .max(48)
+                        + 8
                 }
                 Body::Words(_) | Body::Open => 24,
                 Body::Numbers(..) => 16,
@@ -93,13 +122,15 @@ pub(super) const BOXED_ABOVE: usize = 120;
 fn size(ty: &Ty, sizes: &[usize]) -> usize {
     match ty {
         Ty::Bool => 1,
-        Ty::Int("i128") => 16,
-        Ty::Int(_) | Ty::Float | Ty::Date => 8,
-        Ty::Uuid | Ty::DateTime => 16,
+        Ty::Float | Ty::Date => 8,
+        Ty::Int(_) | Ty::Uuid | Ty::DateTime => 16,
         Ty::Text | Ty::Base64 | Ty::Decimal | Ty::List(_) | Ty::Map(_) => 24,
         Ty::Bytes | Ty::Value => 32,
         Ty::Optional(inner) => size(inner, sizes).saturating_add(8),
-        Ty::Tuple(parts) => parts.iter().map(|part| size(part, sizes)).fold(0, usize::saturating_add),
+        Ty::Tuple(parts) => parts
+            .iter()
+            .map(|part| size(part, sizes))
+            .fold(0, usize::saturating_add),
         Ty::Named(index) => sizes.get(*index).copied().unwrap_or(8),
     }
 }
@@ -108,10 +139,15 @@ fn edges(draft: &Draft, find: fn(&Ty, &mut Vec<usize>)) -> Vec<usize> {
     let mut found = Vec::new();
     match &draft.body {
         Body::Struct(body) => {
-            body.fields.iter().for_each(|field| find(&field.ty, &mut found));
+            body.fields
+                .iter()
+                .for_each(|field| find(&field.ty, &mut found));
             body.extra.iter().for_each(|(_, ty)| find(ty, &mut found));
         }
-        Body::Union(body) => body.variants.iter().for_each(|variant| find(&variant.ty, &mut found)),
+        Body::Union(body) => body
+            .variants
+            .iter()
+            .for_each(|variant| find(&variant.ty, &mut found)),
         Body::Words(_) | Body::Numbers(..) | Body::Open => {}
     }
     found
@@ -136,7 +172,9 @@ fn floats(drafts: &[Draft], mentioned: &[Vec<usize>]) -> Vec<bool> {
         Body::Words(_) | Body::Numbers(..) | Body::Open => false,
     };
     let mut marked: Vec<bool> = drafts.iter().map(own).collect();
-    let mut open: Vec<usize> = (0..drafts.len()).filter(|index| marked.get(*index) == Some(&true)).collect();
+    let mut open: Vec<usize> = (0..drafts.len())
+        .filter(|index| marked.get(*index) == Some(&true))
+        .collect();
     while let Some(index) = open.pop() {
         for user in users.get(index).into_iter().flatten() {
             if let Some(mark) = marked.get_mut(*user)
@@ -154,7 +192,8 @@ fn floats(drafts: &[Draft], mentioned: &[Vec<usize>]) -> Vec<bool> {
 fn components(edges: &[Vec<usize>]) -> (Vec<usize>, HashMap<usize, usize>) {
     const UNSEEN: usize = usize::MAX;
     let count = edges.len();
-    let (mut order, mut low, mut component) = (vec![UNSEEN; count], vec![0; count], vec![UNSEEN; count]);
+    let (mut order, mut low, mut component) =
+        (vec![UNSEEN; count], vec![0; count], vec![UNSEEN; count]);
     let (mut members, mut stack, mut next, mut done) = (HashMap::new(), Vec::new(), 0, 0);
     for root in 0..count {
         if order[root] != UNSEEN {
@@ -213,7 +252,9 @@ mod tests {
 
     #[test]
     fn a_long_chain_does_not_exhaust_the_stack() {
-        let edges: Vec<Vec<usize>> = (1..=200_000).map(|next| if next < 200_000 { vec![next] } else { vec![0] }).collect();
+        let edges: Vec<Vec<usize>> = (1..=200_000)
+            .map(|next| if next < 200_000 { vec![next] } else { vec![0] })
+            .collect();
         let (_, members) = components(&edges);
         assert_eq!(members.len(), 1);
     }

@@ -36,13 +36,27 @@ pub(super) fn items(
     let received = reachable(&types.drafts, received);
     let mut items = Vec::new();
     for (index, draft) in types.drafts.iter().enumerate() {
-        let ways = Directions { sent: sent.contains(&index), received: received.contains(&index) };
+        let ways = Directions {
+            sent: sent.contains(&index),
+            received: received.contains(&index),
+        };
         let docs = type_docs(types, draft);
         items.push(match &draft.body {
-            Body::Struct(body) => ir::TypeItem::Struct(structure(types, speller, uses, (index, draft, body), docs, ways)),
+            Body::Struct(body) => ir::TypeItem::Struct(structure(
+                types,
+                speller,
+                uses,
+                (index, draft, body),
+                docs,
+                ways,
+            )),
             Body::Words(variants) => ir::TypeItem::Words(words(draft, variants, docs, uses)),
-            Body::Numbers(repr, variants) => ir::TypeItem::Numbers(numbers(draft, repr, variants, docs, uses)),
-            Body::Union(body) => ir::TypeItem::Union(union(types, speller, uses, (index, draft, body), docs)),
+            Body::Numbers(repr, variants) => {
+                ir::TypeItem::Numbers(numbers(draft, repr, variants, docs, uses))
+            }
+            Body::Union(body) => {
+                ir::TypeItem::Union(union(types, speller, uses, (index, draft, body), docs))
+            }
             Body::Open => continue,
         });
     }
@@ -58,10 +72,17 @@ fn reachable(drafts: &[Draft], roots: Vec<usize>) -> HashSet<usize> {
         }
         match drafts.get(index).map(|draft| &draft.body) {
             Some(Body::Struct(body)) => {
-                body.fields.iter().for_each(|field| field.ty.mentioned(&mut open));
-                body.extra.iter().for_each(|(_, ty)| ty.mentioned(&mut open));
+                body.fields
+                    .iter()
+                    .for_each(|field| field.ty.mentioned(&mut open));
+                body.extra
+                    .iter()
+                    .for_each(|(_, ty)| ty.mentioned(&mut open));
             }
-            Some(Body::Union(body)) => body.variants.iter().for_each(|variant| variant.ty.mentioned(&mut open)),
+            Some(Body::Union(body)) => body
+                .variants
+                .iter()
+                .for_each(|variant| variant.ty.mentioned(&mut open)),
             _ => {}
         }
     }
@@ -82,11 +103,21 @@ fn structure(
         .iter()
         .map(|field| {
             let local = locals.claim(field.name.trim_start_matches("r#"), Casing::Snake);
-            ir::Field { local, ..wire_field(types, speller, uses, (index, field), ways) }
+            ir::Field {
+                local,
+                ..wire_field(types, speller, uses, (index, field), ways)
+            }
         })
         .collect();
-    let extra = body.extra.as_ref().map(|(name, ty)| ir::Extra { name: name.clone(), ty: speller.owned(ty, uses) });
-    let eq = if speller.graph.type_has_float(index) { "" } else { ", Eq" };
+    let extra = body.extra.as_ref().map(|(name, ty)| ir::Extra {
+        name: name.clone(),
+        ty: speller.owned(ty, uses),
+    });
+    let eq = if speller.graph.type_has_float(index) {
+        ""
+    } else {
+        ", Eq"
+    };
     uses.add("serde", "Serialize");
     uses.add("serde", "Deserialize");
     let read = if extra.is_some() {
@@ -142,7 +173,9 @@ fn wire_field(
     let (ty, read) = match (required, nullable) {
         (true, false) => (spelled, "required()?"),
         (true, true) => {
-            serde.push("deserialize_with = \"dovetail_client::decode::required_nullable\"".to_owned());
+            serde.push(
+                "deserialize_with = \"dovetail_client::decode::required_nullable\"".to_owned(),
+            );
             (format!("Option<{spelled}>"), "required()?")
         }
         (false, false) => {
@@ -150,12 +183,18 @@ fn wire_field(
             (format!("Option<{spelled}>"), "or_default()")
         }
         (false, true) => {
-            serde.extend(["default".to_owned(), "skip_serializing_if = \"Patch::is_absent\"".to_owned()]);
+            serde.extend([
+                "default".to_owned(),
+                "skip_serializing_if = \"Patch::is_absent\"".to_owned(),
+            ]);
             uses.runtime(&["types::Patch"]);
             (format!("Patch<{spelled}>"), "or_default()")
         }
     };
-    if field.ty == Ty::Decimal && schema.is_some_and(|schema| schema.types.names(Type::Number)) && !(nullable && !required) {
+    if field.ty == Ty::Decimal
+        && schema.is_some_and(|schema| schema.types.names(Type::Number))
+        && (required || !nullable)
+    {
         serde.push("with = \"dovetail_client::types::number\"".to_owned());
         serde.retain(|part| !part.starts_with("deserialize_with"));
         if !required {
@@ -177,7 +216,11 @@ fn field_docs(field: &FieldDraft, schema: Option<&Schema>, speller: &Speller<'_>
     let description = schema.and_then(|schema| schema.notes.description.as_deref());
     let mut docs = doc::lines(description.unwrap_or_default());
     if docs.is_empty() {
-        docs = doc::wrap(&format!("{}, {}.", doc::code(&field.wire), speller.words(&field.ty)));
+        docs = doc::wrap(&format!(
+            "{}, {}.",
+            doc::code(&field.wire),
+            speller.words(&field.ty)
+        ));
     }
     if let Some(schema) = schema {
         add_limits(&mut docs, schema, schema.notes.deprecated);
@@ -199,7 +242,12 @@ fn type_docs(types: &Types<'_>, draft: &Draft) -> Vec<String> {
     let schema = types.views.schemas.schema(draft.origin);
     let mut docs = doc::lines(schema.notes.description.as_deref().unwrap_or_default());
     if docs.is_empty() {
-        let title = schema.notes.title.as_deref().filter(|title| title.contains(' ')).unwrap_or_default();
+        let title = schema
+            .notes
+            .title
+            .as_deref()
+            .filter(|title| title.contains(' '))
+            .unwrap_or_default();
         docs = doc::wrap(&doc::sentence(title));
     }
     if docs.is_empty() {
@@ -209,7 +257,10 @@ fn type_docs(types: &Types<'_>, draft: &Draft) -> Vec<String> {
             Body::Numbers(..) => "one of several integers",
             Body::Union(_) | Body::Open => "one of several types",
         };
-        docs = doc::wrap(&format!("{}, {what}.", doc::code(schema.name.as_deref().unwrap_or(&draft.name))));
+        docs = doc::wrap(&format!(
+            "{}, {what}.",
+            doc::code(schema.name.as_deref().unwrap_or(&draft.name))
+        ));
     }
     if schema.notes.deprecated {
         docs.extend([String::new(), "Deprecated.".to_owned()]);
@@ -237,7 +288,13 @@ fn words(draft: &Draft, variants: &[WordDraft], docs: Vec<String>, uses: &mut Us
     }
 }
 
-fn numbers(draft: &Draft, repr: &str, variants: &[WordDraft], docs: Vec<String>, uses: &mut Uses) -> ir::Numbers {
+fn numbers(
+    draft: &Draft,
+    repr: &str,
+    variants: &[WordDraft],
+    docs: Vec<String>,
+    uses: &mut Uses,
+) -> ir::Numbers {
     for item in ["Deserialize", "Deserializer", "Serialize", "Serializer"] {
         uses.add("serde", item);
     }
@@ -245,7 +302,11 @@ fn numbers(draft: &Draft, repr: &str, variants: &[WordDraft], docs: Vec<String>,
         let digits = word.value.trim_start_matches('-');
         let sign = if word.value.starts_with('-') { "-" } else { "" };
         let digits = digits.parse().map_or_else(|_| digits.to_owned(), grouped);
-        ir::Word { docs: vec![format!("{}.", word.value)], name: word.name.clone(), value: format!("{sign}{digits}") }
+        ir::Word {
+            docs: vec![format!("{}.", word.value)],
+            name: word.name.clone(),
+            value: format!("{sign}{digits}"),
+        }
     };
     ir::Numbers {
         docs,
@@ -267,7 +328,11 @@ fn union(
         uses.add("serde", item);
     }
     uses.runtime(&["decode::Variant", "types::UnknownVariant"]);
-    if body.kinds.iter().any(|(test, _)| matches!(test, KindTest::Kind(_))) {
+    if body
+        .kinds
+        .iter()
+        .any(|(test, _)| matches!(test, KindTest::Kind(_)))
+    {
         uses.runtime(&["decode::JsonKind"]);
     }
     let variants: Vec<ir::Variant> = body
@@ -275,18 +340,42 @@ fn union(
         .iter()
         .map(|variant| {
             let spelled = speller.owned(&variant.ty, uses);
-            let boxed = speller.graph.needs_box(index, &variant.ty) || speller.graph.size(&variant.ty) > BOXED_ABOVE;
-            let ty = if boxed { format!("Box<{spelled}>") } else { spelled };
-            ir::Variant { docs: variant_docs(types, speller, variant.origin, &variant.ty), name: variant.name.clone(), ty }
+            let boxed = speller.graph.needs_box(index, &variant.ty)
+                || speller.graph.size(&variant.ty) > BOXED_ABOVE;
+            let ty = if boxed {
+                format!("Box<{spelled}>")
+            } else {
+                spelled
+            };
+            ir::Variant {
+                docs: variant_docs(types, speller, variant.origin, &variant.ty),
+                name: variant.name.clone(),
+                ty,
+            }
         })
         .collect();
-    let name_of = |index: usize| variants.get(index).map(|variant| variant.name.clone()).unwrap_or_default();
+    let name_of = |index: usize| {
+        variants
+            .get(index)
+            .map(|variant| variant.name.clone())
+            .unwrap_or_default()
+    };
     let arms = body.tags.iter().map(|(tags, index)| {
         let tags: Vec<String> = tags.iter().map(|tag| literal::rust(tag)).collect();
-        ir::Arm { pattern: format!("Some({})", tags.join(" | ")), variant: name_of(*index) }
+        ir::Arm {
+            pattern: format!("Some({})", tags.join(" | ")),
+            variant: name_of(*index),
+        }
     });
-    let tests = body.kinds.iter().map(|(test, index)| ir::Arm { pattern: condition(test), variant: name_of(*index) });
-    let eq = if speller.graph.type_has_float(index) { "" } else { ", Eq" };
+    let tests = body.kinds.iter().map(|(test, index)| ir::Arm {
+        pattern: condition(test),
+        variant: name_of(*index),
+    });
+    let eq = if speller.graph.type_has_float(index) {
+        ""
+    } else {
+        ", Eq"
+    };
     ir::Union {
         docs,
         name: draft.name.clone(),
@@ -298,8 +387,14 @@ fn union(
     }
 }
 
-fn variant_docs(types: &Types<'_>, speller: &Speller<'_>, origin: Option<SchemaId>, ty: &Ty) -> Vec<String> {
-    let description = origin.and_then(|id| types.views.schemas.schema(id).notes.description.as_deref());
+fn variant_docs(
+    types: &Types<'_>,
+    speller: &Speller<'_>,
+    origin: Option<SchemaId>,
+    ty: &Ty,
+) -> Vec<String> {
+    let description =
+        origin.and_then(|id| types.views.schemas.schema(id).notes.description.as_deref());
     let docs = doc::lines(description.unwrap_or_default());
     if !docs.is_empty() {
         return docs;
@@ -314,7 +409,9 @@ fn variant_docs(types: &Types<'_>, speller: &Speller<'_>, origin: Option<SchemaI
 fn condition(test: &KindTest) -> String {
     match test {
         KindTest::Field(field) => format!("variant.has({})", literal::rust(field)),
-        KindTest::Kind(Type::Number) => "matches!(variant.kind(), JsonKind::Integer | JsonKind::Number)".to_owned(),
+        KindTest::Kind(Type::Number) => {
+            "matches!(variant.kind(), JsonKind::Integer | JsonKind::Number)".to_owned()
+        }
         KindTest::Kind(kind) => {
             let kind = match kind {
                 Type::Null => "Null",

@@ -7,20 +7,39 @@ use super::spell::Uses;
 use crate::{ClientRequest, doc, ir, literal};
 
 /// The manifest: what is used and nothing else.
-pub(super) fn manifest(request: &ClientRequest<'_>, summary: &str, uses: [&Uses; 3]) -> ir::Manifest {
+pub(super) fn manifest(
+    request: &ClientRequest<'_>,
+    summary: &str,
+    uses: [&Uses; 3],
+) -> ir::Manifest {
     let mentions = |krate: &str| uses.iter().any(|uses| uses.mentions(krate));
     let mut dependencies = vec![format!("dovetail-client{}", runtime(request))];
     let others = [
         ("bytes", "bytes = \"1\""),
-        ("chrono", "chrono = { version = \"0.4.31\", default-features = false, features = [\"serde\", \"std\"] }"),
-        ("serde", "serde = { version = \"1.0.181\", features = [\"derive\"] }"),
+        (
+            "chrono",
+            "chrono = { version = \"0.4.31\", default-features = false, features = [\"serde\", \"std\"] }",
+        ),
+        (
+            "serde",
+            "serde = { version = \"1.0.181\", features = [\"derive\"] }",
+        ),
         ("serde_json", "serde_json = \"1.0.129\""),
         ("uuid", "uuid = { version = \"1\", features = [\"serde\"] }"),
     ];
-    dependencies.extend(others.iter().filter(|(krate, _)| mentions(krate)).map(|(_, line)| (*line).to_owned()));
+    dependencies.extend(
+        others
+            .iter()
+            .filter(|(krate, _)| mentions(krate))
+            .map(|(_, line)| (*line).to_owned()),
+    );
     dependencies.sort();
     let summary = doc::sentence(summary);
-    let description = if summary.is_empty() { format!("Client of {}.", request.service) } else { summary };
+    let description = if summary.is_empty() {
+        format!("Client of {}.", request.service)
+    } else {
+        summary
+    };
     ir::Manifest {
         name: literal::toml(&super::package_name(request.service)),
         version: literal::toml(&request.version.to_string()),
@@ -47,20 +66,38 @@ fn runtime(request: &ClientRequest<'_>) -> String {
             let path = format!("{}/dovetail-client", path.trim_end_matches('/'));
             format!(" = {{ path = {} }}", literal::toml(&path))
         }
-        RuntimeSource::Git { url, revision: None } => format!(" = {{ git = {} }}", literal::toml(url)),
-        RuntimeSource::Git { url, revision: Some(revision) } => {
-            format!(" = {{ git = {}, rev = {} }}", literal::toml(url), literal::toml(revision))
+        RuntimeSource::Git {
+            url,
+            revision: None,
+        } => format!(" = {{ git = {} }}", literal::toml(url)),
+        RuntimeSource::Git {
+            url,
+            revision: Some(revision),
+        } => {
+            format!(
+                " = {{ git = {}, rev = {} }}",
+                literal::toml(url),
+                literal::toml(revision)
+            )
         }
     }
 }
 
 /// The front page: what the service is, how to make a client, which operations there are.
-pub(super) fn readme(request: &ClientRequest<'_>, drafts: &[OperationDraft<'_>], summary: &str) -> ir::Readme {
+pub(super) fn readme(
+    request: &ClientRequest<'_>,
+    drafts: &[OperationDraft<'_>],
+    summary: &str,
+) -> ir::Readme {
     let package = super::package_name(request.service);
     let row = |draft: &OperationDraft<'_>| {
         let operation = draft.operation;
         let cell = |text: &str| doc::code(text).replace('|', "\\|");
-        let refusals = draft.refusals.as_ref().map(|refusals| cell(&refusals.name)).unwrap_or_default();
+        let refusals = draft
+            .refusals
+            .as_ref()
+            .map(|refusals| cell(&refusals.name))
+            .unwrap_or_default();
         ir::ReadmeRow {
             method: cell(draft.method.trim_start_matches("r#")),
             request: cell(&format!("{} {}", operation.method, operation.path.value)),

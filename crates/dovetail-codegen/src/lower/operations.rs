@@ -1,17 +1,17 @@
 //! Operations: a constant, a method, and a struct for what may be left out.
 
 use dovetail_contract::contract::{
-    HttpApi, Idempotency, Method, Operation, Parameter, ParameterEncoding, ParameterLocation, SecurityKind, StatusRange,
-    Style,
+    HttpApi, Idempotency, Method, Operation, Parameter, ParameterEncoding, ParameterLocation,
+    SecurityKind, StatusRange, Style,
 };
 
 use super::answers::{self, AnswerDraft};
 use super::bodies::{self, Payload, RequestDraft, RequestFormat};
+use super::items;
 use super::policies;
 use super::spell::{Speller, Uses};
 use super::ty::{Ty, Typed};
 use super::types::Types;
-use super::items;
 use crate::rust_name::{self, Casing, Scope};
 use crate::{ClientRequest, doc, ir, literal};
 
@@ -49,12 +49,17 @@ pub(super) struct Input<'a> {
 impl OperationDraft<'_> {
     /// Types that are sent.
     pub(super) fn sent(&self) -> impl Iterator<Item = &Ty> {
-        self.inputs.iter().map(|input| &input.ty).chain(self.body.iter().map(|body| &body.ty))
+        self.inputs
+            .iter()
+            .map(|input| &input.ty)
+            .chain(self.body.iter().map(|body| &body.ty))
     }
 
     /// Types that are received.
     pub(super) fn received(&self) -> impl Iterator<Item = &Ty> {
-        self.success.types().chain(self.refusals.iter().flat_map(AnswerDraft::types))
+        self.success
+            .types()
+            .chain(self.refusals.iter().flat_map(AnswerDraft::types))
     }
 }
 
@@ -62,41 +67,94 @@ impl OperationDraft<'_> {
 pub(super) fn draft<'a>(api: &'a HttpApi, types: &mut Types<'_>) -> Vec<OperationDraft<'a>> {
     let mut constants = Scope::with(&["SERVICE"]);
     let mut methods = Scope::with(&[
-        "new", "builder", "http", "from", "into", "clone", "clone_into", "clone_from", "to_owned", "fmt", "borrow", "iter",
-        "iter_mut", "into_iter", "type_id", "try_from", "try_into", "default", "drop", "main",
+        "new",
+        "builder",
+        "http",
+        "from",
+        "into",
+        "clone",
+        "clone_into",
+        "clone_from",
+        "to_owned",
+        "fmt",
+        "borrow",
+        "iter",
+        "iter_mut",
+        "into_iter",
+        "type_id",
+        "try_from",
+        "try_into",
+        "default",
+        "drop",
+        "main",
     ]);
     let draft = |operation: &'a Operation| {
         let id = &operation.id.value;
         let wanted = match rust_name::identifier(id, Casing::Snake) {
-            name if methods.holds(&name) && is_inherent(&name) || name.starts_with("for_") => format!("call_{name}"),
+            name if methods.holds(&name) && is_inherent(&name) || name.starts_with("for_") => {
+                format!("call_{name}")
+            }
             name => name,
         };
         let method = methods.claim(&wanted, Casing::Snake);
-        let constant = constants.claim(&rust_name::identifier(id, Casing::Constant), Casing::Constant);
+        let constant = constants.claim(
+            &rust_name::identifier(id, Casing::Constant),
+            Casing::Constant,
+        );
         one(operation, method, constant, types)
     };
     api.operations.iter().map(draft).collect()
 }
 
 fn is_inherent(name: &str) -> bool {
-    Scope::with(&["new", "builder", "http", "clone", "default", "iter", "from", "into", "main"]).holds(name)
+    Scope::with(&[
+        "new", "builder", "http", "clone", "default", "iter", "from", "into", "main",
+    ])
+    .holds(name)
 }
 
-fn one<'a>(operation: &'a Operation, method: String, constant: String, types: &mut Types<'_>) -> OperationDraft<'a> {
+fn one<'a>(
+    operation: &'a Operation,
+    method: String,
+    constant: String,
+    types: &mut Types<'_>,
+) -> OperationDraft<'a> {
     let base = rust_name::identifier(&operation.id.value, Casing::Type);
     let mut names = Scope::with(&["options", "request"]);
     let mut inputs = Vec::new();
-    for parameter in operation.parameters.iter().filter(|parameter| !is_ours(operation, parameter)) {
-        let hint = format!("{base}{}", rust_name::identifier(&parameter.name, Casing::Variant));
+    for parameter in operation
+        .parameters
+        .iter()
+        .filter(|parameter| !is_ours(operation, parameter))
+    {
+        let hint = format!(
+            "{base}{}",
+            rust_name::identifier(&parameter.name, Casing::Variant)
+        );
         let Typed { ty, .. } = types.typed(parameter.schema, &hint);
-        let name = names.claim(&rust_name::identifier(&parameter.name, Casing::Snake), Casing::Snake);
-        inputs.push(Input { parameter, name, ty });
+        let name = names.claim(
+            &rust_name::identifier(&parameter.name, Casing::Snake),
+            Casing::Snake,
+        );
+        inputs.push(Input {
+            parameter,
+            name,
+            ty,
+        });
     }
-    let body = operation.request_body.as_ref().and_then(|body| bodies::request(body, types, &format!("{base}Body")));
+    let body = operation
+        .request_body
+        .as_ref()
+        .and_then(|body| bodies::request(body, types, &format!("{base}Body")));
     let body_name = names.claim("body", Casing::Snake);
-    let chooses_type = body.as_ref().is_some_and(|body| matches!(body.format, RequestFormat::Bytes(None)));
+    let chooses_type = body
+        .as_ref()
+        .is_some_and(|body| matches!(body.format, RequestFormat::Bytes(None)));
     let content_type = chooses_type.then(|| names.claim("content_type", Casing::Snake));
-    let mut optional = inputs.iter().filter(|input| !input.parameter.required).count();
+    let mut optional = inputs
+        .iter()
+        .filter(|input| !input.parameter.required)
+        .count();
     let mut required = inputs.len() - optional + usize::from(content_type.is_some());
     match &body {
         Some(body) if body.required || content_type.is_some() => required += 1,
@@ -104,21 +162,42 @@ fn one<'a>(operation: &'a Operation, method: String, constant: String, types: &m
         None => {}
     }
     let mut claim = |suffix: &str| types.scope.claim(&format!("{base}{suffix}"), Casing::Type);
-    let is_crowded = 1 + required + usize::from(optional > 0) > ARGUMENTS_MAX || inputs_look_alike(&inputs);
+    let is_crowded =
+        1 + required + usize::from(optional > 0) > ARGUMENTS_MAX || inputs_look_alike(&inputs);
     let request = is_crowded.then(|| claim("Request"));
     let options = (optional > 0).then(|| claim("Options"));
     let (success, refusals) = answers::draft(operation, &base, types);
-    OperationDraft { operation, constant, method, inputs, body, body_name, content_type, request, options, success, refusals }
+    OperationDraft {
+        operation,
+        constant,
+        method,
+        inputs,
+        body,
+        body_name,
+        content_type,
+        request,
+        options,
+        success,
+        refusals,
+    }
 }
 
 /// Whether names of required parameters differ by so little that readers would mix them up as arguments.
 fn inputs_look_alike(inputs: &[Input<'_>]) -> bool {
-    let names: Vec<&str> =
-        inputs.iter().filter(|input| input.parameter.required).map(|input| input.name.as_str()).collect();
+    let names: Vec<&str> = inputs
+        .iter()
+        .filter(|input| input.parameter.required)
+        .map(|input| input.name.as_str())
+        .collect();
     let differ_by_one = |a: &str, b: &str| {
-        a.len() == b.len() && a.len() > 2 && a.bytes().zip(b.bytes()).filter(|(a, b)| a != b).count() == 1
+        a.len() == b.len()
+            && a.len() > 2
+            && a.bytes().zip(b.bytes()).filter(|(a, b)| a != b).count() == 1
     };
-    names.iter().enumerate().any(|(index, a)| names.iter().skip(index + 1).any(|b| differ_by_one(a, b)))
+    names
+        .iter()
+        .enumerate()
+        .any(|(index, a)| names.iter().skip(index + 1).any(|b| differ_by_one(a, b)))
 }
 
 /// Parameters that the runtime sends itself.
@@ -128,24 +207,38 @@ fn is_ours(operation: &Operation, parameter: &Parameter) -> bool {
     }
     let is_key = matches!(&operation.idempotency, Idempotency::Key { header } if header.eq_ignore_ascii_case(&parameter.name));
     // OpenAPI says that parameters of these names are ignored.
-    let is_ignored = ["accept", "content-type", "authorization"].iter().any(|name| parameter.name.eq_ignore_ascii_case(name));
+    let is_ignored = ["accept", "content-type", "authorization"]
+        .iter()
+        .any(|name| parameter.name.eq_ignore_ascii_case(name));
     is_ignored || (is_key && parameter.required)
 }
 
 /// The method of an operation.
-pub(super) fn method(draft: &OperationDraft<'_>, speller: &Speller<'_>, uses: &mut Uses) -> ir::Method {
+pub(super) fn method(
+    draft: &OperationDraft<'_>,
+    speller: &Speller<'_>,
+    uses: &mut Uses,
+) -> ir::Method {
     let operation = draft.operation;
     let mut arguments = Vec::new();
     if let Some(request) = &draft.request {
         arguments.push(format!("request: &{}", uses.add("crate::types", request)));
     } else {
         for input in draft.inputs.iter().filter(|input| input.parameter.required) {
-            arguments.push(format!("{}: {}", input.name, speller.borrowed(&input.ty, uses)));
+            arguments.push(format!(
+                "{}: {}",
+                input.name,
+                speller.borrowed(&input.ty, uses)
+            ));
         }
         if let Some(content_type) = &draft.content_type {
             arguments.push(format!("{content_type}: &str"));
         }
-        if let Some(body) = draft.body.as_ref().filter(|body| body.required || draft.content_type.is_some()) {
+        if let Some(body) = draft
+            .body
+            .as_ref()
+            .filter(|body| body.required || draft.content_type.is_some())
+        {
             let ty = match body.format {
                 RequestFormat::Bytes(_) => format!("impl Into<{}>", uses.add("bytes", "Bytes")),
                 _ => speller.borrowed(&body.ty, uses),
@@ -164,7 +257,11 @@ pub(super) fn method(draft: &OperationDraft<'_>, speller: &Speller<'_>, uses: &m
             "Undeclared".to_owned()
         }
     };
-    let mut steps: Vec<String> = draft.inputs.iter().map(|input| step(draft, input, uses)).collect();
+    let mut steps: Vec<String> = draft
+        .inputs
+        .iter()
+        .map(|input| step(draft, input, uses))
+        .collect();
     steps.extend(draft.body.as_ref().map(|body| body_step(draft, body, uses)));
     if !draft.success.accept.is_empty() {
         steps.push(format!(".accept({})", literal::rust(&draft.success.accept)));
@@ -202,7 +299,11 @@ fn step(draft: &OperationDraft<'_>, input: &Input<'_>, uses: &mut Uses) -> Strin
             uses.runtime(&["parameter::Parameter", "parameter::Style"]);
             return format!(".parameter(&Parameter::{method}({name}).style(Style::Json), {value})");
         }
-        ParameterEncoding::Style { style, explode, allow_reserved } => (*style, *explode, *allow_reserved),
+        ParameterEncoding::Style {
+            style,
+            explode,
+            allow_reserved,
+        } => (*style, *explode, *allow_reserved),
     };
     let (usual, exploded) = match parameter.location {
         ParameterLocation::Path | ParameterLocation::Header => (Style::Simple, false),
@@ -228,10 +329,17 @@ fn step(draft: &OperationDraft<'_>, input: &Input<'_>, uses: &mut Uses) -> Strin
 
 /// A parameter of a query or a form, as an expression.
 pub(super) fn query_parameter(name: &str, style: Style, explode: bool, reserved: bool) -> String {
-    let style = if style == Style::Form { String::new() } else { format!(".style(Style::{style:?})") };
+    let style = if style == Style::Form {
+        String::new()
+    } else {
+        format!(".style(Style::{style:?})")
+    };
     let explode = if explode { "" } else { ".explode(false)" };
     let reserved = if reserved { ".allow_reserved()" } else { "" };
-    format!("Parameter::query({}){style}{explode}{reserved}", literal::rust(name))
+    format!(
+        "Parameter::query({}){style}{explode}{reserved}",
+        literal::rust(name)
+    )
 }
 
 fn place(location: ParameterLocation) -> &'static str {
@@ -247,16 +355,26 @@ fn body_step(draft: &OperationDraft<'_>, body: &RequestDraft, uses: &mut Uses) -
     let required = body.required || draft.content_type.is_some();
     let holder = if required { "request" } else { "options" };
     let is_argument = required && draft.request.is_none();
-    let owned = if is_argument { draft.body_name.clone() } else { format!("{holder}.{}.clone()", draft.body_name) };
+    let owned = if is_argument {
+        draft.body_name.clone()
+    } else {
+        format!("{holder}.{}.clone()", draft.body_name)
+    };
     let value = value(draft, &draft.body_name, &body.ty, required);
     let write = |value: &str, owned: &str, uses: &mut Uses| match &body.format {
         RequestFormat::Json(None) => format!(".json({value})"),
-        RequestFormat::Json(Some(name)) => format!(".json({value}).header(\"content-type\", {})", literal::rust(name)),
+        RequestFormat::Json(Some(name)) => format!(
+            ".json({value}).header(\"content-type\", {})",
+            literal::rust(name)
+        ),
         RequestFormat::Form(encodings) => {
             if !encodings.is_empty() {
                 uses.runtime(&["parameter::Parameter"]);
             }
-            if encodings.iter().any(|encoding| encoding.contains("Style::")) {
+            if encodings
+                .iter()
+                .any(|encoding| encoding.contains("Style::"))
+            {
                 uses.runtime(&["parameter::Style"]);
             }
             format!(".form({value}, &[{}])", encodings.join(", "))
@@ -265,12 +383,20 @@ fn body_step(draft: &OperationDraft<'_>, body: &RequestDraft, uses: &mut Uses) -
         RequestFormat::Bytes(Some(name)) => format!(".bytes({}, {owned})", literal::rust(name)),
         RequestFormat::Bytes(None) => {
             let name = draft.content_type.as_deref().unwrap_or("content_type");
-            let name = if is_argument { name.to_owned() } else { format!("&{holder}.{name}") };
+            let name = if is_argument {
+                name.to_owned()
+            } else {
+                format!("&{holder}.{name}")
+            };
             format!(".bytes({name}, {owned})")
         }
     };
     if required {
-        let value = if matches!(body.format, RequestFormat::Text) && !is_argument { format!("{value}[..]") } else { value };
+        let value = if matches!(body.format, RequestFormat::Text) && !is_argument {
+            format!("{value}[..]")
+        } else {
+            value
+        };
         return write(&value, &owned, uses);
     }
     let step = match body.format {
@@ -281,13 +407,18 @@ fn body_step(draft: &OperationDraft<'_>, body: &RequestDraft, uses: &mut Uses) -
         uses.runtime(&["Call"]);
         return format!(".with(options.{}.as_ref(), Call::json)", draft.body_name);
     }
-    format!(".with(options.{}.as_ref(), |call, body| call{step})", draft.body_name)
+    format!(
+        ".with(options.{}.as_ref(), |call, body| call{step})",
+        draft.body_name
+    )
 }
 
 fn method_docs(draft: &OperationDraft<'_>) -> Vec<String> {
     let operation = draft.operation;
     let place = doc::code(&format!("{} {}", operation.method, operation.path.value));
-    let mut docs = doc::wrap(&doc::sentence(operation.summary.as_deref().unwrap_or_default()));
+    let mut docs = doc::wrap(&doc::sentence(
+        operation.summary.as_deref().unwrap_or_default(),
+    ));
     if !docs.is_empty() {
         docs.push(String::new());
     }
@@ -300,7 +431,8 @@ fn method_docs(draft: &OperationDraft<'_>) -> Vec<String> {
     docs.extend([String::new(), "# Errors".to_owned(), String::new()]);
     match &draft.refusals {
         Some(refusals) => docs.extend(refusals.error_docs()),
-        None => docs.push("Where no answer comes, or one that the contract does not declare.".to_owned()),
+        None => docs
+            .push("Where no answer comes, or one that the contract does not declare.".to_owned()),
     }
     docs
 }
@@ -316,8 +448,15 @@ pub(super) fn parameters(
     let shown = draft.method.trim_start_matches("r#");
     for (name, required) in [(&draft.request, true), (&draft.options, false)] {
         let Some(name) = name else { continue };
-        let what = if required { "What is required" } else { "What may be left out" };
-        let about = format!("{what} of [`Client::{shown}`](crate::Client::{}).", draft.method);
+        let what = if required {
+            "What is required"
+        } else {
+            "What may be left out"
+        };
+        let about = format!(
+            "{what} of [`Client::{shown}`](crate::Client::{}).",
+            draft.method
+        );
         let mut fields: Vec<ir::Field> = draft
             .inputs
             .iter()
@@ -327,14 +466,27 @@ pub(super) fn parameters(
         if required && let Some(content_type) = &draft.content_type {
             fields.push(field(content_type, "String", "The media type of the body."));
         }
-        let in_body = |body: &&RequestDraft| (body.required || draft.content_type.is_some()) == required;
+        let in_body =
+            |body: &&RequestDraft| (body.required || draft.content_type.is_some()) == required;
         if let Some(body) = draft.body.as_ref().filter(in_body) {
             let ty = speller.owned(&body.ty, uses);
-            let ty = if required { ty } else { format!("Option<{ty}>") };
+            let ty = if required {
+                ty
+            } else {
+                format!("Option<{ty}>")
+            };
             fields.push(field(&draft.body_name, &ty, "The body."));
         }
-        let mut all = draft.inputs.iter().map(|input| &input.ty).chain(draft.body.iter().map(|body| &body.ty));
-        let eq = if all.any(|ty| speller.graph.has_float(ty)) { "" } else { ", Eq" };
+        let mut all = draft
+            .inputs
+            .iter()
+            .map(|input| &input.ty)
+            .chain(draft.body.iter().map(|body| &body.ty));
+        let eq = if all.any(|ty| speller.graph.has_float(ty)) {
+            ""
+        } else {
+            ", Eq"
+        };
         let default = if required { "" } else { ", Default" };
         structs.push(ir::TypeItem::Struct(ir::Struct {
             docs: vec![about],
@@ -347,18 +499,37 @@ pub(super) fn parameters(
     structs
 }
 
-fn parameter_field(input: &Input<'_>, types: &Types<'_>, speller: &Speller<'_>, uses: &mut Uses) -> ir::Field {
+fn parameter_field(
+    input: &Input<'_>,
+    types: &Types<'_>,
+    speller: &Speller<'_>,
+    uses: &mut Uses,
+) -> ir::Field {
     let parameter = input.parameter;
     let schema = types.views.schemas.schema(parameter.schema);
-    let description = parameter.description.as_deref().or(schema.notes.description.as_deref());
+    let description = parameter
+        .description
+        .as_deref()
+        .or(schema.notes.description.as_deref());
     let mut docs = doc::lines(description.unwrap_or_default());
     if docs.is_empty() {
-        docs = doc::wrap(&format!("{}, {}.", doc::code(&parameter.name), speller.words(&input.ty)));
+        docs = doc::wrap(&format!(
+            "{}, {}.",
+            doc::code(&parameter.name),
+            speller.words(&input.ty)
+        ));
     }
     items::add_limits(&mut docs, schema, parameter.deprecated);
     let ty = speller.owned(&input.ty, uses);
-    let ty = if parameter.required { ty } else { format!("Option<{ty}>") };
-    ir::Field { docs, ..field(&input.name, &ty, "") }
+    let ty = if parameter.required {
+        ty
+    } else {
+        format!("Option<{ty}>")
+    };
+    ir::Field {
+        docs,
+        ..field(&input.name, &ty, "")
+    }
 }
 
 fn field(name: &str, ty: &str, about: &str) -> ir::Field {
@@ -374,7 +545,11 @@ fn field(name: &str, ty: &str, about: &str) -> ir::Field {
 }
 
 /// The constant of an operation.
-pub(super) fn constant(draft: &OperationDraft<'_>, request: &ClientRequest<'_>, uses: &mut Uses) -> ir::Operation {
+pub(super) fn constant(
+    draft: &OperationDraft<'_>,
+    request: &ClientRequest<'_>,
+    uses: &mut Uses,
+) -> ir::Operation {
     let operation = draft.operation;
     uses.runtime(&["Method", "Operation"]);
     let idempotency = match &operation.idempotency {
@@ -390,12 +565,18 @@ pub(super) fn constant(draft: &OperationDraft<'_>, request: &ClientRequest<'_>, 
     let schemes = scheme_names(request.api);
     let alternatives = operation.security.iter().map(|alternative| {
         let known = alternative.schemes.keys().filter_map(|name| {
-            schemes.iter().find(|(known, _)| known == name).map(|(_, constant)| constant.clone())
+            schemes
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, constant)| constant.clone())
         });
         known.collect::<Vec<_>>()
     });
     ir::Operation {
-        docs: vec![format!("{}.", doc::code(&format!("{} {}", operation.method, operation.path.value)))],
+        docs: vec![format!(
+            "{}.",
+            doc::code(&format!("{} {}", operation.method, operation.path.value))
+        )],
         name: draft.constant.clone(),
         id: literal::rust(&operation.id.value),
         method: method_name(operation.method).to_owned(),
@@ -422,18 +603,32 @@ fn method_name(method: Method) -> &'static str {
 /// The constants of the service: itself, and its security schemes.
 pub(super) fn service(request: &ClientRequest<'_>, drafts: &[OperationDraft<'_>]) -> ir::Service {
     let names = scheme_names(request.api);
-    let schemes = request.api.security_schemes.iter().filter_map(|(name, scheme)| {
-        let constant = names.iter().find(|(known, _)| known == name).map(|(_, constant)| constant)?;
-        let mut docs = doc::lines(scheme.description.as_deref().unwrap_or_default());
-        if docs.is_empty() {
-            docs.push(format!("The security scheme {}.", doc::code(name)));
-        }
-        Some(ir::Scheme { docs, name: constant.clone(), value: scheme_value(name, &scheme.kind)? })
-    });
+    let schemes = request
+        .api
+        .security_schemes
+        .iter()
+        .filter_map(|(name, scheme)| {
+            let constant = names
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, constant)| constant)?;
+            let mut docs = doc::lines(scheme.description.as_deref().unwrap_or_default());
+            if docs.is_empty() {
+                docs.push(format!("The security scheme {}.", doc::code(name)));
+            }
+            Some(ir::Scheme {
+                docs,
+                name: constant.clone(),
+                value: scheme_value(name, &scheme.kind)?,
+            })
+        });
     ir::Service {
         docs: vec![format!("The service {}.", doc::code(request.service))],
         name: literal::rust(request.service),
-        operations: drafts.iter().map(|draft| literal::rust(&draft.operation.id.value)).collect(),
+        operations: drafts
+            .iter()
+            .map(|draft| literal::rust(&draft.operation.id.value))
+            .collect(),
         schemes: schemes.collect(),
     }
 }
@@ -441,10 +636,16 @@ pub(super) fn service(request: &ClientRequest<'_>, drafts: &[OperationDraft<'_>]
 /// Names of schemes and of their constants, which no operation can have because they end in `_SCHEME`.
 fn scheme_names(api: &HttpApi) -> Vec<(String, String)> {
     let mut scope = Scope::default();
-    let named = api.security_schemes.iter().filter(|(name, scheme)| scheme_value(name, &scheme.kind).is_some());
+    let named = api
+        .security_schemes
+        .iter()
+        .filter(|(name, scheme)| scheme_value(name, &scheme.kind).is_some());
     named
         .map(|(name, _)| {
-            let constant = format!("{}_SCHEME", rust_name::identifier(name, Casing::Constant).trim_end_matches("_SCHEME"));
+            let constant = format!(
+                "{}_SCHEME",
+                rust_name::identifier(name, Casing::Constant).trim_end_matches("_SCHEME")
+            );
             (name.clone(), scope.claim(&constant, Casing::Constant))
         })
         .collect()
@@ -458,7 +659,9 @@ pub(super) fn is_spoken(kind: &SecurityKind) -> bool {
 fn scheme_value(name: &str, kind: &SecurityKind) -> Option<String> {
     let label = literal::rust(name);
     Some(match kind {
-        SecurityKind::Bearer | SecurityKind::OAuth2 { .. } => format!("SecurityScheme::bearer({label})"),
+        SecurityKind::Bearer | SecurityKind::OAuth2 { .. } => {
+            format!("SecurityScheme::bearer({label})")
+        }
         SecurityKind::Basic => format!("SecurityScheme::basic({label})"),
         SecurityKind::ApiKey { name, location } => {
             let place = match location {
@@ -475,12 +678,26 @@ fn scheme_value(name: &str, kind: &SecurityKind) -> Option<String> {
 
 /// All successes of an operation; a default that stands alone is one.
 pub(super) fn is_success(operation: &Operation, status: StatusRange) -> bool {
-    let any = operation.responses.iter().any(|response| response.status.is_success());
+    let any = operation
+        .responses
+        .iter()
+        .any(|response| response.status.is_success());
     status.is_success() || (status == StatusRange::Default && !any)
 }
 
 /// Whether an answer without a body is all that can come.
-pub(super) fn payload(operation: &Operation, content: &[dovetail_contract::contract::Media], status: StatusRange, types: &mut Types<'_>, hint: &str) -> Payload {
-    let has_body = operation.method != Method::Head && !matches!(status, StatusRange::Exactly(204 | 304));
-    if has_body { bodies::response(content, types, hint) } else { Payload::Empty }
+pub(super) fn payload(
+    operation: &Operation,
+    content: &[dovetail_contract::contract::Media],
+    status: StatusRange,
+    types: &mut Types<'_>,
+    hint: &str,
+) -> Payload {
+    let has_body =
+        operation.method != Method::Head && !matches!(status, StatusRange::Exactly(204 | 304));
+    if has_body {
+        bodies::response(content, types, hint)
+    } else {
+        Payload::Empty
+    }
 }

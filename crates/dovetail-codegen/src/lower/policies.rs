@@ -1,7 +1,8 @@
 //! Policies: the layers of the contracts merged, as expressions that a constant can hold.
 
 use dovetail_contract::policy::{
-    BreakerScope, BreakerSettings, BulkheadSettings, CallPolicy, Duration, IdempotencySetting, PolicySettings, RetrySettings, Toggle,
+    BreakerScope, BreakerSettings, BulkheadSettings, CallPolicy, Duration, IdempotencySetting,
+    PolicySettings, RetrySettings, Toggle,
 };
 use dovetail_contract::source::Spanned;
 
@@ -25,7 +26,10 @@ pub(super) fn callers(request: &ClientRequest<'_>, uses: &mut Uses) -> Vec<ir::C
         });
         ir::Caller {
             docs: vec![format!("How {} calls.", doc::code(caller.consumer))],
-            name: scope.claim(&rust_name::identifier(caller.consumer, Casing::Constant), Casing::Constant),
+            name: scope.claim(
+                &rust_name::identifier(caller.consumer, Casing::Constant),
+                Casing::Constant,
+            ),
             entries: entries.collect(),
         }
     };
@@ -37,7 +41,11 @@ fn for_call(call: Option<&CallPolicy>, below: &PolicySettings, uses: &mut Uses) 
         return expression(below, uses);
     };
     let mut merged = call.policy.over(below);
-    if call.idempotency.as_ref().is_some_and(|setting| setting.value == IdempotencySetting::None) {
+    if call
+        .idempotency
+        .as_ref()
+        .is_some_and(|setting| setting.value == IdempotencySetting::None)
+    {
         merged.retry = Some(Toggle::Off);
     }
     expression(&merged, uses)
@@ -45,14 +53,22 @@ fn for_call(call: Option<&CallPolicy>, below: &PolicySettings, uses: &mut Uses) 
 
 /// How long a connection may take, as an expression.
 pub(super) fn connect(policy: &PolicySettings) -> Option<String> {
-    policy.timeout.connect.as_ref().map(|connect| duration(connect.value))
+    policy
+        .timeout
+        .connect
+        .as_ref()
+        .map(|connect| duration(connect.value))
 }
 
 /// A policy as an expression.
 pub(super) fn expression(policy: &PolicySettings, uses: &mut Uses) -> String {
     uses.runtime(&["policy::Policy"]);
     uses.add("std::time", "Duration");
-    let total = policy.timeout.total.as_ref().map_or(TOTAL_DEFAULT, |total| total.value);
+    let total = policy
+        .timeout
+        .total
+        .as_ref()
+        .map_or(TOTAL_DEFAULT, |total| total.value);
     let mut text = format!("Policy::new({})", duration(total));
     if let Some(attempt) = &policy.timeout.attempt {
         text.push_str(&format!(".attempt({})", duration(attempt.value.min(total))));
@@ -87,12 +103,21 @@ fn retry_expression(retry: &RetrySettings, uses: &mut Uses) -> Option<String> {
         "backoff::Config",
         &[
             ("base", retry.base.as_ref().map(|base| duration(base.value))),
-            ("throttled_base", retry.throttled_base.as_ref().map(|base| duration(base.value))),
+            (
+                "throttled_base",
+                retry
+                    .throttled_base
+                    .as_ref()
+                    .map(|base| duration(base.value)),
+            ),
             ("max", retry.max.as_ref().map(|max| duration(max.value))),
         ],
         false,
     );
-    let budget = retry.budget_ratio.as_ref().map(|ratio| ("ratio", Some(float(ratio.value))));
+    let budget = retry
+        .budget_ratio
+        .as_ref()
+        .map(|ratio| ("ratio", Some(float(ratio.value))));
     let budget = budget.and_then(|ratio| structure("budget::Config", &[ratio], true));
     if backoff.is_some() {
         uses.runtime(&["resilience::backoff"]);
@@ -107,7 +132,13 @@ fn retry_expression(retry: &RetrySettings, uses: &mut Uses) -> Option<String> {
     let text = structure(
         "Retry",
         &[
-            ("max_attempts", retry.max_attempts.as_ref().map(|attempts| attempts.value.to_string())),
+            (
+                "max_attempts",
+                retry
+                    .max_attempts
+                    .as_ref()
+                    .map(|attempts| attempts.value.to_string()),
+            ),
             ("on", triggers),
             ("backoff", backoff),
             ("budget", budget.map(|budget| format!("Some({budget})"))),
@@ -126,28 +157,54 @@ fn breaker_part(breaker: Option<&Toggle<BreakerSettings>>, uses: &mut Uses) -> S
     };
     let slow = settings.slow_duration.as_ref().map(|slow| {
         let rate = settings.slow_rate.as_ref().map_or(0.8, |rate| rate.value);
-        format!("Some(breaker::Slow {{ duration: {}, rate: {} }})", duration(slow.value), float(rate))
+        format!(
+            "Some(breaker::Slow {{ duration: {}, rate: {} }})",
+            duration(slow.value),
+            float(rate)
+        )
     });
     let open = part(
         "breaker::Open",
         "breaker::Config::new().open",
         &[
-            ("initial", settings.open_initial.as_ref().map(|open| duration(open.value))),
-            ("max", settings.open_max.as_ref().map(|open| duration(open.value))),
+            (
+                "initial",
+                settings
+                    .open_initial
+                    .as_ref()
+                    .map(|open| duration(open.value)),
+            ),
+            (
+                "max",
+                settings.open_max.as_ref().map(|open| duration(open.value)),
+            ),
         ],
     );
-    let count = |count: &Option<Spanned<u32>>| count.as_ref().map(|count| grouped(u64::from(count.value)));
+    let count =
+        |count: &Option<Spanned<u32>>| count.as_ref().map(|count| grouped(u64::from(count.value)));
     let half_open = part(
         "breaker::HalfOpen",
         "breaker::Config::new().half_open",
-        &[("probes", count(&settings.probes)), ("successes", count(&settings.successes))],
+        &[
+            ("probes", count(&settings.probes)),
+            ("successes", count(&settings.successes)),
+        ],
     );
     let config = structure(
         "breaker::Config",
         &[
-            ("window", settings.window.as_ref().map(|window| duration(window.value))),
+            (
+                "window",
+                settings
+                    .window
+                    .as_ref()
+                    .map(|window| duration(window.value)),
+            ),
             ("min_calls", count(&settings.min_calls)),
-            ("failure_rate", settings.failure_rate.as_ref().map(|rate| float(rate.value))),
+            (
+                "failure_rate",
+                settings.failure_rate.as_ref().map(|rate| float(rate.value)),
+            ),
             ("slow", slow),
             ("open", open),
             ("half_open", half_open),
@@ -170,8 +227,17 @@ fn bulkhead_expression(bulkhead: &BulkheadSettings, uses: &mut Uses) -> Option<S
     let text = structure(
         "bulkhead::Config",
         &[
-            ("max_concurrent", bulkhead.max_concurrent.as_ref().map(|max| grouped(u64::from(max.value)))),
-            ("max_wait", bulkhead.max_wait.as_ref().map(|wait| duration(wait.value))),
+            (
+                "max_concurrent",
+                bulkhead
+                    .max_concurrent
+                    .as_ref()
+                    .map(|max| grouped(u64::from(max.value))),
+            ),
+            (
+                "max_wait",
+                bulkhead.max_wait.as_ref().map(|wait| duration(wait.value)),
+            ),
         ],
         false,
     )?;
@@ -188,19 +254,38 @@ fn part(path: &str, base: &str, fields: &[(&str, Option<String>)]) -> Option<Str
     from_base(path, base, fields, true)
 }
 
-fn from_base(path: &str, base: &str, fields: &[(&str, Option<String>)], has_more: bool) -> Option<String> {
-    let set: Vec<String> =
-        fields.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}: {value}"))).collect();
+fn from_base(
+    path: &str,
+    base: &str,
+    fields: &[(&str, Option<String>)],
+    has_more: bool,
+) -> Option<String> {
+    let set: Vec<String> = fields
+        .iter()
+        .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}: {value}")))
+        .collect();
     if set.is_empty() {
         return None;
     }
     // Where every field is set, a base would be dead text, and a lint says so.
-    let rest = if has_more || set.len() < fields.len() { format!(", ..{base}") } else { String::new() };
+    let rest = if has_more || set.len() < fields.len() {
+        format!(", ..{base}")
+    } else {
+        String::new()
+    };
     Some(format!("{path} {{ {}{rest} }}", set.join(", ")))
 }
 
 fn duration(duration: Duration) -> String {
-    format!("Duration::from_millis({})", grouped(duration.millis))
+    // The largest unit that is exact reads best, and a lint asks for it.
+    let (unit, amount) = match duration.millis {
+        0 => ("millis", 0),
+        millis if millis % 3_600_000 == 0 => ("hours", millis / 3_600_000),
+        millis if millis % 60_000 == 0 => ("mins", millis / 60_000),
+        millis if millis % 1_000 == 0 => ("secs", millis / 1_000),
+        millis => ("millis", millis),
+    };
+    format!("Duration::from_{unit}({})", grouped(amount))
 }
 
 fn float(value: f64) -> String {
@@ -212,7 +297,7 @@ pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push('_');
         }
         text.push(digit);
@@ -232,7 +317,10 @@ mod tests {
         let span = Span::start_of(sources.add("a", ""));
         let mut policy = PolicySettings::default();
         let mut uses = Uses::default();
-        assert_eq!(expression(&policy, &mut uses), "Policy::new(Duration::from_millis(30_000))");
+        assert_eq!(
+            expression(&policy, &mut uses),
+            "Policy::new(Duration::from_secs(30))"
+        );
         policy.timeout.total = Some(Spanned::new(Duration::from_millis(2_000), span));
         policy.timeout.attempt = Some(Spanned::new(Duration::from_millis(5_000), span));
         policy.retry = Some(Toggle::On(RetrySettings {
@@ -244,7 +332,7 @@ mod tests {
         policy.bulkhead = Some(Toggle::On(BulkheadSettings::default()));
         assert_eq!(
             expression(&policy, &mut uses),
-            "Policy::new(Duration::from_millis(2_000)).attempt(Duration::from_millis(2_000))\
+            "Policy::new(Duration::from_secs(2)).attempt(Duration::from_secs(2))\
              .retry(Retry { max_attempts: 2, backoff: backoff::Config { base: Duration::from_millis(50), \
              ..backoff::Config::new() }, ..Retry::new() }).breaker(None)"
         );
@@ -252,7 +340,12 @@ mod tests {
 
     #[test]
     fn digits_come_in_groups_of_three() {
-        let rows = [(0, "0"), (999, "999"), (1_000, "1_000"), (1_234_567, "1_234_567")];
+        let rows = [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1_000"),
+            (1_234_567, "1_234_567"),
+        ];
         for (number, text) in rows {
             assert_eq!(grouped(number), text);
         }

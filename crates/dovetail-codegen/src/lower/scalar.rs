@@ -1,6 +1,6 @@
 //! Strings and numbers: which Rust type a format and its bounds ask for.
 
-use dovetail_contract::schema::{Schema, Schemas};
+use dovetail_contract::schema::{Number, Schema, Schemas};
 
 use super::ty::Ty;
 use super::view::View;
@@ -26,8 +26,21 @@ pub(super) fn text(view: &View, schemas: &Schemas) -> Ty {
 pub(super) fn is_text_format(format: &str) -> bool {
     matches!(
         format,
-        "date-time" | "date" | "time" | "duration" | "uuid" | "byte" | "binary" | "uri" | "uri-reference"
-            | "email" | "hostname" | "ipv4" | "ipv6" | "password" | "uri-template"
+        "date-time"
+            | "date"
+            | "time"
+            | "duration"
+            | "uuid"
+            | "byte"
+            | "binary"
+            | "uri"
+            | "uri-reference"
+            | "email"
+            | "hostname"
+            | "ipv4"
+            | "ipv6"
+            | "password"
+            | "uri-template"
     )
 }
 
@@ -38,6 +51,9 @@ pub(super) fn number(view: &View) -> Ty {
         _ => Ty::Float,
     }
 }
+
+/// How far a bound may lie beyond a type and still mean it: documents written by JavaScript round 2^63 to 9223372036854776000.
+const ROUNDING: i128 = 1024;
 
 /// The smallest of the usual types that holds every integer the schema allows.
 pub(super) fn integer(view: &View, schemas: &Schemas) -> Ty {
@@ -54,21 +70,19 @@ pub(super) fn integer(view: &View, schemas: &Schemas) -> Ty {
     };
     let (low, high) = bounds(view, schemas);
     let fits = |least: i128, most: i128| {
-        low.is_none_or(|low| low >= least || low < i128::from(i64::MIN))
-            && high.is_none_or(|high| high <= most)
+        low.is_none_or(|low| low >= least - ROUNDING)
+            && high.is_none_or(|high| high <= most + ROUNDING)
     };
-    if let Some((name, least, most)) = declared {
-        // Bounds that the format cannot hold are real documents' way of saying the format was a guess.
-        let holds = low.is_none_or(|low| low >= least || low >= i128::from(i64::MIN) && least == 0)
-            && high.is_none_or(|high| high <= most);
-        if holds {
-            return Ty::Int(name);
-        }
+    // Bounds that the format cannot hold are real documents' way of saying that the format was a guess.
+    if let Some((name, least, most)) = declared
+        && fits(least, most)
+    {
+        return Ty::Int(name);
     }
     if fits(i128::from(i64::MIN), i128::from(i64::MAX)) {
         return Ty::Int("i64");
     }
-    if low.is_some_and(|low| low >= 0) && high.is_none_or(|high| high <= i128::from(u64::MAX)) {
+    if low.is_some_and(|low| low >= 0) && fits(0, i128::from(u64::MAX)) {
         return Ty::Int("u64");
     }
     Ty::Int("i128")
@@ -78,28 +92,60 @@ fn bounds(view: &View, schemas: &Schemas) -> (Option<i128>, Option<i128>) {
     let rules = || view.parts.iter().map(|id| &schemas.schema(*id).number);
     let low = rules()
         .flat_map(|rules| [&rules.minimum, &rules.exclusive_minimum])
-        .filter_map(|bound| bound.as_ref()?.as_i128())
+        .filter_map(|bound| bound.as_ref().map(whole))
         .max();
     let high = rules()
         .flat_map(|rules| [&rules.maximum, &rules.exclusive_maximum])
-        .filter_map(|bound| bound.as_ref()?.as_i128())
+        .filter_map(|bound| bound.as_ref().map(whole))
         .min();
     (low, high)
 }
 
+/// A bound as an integer; one beyond all integers becomes the outermost.
+fn whole(bound: &Number) -> i128 {
+    let float = bound.as_f64();
+    bound.as_i128().unwrap_or(match float {
+        _ if float >= OUTERMOST => i128::MAX / 2,
+        _ if float <= -OUTERMOST => i128::MIN / 2,
+        // A fraction: the integers next to it are far from any limit that matters.
+        _ => 0,
+    })
+}
+
+/// Where doubles are no longer exact integers.
+const OUTERMOST: f64 = 9_007_199_254_740_992.0;
+
 /// What a schema allows, in a sentence, where it is worth saying.
 pub(super) fn limits(schema: &Schema) -> Option<String> {
     let number = &schema.number;
-    let low = number.minimum.as_ref().map(|bound| format!("at least {}", bound.as_str()));
-    let above = number.exclusive_minimum.as_ref().map(|bound| format!("above {}", bound.as_str()));
-    let high = number.maximum.as_ref().map(|bound| format!("at most {}", bound.as_str()));
-    let below = number.exclusive_maximum.as_ref().map(|bound| format!("below {}", bound.as_str()));
+    let low = number
+        .minimum
+        .as_ref()
+        .map(|bound| format!("at least {}", bound.as_str()));
+    let above = number
+        .exclusive_minimum
+        .as_ref()
+        .map(|bound| format!("above {}", bound.as_str()));
+    let high = number
+        .maximum
+        .as_ref()
+        .map(|bound| format!("at most {}", bound.as_str()));
+    let below = number
+        .exclusive_maximum
+        .as_ref()
+        .map(|bound| format!("below {}", bound.as_str()));
     let least = schema.string.min_length.filter(|least| *least > 0);
     let shortest = least.map(|least| format!("at least {least} character{}", plural(least)));
-    let longest = schema.string.max_length.map(|most| format!("at most {most} character{}", plural(most)));
+    let longest = schema
+        .string
+        .max_length
+        .map(|most| format!("at most {most} character{}", plural(most)));
     let fewest = schema.array.min_items.filter(|least| *least > 0);
     let fewest = fewest.map(|least| format!("at least {least} item{}", plural(least)));
-    let most = schema.array.max_items.map(|most| format!("at most {most} item{}", plural(most)));
+    let most = schema
+        .array
+        .max_items
+        .map(|most| format!("at most {most} item{}", plural(most)));
     let facts: Vec<String> = [low, above, high, below, shortest, longest, fewest, most]
         .into_iter()
         .flatten()

@@ -41,7 +41,10 @@ impl Speller<'_> {
             Ty::List(inner) => format!("Vec<{}>", self.owned(inner, uses)),
             Ty::Map(inner) => {
                 let inner = self.owned(inner, uses);
-                format!("{}<String, {inner}>", uses.add("std::collections", "BTreeMap"))
+                format!(
+                    "{}<String, {inner}>",
+                    uses.add("std::collections", "BTreeMap")
+                )
             }
             Ty::Tuple(parts) => {
                 let parts: Vec<String> = parts.iter().map(|part| self.owned(part, uses)).collect();
@@ -50,7 +53,11 @@ impl Speller<'_> {
             }
             Ty::Optional(inner) => format!("Option<{}>", self.owned(inner, uses)),
             Ty::Named(index) => {
-                let name = self.drafts.get(*index).map(|draft| draft.name.clone()).unwrap_or_default();
+                let name = self
+                    .drafts
+                    .get(*index)
+                    .map(|draft| draft.name.clone())
+                    .unwrap_or_default();
                 uses.add("crate::types", &name)
             }
         }
@@ -85,8 +92,15 @@ impl Speller<'_> {
             Ty::Tuple(parts) => format!("a list of {}", parts.len()),
             Ty::Optional(inner) => self.words(inner),
             Ty::Named(index) => {
-                let name = self.drafts.get(*index).map_or("", |draft| draft.name.as_str());
-                let article = if name.starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" };
+                let name = self
+                    .drafts
+                    .get(*index)
+                    .map_or("", |draft| draft.name.as_str());
+                let article = if name.starts_with(['A', 'E', 'I', 'O']) {
+                    "an"
+                } else {
+                    "a"
+                };
                 format!("{article} [`{name}`]")
             }
         }
@@ -96,7 +110,10 @@ impl Speller<'_> {
 impl Uses {
     /// Imports an item and returns its name.
     pub(super) fn add(&mut self, path: &str, item: &str) -> String {
-        self.items.entry(path.to_owned()).or_default().insert(item.to_owned());
+        self.items
+            .entry(path.to_owned())
+            .or_default()
+            .insert(item.to_owned());
         item.to_owned()
     }
 
@@ -122,9 +139,16 @@ impl Uses {
         }
     }
 
+    /// Imports nothing from a path, because the file is that path.
+    pub(super) fn forget(&mut self, path: &str) {
+        self.items.remove(path);
+    }
+
     /// Whether anything of a crate is imported.
     pub(super) fn mentions(&self, krate: &str) -> bool {
-        self.items.keys().any(|path| path.split("::").next() == Some(krate))
+        self.items
+            .keys()
+            .any(|path| path.split("::").next() == Some(krate))
     }
 
     /// The imports as lines: the standard library, other crates, this crate.
@@ -143,6 +167,9 @@ impl Uses {
                     [only] => lines.push(format!("use {path}::{only};")),
                     many => lines.push(format!("use {path}::{{{}}};", many.join(", "))),
                 }
+            }
+            if let Some(added) = lines.get_mut(before..) {
+                added.sort();
             }
             if lines.len() > before && lines.len() > 1 && before > 0 {
                 lines.insert(before, String::new());

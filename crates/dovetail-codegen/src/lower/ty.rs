@@ -77,7 +77,9 @@ impl Ty {
     /// Whether it is passed by value rather than borrowed.
     pub(super) fn is_copy(&self) -> bool {
         match self {
-            Self::Bool | Self::Int(_) | Self::Float | Self::Date | Self::Uuid | Self::DateTime => true,
+            Self::Bool | Self::Int(_) | Self::Float | Self::Date | Self::Uuid | Self::DateTime => {
+                true
+            }
             Self::Optional(inner) => inner.is_copy(),
             _ => false,
         }
@@ -86,7 +88,10 @@ impl Ty {
 
 impl Typed {
     pub(super) fn plain(ty: Ty) -> Self {
-        Self { ty, nullable: false }
+        Self {
+            ty,
+            nullable: false,
+        }
     }
 
     /// The type as an element of a list or a map.

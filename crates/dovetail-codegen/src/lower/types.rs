@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use dovetail_contract::finding::{Code, Finding};
-use dovetail_contract::schema::{SchemaId, Schemas, Type, Types as Kinds};
+use dovetail_contract::schema::{Schema, SchemaId, Schemas, Type, Types as Kinds};
 
 use super::scalar;
 use super::ty::{Ty, Typed};
@@ -140,7 +140,11 @@ impl<'a> Types<'a> {
             return known.clone();
         }
         if self.open.len() > DEPTH_MAX || !self.open.insert(at) {
-            self.report(&codes::UNTYPED_SCHEMA, at, "this schema holds itself without end, so it becomes raw JSON");
+            self.report(
+                &codes::UNTYPED_SCHEMA,
+                at,
+                "this schema holds itself without end, so it becomes raw JSON",
+            );
             return Typed::plain(Ty::Value);
         }
         let base = self.component_names.get(&at).cloned();
@@ -159,6 +163,7 @@ impl<'a> Types<'a> {
                 parts.push(at);
             }
         }
+        self.drop_weaker(&mut parts);
         let [first, _, ..] = parts.as_slice() else {
             return match parts.first().or(ids.first()) {
                 Some(id) => self.typed(*id, hint),
@@ -177,6 +182,25 @@ impl<'a> Types<'a> {
         self.classify_view(*first, view, hint)
     }
 
+    /// Drops parts that say no more than the JSON type, where another part says that and more.
+    fn drop_weaker(&self, parts: &mut Vec<SchemaId>) {
+        let is_bare = |id: &SchemaId| {
+            let schema = self.views.schemas.schema(*id);
+            !schema.types.is_any()
+                && *schema
+                    == Schema {
+                        types: schema.types,
+                        ..bare(schema)
+                    }
+        };
+        if let Some(strong) = parts.iter().find(|id| !is_bare(id)).copied() {
+            let kinds = kinds_without_null(&self.views.view(strong));
+            parts.retain(|id| {
+                !is_bare(id) || self.views.schemas.schema(*id).types.without(Type::Null) != kinds
+            });
+        }
+    }
+
     fn classify(&mut self, at: SchemaId, hint: &str) -> Typed {
         let children = self.views.children(at).to_vec();
         if !children.is_empty() {
@@ -188,7 +212,11 @@ impl<'a> Types<'a> {
 
     pub(super) fn classify_view(&mut self, at: SchemaId, view: View, hint: &str) -> Typed {
         if view.never {
-            self.report(&codes::UNTYPED_SCHEMA, at, "this schema accepts nothing, so its type is raw JSON");
+            self.report(
+                &codes::UNTYPED_SCHEMA,
+                at,
+                "this schema accepts nothing, so its type is raw JSON",
+            );
             return Typed::plain(Ty::Value);
         }
         if view.values.is_some() {
@@ -232,13 +260,18 @@ impl<'a> Types<'a> {
         if (1..=TUPLE_MAX).contains(&length) && view.has_fixed_length(schemas) {
             let parts = view.prefix_items.iter().zip(1..);
             return Ty::Tuple(
-                parts.map(|(id, number)| self.typed(*id, &format!("{hint}Part{number}")).element()).collect(),
+                parts
+                    .map(|(id, number)| self.typed(*id, &format!("{hint}Part{number}")).element())
+                    .collect(),
             );
         }
         if length > 0 || view.items.iter().any(never) {
             return Ty::list(Ty::Value);
         }
-        Ty::list(self.typed_all(&view.items, &format!("{hint}Item")).element())
+        Ty::list(
+            self.typed_all(&view.items, &format!("{hint}Item"))
+                .element(),
+        )
     }
 
     fn object(&mut self, at: SchemaId, view: View, hint: &str) -> Ty {
@@ -250,7 +283,10 @@ impl<'a> Types<'a> {
             {
                 return Ty::map(self.typed(*only, &format!("{hint}Value")).element());
             }
-            if let Some(additional) = view.additional.filter(|_| !is_closed && view.pattern_properties.is_empty()) {
+            if let Some(additional) = view
+                .additional
+                .filter(|_| !is_closed && view.pattern_properties.is_empty())
+            {
                 return Ty::map(self.typed(additional, &format!("{hint}Value")).element());
             }
             if !is_closed || !view.pattern_properties.is_empty() {
@@ -273,9 +309,15 @@ impl<'a> Types<'a> {
         let own = self.component_names.get(&at).filter(|name| *name == hint);
         let name = match own {
             Some(name) if self.spent.insert(name.clone()) => name.clone(),
-            _ => self.scope.claim(&rust_name::identifier(hint, Casing::Type), Casing::Type),
+            _ => self
+                .scope
+                .claim(&rust_name::identifier(hint, Casing::Type), Casing::Type),
         };
-        self.drafts.push(Draft { name, origin: at, body });
+        self.drafts.push(Draft {
+            name,
+            origin: at,
+            body,
+        });
         self.drafts.len() - 1
     }
 
@@ -283,7 +325,11 @@ impl<'a> Types<'a> {
     pub(super) fn finish(&mut self) {
         while let Some((index, pending)) = self.pending.pop() {
             let mark = self.pending.len();
-            let name = self.drafts.get(index).map(|draft| draft.name.clone()).unwrap_or_default();
+            let name = self
+                .drafts
+                .get(index)
+                .map(|draft| draft.name.clone())
+                .unwrap_or_default();
             let body = match pending {
                 Pending::Struct(view) => Body::Struct(self.fields(&view, &name)),
                 Pending::Union(plan) => Body::Union(self.variants(plan, &name)),
@@ -308,8 +354,12 @@ impl<'a> Types<'a> {
     }
 
     /// Lets `part` have the name of `whole` where `whole` is nothing but that part.
-    pub(super) fn inherit_name(&mut self, whole: SchemaId, part: SchemaId) {
-        if let Some(name) = self.component_names.get(&whole).cloned() {
+    pub(super) fn inherit_name(&mut self, whole: SchemaId, part: SchemaId, hint: &str) {
+        let own = self
+            .component_names
+            .get(&whole)
+            .filter(|name| *name == hint);
+        if let Some(name) = own.cloned() {
             self.component_names.entry(part).or_insert(name);
         }
     }
@@ -324,19 +374,33 @@ fn component_names(schemas: &Schemas, scope: &mut Scope) -> HashMap<SchemaId, St
             Some((id, name, rust_name::identifier(name, Casing::Type)))
         })
         .collect();
-    let (exact, others): (Vec<_>, Vec<_>) = named.into_iter().partition(|(_, name, wanted)| name == wanted);
+    let (exact, others): (Vec<_>, Vec<_>) = named
+        .into_iter()
+        .partition(|(_, name, wanted)| name == wanted);
     exact
         .into_iter()
         .chain(others)
         .map(|(id, _, wanted)| {
             let wanted = if scope.holds(&wanted) && super::is_reserved(&wanted) {
-                format!("{wanted}{}", if wanted == "Error" { "Body" } else { "Type" })
+                format!(
+                    "{wanted}{}",
+                    if wanted == "Error" { "Body" } else { "Type" }
+                )
             } else {
                 wanted
             };
             (id, scope.claim(&wanted, Casing::Type))
         })
         .collect()
+}
+
+/// A schema that says nothing but is known by the same name.
+fn bare(schema: &Schema) -> Schema {
+    Schema {
+        name: schema.name.clone(),
+        notes: schema.notes.clone(),
+        ..Schema::any(schema.span, schema.pointer.clone())
+    }
 }
 
 /// The kinds that a view may be, without `null`.

@@ -71,23 +71,42 @@ impl Plan {
             tags: Vec::new(),
             test: Some(KindTest::Kind(*kind)),
         };
-        Self { origin: at, tag: None, variants: kinds.iter().map(variant).collect() }
+        Self {
+            origin: at,
+            tag: None,
+            variants: kinds.iter().map(variant).collect(),
+        }
     }
 }
 
 impl Types<'_> {
     /// The type of a schema that stands for those that inherit from it.
-    pub(super) fn inherited_union(&mut self, at: SchemaId, children: &[SchemaId], hint: &str) -> Typed {
+    pub(super) fn inherited_union(
+        &mut self,
+        at: SchemaId,
+        children: &[SchemaId],
+        hint: &str,
+    ) -> Typed {
         let discriminator = self.views.schemas.schema(at).discriminator.clone();
-        let branches = children.iter().map(|child| self.branch(*child, *child)).collect::<Vec<_>>();
+        let branches = children
+            .iter()
+            .map(|child| self.branch(*child, *child))
+            .collect::<Vec<_>>();
         match self.objects(&branches.iter().collect::<Vec<_>>(), discriminator.as_ref()) {
             Objects::Tags(tag, tags) => {
-                let variants = branches.iter().zip(tags).map(|(branch, tags)| PlannedVariant {
-                    what: Planned::Schema(branch.id),
-                    tags,
-                    test: None,
-                });
-                let plan = Plan { origin: at, tag: Some(tag), variants: variants.collect() };
+                let variants = branches
+                    .iter()
+                    .zip(tags)
+                    .map(|(branch, tags)| PlannedVariant {
+                        what: Planned::Schema(branch.id),
+                        tags,
+                        test: None,
+                    });
+                let plan = Plan {
+                    origin: at,
+                    tag: Some(tag),
+                    variants: variants.collect(),
+                };
                 Typed::plain(self.declare(at, hint, Pending::Union(plan)))
             }
             Objects::Fields(_) | Objects::Alike => {
@@ -100,8 +119,15 @@ impl Types<'_> {
     /// The type of a `oneOf` or `anyOf`.
     pub(super) fn union(&mut self, at: SchemaId, view: &View, hint: &str) -> Typed {
         let [(holder, ids)] = view.unions.as_slice() else {
-            self.report(&codes::UNTYPED_SCHEMA, at, "several unions hold at once here, so the type is raw JSON");
-            return Typed { ty: Ty::Value, nullable: view.types.names(Type::Null) };
+            self.report(
+                &codes::UNTYPED_SCHEMA,
+                at,
+                "several unions hold at once here, so the type is raw JSON",
+            );
+            return Typed {
+                ty: Ty::Value,
+                nullable: view.types.names(Type::Null),
+            };
         };
         let discriminator = self.views.schemas.schema(*holder).discriminator.clone();
         let mut typed = self.union_of(at, ids, discriminator.as_ref(), hint);
@@ -118,32 +144,53 @@ impl Types<'_> {
         }
     }
 
-    fn union_of(&mut self, at: SchemaId, ids: &[SchemaId], discriminator: Option<&Discriminator>, hint: &str) -> Typed {
+    fn union_of(
+        &mut self,
+        at: SchemaId,
+        ids: &[SchemaId],
+        discriminator: Option<&Discriminator>,
+        hint: &str,
+    ) -> Typed {
         let mut found = Vec::new();
         let mut nullable = false;
         self.expand(ids, discriminator.is_none(), &mut found, &mut nullable, 0);
-        let raw = Typed { ty: Ty::Value, nullable: false };
+        let raw = Typed {
+            ty: Ty::Value,
+            nullable: false,
+        };
         let mut seen = HashSet::new();
         found.retain(|branch| seen.insert(branch.at));
         if let [only] = found.as_slice() {
             let id = only.id;
-            self.inherit_name(at, only.at);
+            self.inherit_name(at, only.at, hint);
             let mut typed = self.typed(id, hint);
             typed.nullable |= nullable;
             return typed;
         }
         if found.is_empty() || found.iter().any(|branch| branch.kinds.is_any()) {
             if !found.is_empty() {
-                self.report(&codes::UNTYPED_SCHEMA, at, "a branch of this union accepts anything, so its type is raw JSON");
+                self.report(
+                    &codes::UNTYPED_SCHEMA,
+                    at,
+                    "a branch of this union accepts anything, so its type is raw JSON",
+                );
             }
             return raw;
         }
         if is_decimal(&found, self) {
-            return Typed { ty: Ty::Decimal, nullable };
+            return Typed {
+                ty: Ty::Decimal,
+                nullable,
+            };
         }
-        let objects: Vec<&Branch> = found.iter().filter(|branch| branch.kinds.names(Type::Object)).collect();
+        let objects: Vec<&Branch> = found
+            .iter()
+            .filter(|branch| branch.kinds.names(Type::Object))
+            .collect();
         let told = self.objects(&objects, discriminator);
-        let only_objects = found.iter().all(|branch| branch.kinds == Kinds::only(Type::Object));
+        let only_objects = found
+            .iter()
+            .all(|branch| branch.kinds == Kinds::only(Type::Object));
         if matches!(told, Objects::Alike) {
             self.report(
                 &codes::INDISTINCT_UNION,
@@ -151,10 +198,17 @@ impl Types<'_> {
                 "nothing tells the objects of this union apart, so they become raw JSON",
             );
             if only_objects {
-                return Typed { ty: Ty::Value, nullable };
+                return Typed {
+                    ty: Ty::Value,
+                    nullable,
+                };
             }
         }
-        let mut plan = Plan { origin: at, tag: None, variants: Vec::new() };
+        let mut plan = Plan {
+            origin: at,
+            tag: None,
+            variants: Vec::new(),
+        };
         plan.add_objects(&objects, told);
         plan.add_other_kinds(&found);
         let ty = match plan.variants.as_slice() {
@@ -165,21 +219,32 @@ impl Types<'_> {
     }
 
     /// The branches of a union, those of unions within it among them, without `null` and what accepts nothing.
-    fn expand(&self, ids: &[SchemaId], flatten: bool, found: &mut Vec<Branch>, nullable: &mut bool, depth: usize) {
+    fn expand(
+        &self,
+        ids: &[SchemaId],
+        flatten: bool,
+        found: &mut Vec<Branch>,
+        nullable: &mut bool,
+        depth: usize,
+    ) {
         for id in ids {
             let (at, null) = self.views.canonical(*id);
             *nullable |= null;
             let branch = self.branch(*id, at);
-            let only_null = |values: &Vec<Value>| !values.is_empty() && values.iter().all(Value::is_null);
+            let only_null =
+                |values: &Vec<Value>| !values.is_empty() && values.iter().all(Value::is_null);
             if branch.view.never {
                 continue;
             }
-            if branch.view.types == Kinds::only(Type::Null) || branch.view.values.as_ref().is_some_and(only_null) {
+            if branch.view.types == Kinds::only(Type::Null)
+                || branch.view.values.as_ref().is_some_and(only_null)
+            {
                 *nullable = true;
                 continue;
             }
             *nullable |= branch.view.kinds().names(Type::Null);
-            let is_plain_union = branch.view.properties.is_empty() && self.views.children(at).is_empty();
+            let is_plain_union =
+                branch.view.properties.is_empty() && self.views.children(at).is_empty();
             match branch.view.unions.as_slice() {
                 [(holder, inner)] if is_plain_union && depth < DEPTH_MAX => {
                     let has_tag = self.views.schemas.schema(*holder).discriminator.is_some();
@@ -187,7 +252,10 @@ impl Types<'_> {
                         self.expand(inner, true, found, nullable, depth + 1);
                         continue;
                     }
-                    found.push(Branch { kinds: Kinds::only(Type::Object), ..branch });
+                    found.push(Branch {
+                        kinds: Kinds::only(Type::Object),
+                        ..branch
+                    });
                 }
                 _ => found.push(branch),
             }
@@ -201,7 +269,12 @@ impl Types<'_> {
         } else {
             Kinds::only(Type::Object)
         };
-        Branch { id, at, kinds, view }
+        Branch {
+            id,
+            at,
+            kinds,
+            view,
+        }
     }
 
     /// How objects are told apart.
@@ -209,7 +282,8 @@ impl Types<'_> {
         if objects.len() < 2 && discriminator.is_none() {
             return Objects::Fields(vec![None; objects.len()]);
         }
-        let declared = discriminator.and_then(|discriminator| self.declared_tags(objects, discriminator));
+        let declared =
+            discriminator.and_then(|discriminator| self.declared_tags(objects, discriminator));
         declared
             .or_else(|| self.constant_tags(objects))
             .or_else(|| own_fields(objects))
@@ -225,10 +299,14 @@ impl Types<'_> {
             });
             let mut tags: Vec<String> = mapped.map(|(tag, _)| tag.clone()).collect();
             if tags.is_empty() {
-                tags = self.constants(branch, &discriminator.property).unwrap_or_default();
+                tags = self
+                    .constants(branch, &discriminator.property)
+                    .unwrap_or_default();
             }
             if tags.is_empty() {
-                let name = [branch.id, branch.at].into_iter().find_map(|id| self.reference_name(id));
+                let name = [branch.id, branch.at]
+                    .into_iter()
+                    .find_map(|id| self.reference_name(id));
                 tags.extend(name);
             }
             tags.retain(|tag| taken.insert(tag.clone()));
@@ -243,7 +321,10 @@ impl Types<'_> {
     /// The name of a component, also where it is only referred to.
     fn reference_name(&self, id: SchemaId) -> Option<String> {
         let schema = self.views.schemas.schema(id);
-        schema.name.clone().or_else(|| self.views.schemas.schema(schema.reference?).name.clone())
+        schema
+            .name
+            .clone()
+            .or_else(|| self.views.schemas.schema(schema.reference?).name.clone())
     }
 
     fn constant_tags(&self, objects: &[&Branch]) -> Option<Objects> {
@@ -256,7 +337,9 @@ impl Types<'_> {
             let mut all = vec![constants];
             for branch in rest {
                 match self.constants(branch, property) {
-                    Some(constants) if constants.iter().all(|tag| taken.insert(tag.clone())) => all.push(constants),
+                    Some(constants) if constants.iter().all(|tag| taken.insert(tag.clone())) => {
+                        all.push(constants);
+                    }
                     _ => break,
                 }
             }
@@ -271,14 +354,20 @@ impl Types<'_> {
     fn constants(&self, branch: &Branch, property: &str) -> Option<Vec<String>> {
         let candidates = branch.view.properties.get(property)?;
         let values = self.views.view_of_all(candidates).values?;
-        let texts: Option<Vec<String>> = values.iter().map(|value| value.as_str().map(str::to_owned)).collect();
+        let texts: Option<Vec<String>> = values
+            .iter()
+            .map(|value| value.as_str().map(str::to_owned))
+            .collect();
         texts.filter(|texts| !texts.is_empty())
     }
 
     /// The variants of a union whose plan is made.
     pub(super) fn variants(&mut self, plan: Plan, owner: &str) -> UnionBody {
         let mut scope = Scope::with(&["Unknown"]);
-        let mut body = UnionBody { tag: plan.tag, ..UnionBody::default() };
+        let mut body = UnionBody {
+            tag: plan.tag,
+            ..UnionBody::default()
+        };
         for planned in plan.variants {
             let wanted = self.variant_name(&planned);
             let hint = format!("{owner}{wanted}");
@@ -288,7 +377,11 @@ impl Types<'_> {
                 Planned::Schema(id) => Some(id),
                 _ => None,
             };
-            body.variants.push(VariantDraft { name: scope.claim(&wanted, Casing::Variant), origin, ty });
+            body.variants.push(VariantDraft {
+                name: scope.claim(&wanted, Casing::Variant),
+                origin,
+                ty,
+            });
             if !planned.tags.is_empty() {
                 body.tags.push((planned.tags, index));
             }
@@ -297,7 +390,8 @@ impl Types<'_> {
             }
         }
         // What has a field of its own is asked before what is any object.
-        body.kinds.sort_by_key(|(test, _)| matches!(test, KindTest::Kind(_)));
+        body.kinds
+            .sort_by_key(|(test, _)| matches!(test, KindTest::Kind(_)));
         body
     }
 
@@ -314,7 +408,11 @@ impl Types<'_> {
             Planned::Numbers(ids) => {
                 let types: Vec<Ty> = ids.iter().map(|id| self.typed(*id, hint).ty).collect();
                 let all_integers = types.iter().all(|ty| matches!(ty, Ty::Int(_)));
-                if all_integers { Ty::Int("i64") } else { Ty::Float }
+                if all_integers {
+                    Ty::Int("i64")
+                } else {
+                    Ty::Float
+                }
             }
             Planned::Raw(Type::Array) => Ty::list(Ty::Value),
             Planned::Raw(_) => Ty::map(Ty::Value),
@@ -326,12 +424,23 @@ impl Types<'_> {
         let mut listed: Vec<String> = Vec::new();
         for id in ids {
             let values = self.views.view(*id).values.unwrap_or_default();
-            listed.extend(values.iter().filter_map(|value| value.as_str().map(str::to_owned)));
+            listed.extend(
+                values
+                    .iter()
+                    .filter_map(|value| value.as_str().map(str::to_owned)),
+            );
         }
-        let with_values: Vec<&SchemaId> = ids.iter().filter(|id| self.views.view(**id).values.is_some()).collect();
+        let with_values: Vec<&SchemaId> = ids
+            .iter()
+            .filter(|id| self.views.view(**id).values.is_some())
+            .collect();
         match with_values.as_slice() {
             [] => Ty::Text,
-            [only] => self.typed(**only, hint).ty,
+            [only] => {
+                let (at, _) = self.views.canonical(**only);
+                self.inherit_name(origin, at, hint);
+                self.typed(**only, hint).ty
+            }
             _ => {
                 let texts: Vec<&str> = listed.iter().map(String::as_str).collect();
                 self.words(origin, &texts, &[], hint)
@@ -359,14 +468,22 @@ impl Types<'_> {
                     Some(KindTest::Field(field)) => format!("with {field}"),
                     None => "object".to_owned(),
                 };
-                let name = self.reference_name(*id).or_else(tag).or_else(title).unwrap_or_else(by_kind);
+                let name = self
+                    .reference_name(*id)
+                    .or_else(tag)
+                    .or_else(title)
+                    .unwrap_or_else(by_kind);
                 rust_name::identifier(&name, Casing::Variant)
             }
             Planned::OfKind(_, kind) | Planned::Raw(kind) => of_kind(kind).to_owned(),
             Planned::Strings(_) => "Text".to_owned(),
             Planned::Numbers(_) => "Number".to_owned(),
         };
-        if wanted == "Unknown" { "DeclaredUnknown".to_owned() } else { wanted }
+        if wanted == "Unknown" {
+            "DeclaredUnknown".to_owned()
+        } else {
+            wanted
+        }
     }
 }
 
@@ -375,37 +492,61 @@ impl Plan {
         match told {
             Objects::Tags(tag, tags) => {
                 self.tag = Some(tag);
-                self.variants.extend(objects.iter().zip(tags).map(|(branch, tags)| PlannedVariant {
-                    what: branch.object(),
-                    tags,
-                    test: None,
-                }));
+                self.variants
+                    .extend(
+                        objects
+                            .iter()
+                            .zip(tags)
+                            .map(|(branch, tags)| PlannedVariant {
+                                what: branch.object(),
+                                tags,
+                                test: None,
+                            }),
+                    );
             }
             Objects::Fields(fields) => {
-                self.variants.extend(objects.iter().zip(fields).map(|(branch, field)| PlannedVariant {
-                    what: branch.object(),
-                    tags: Vec::new(),
-                    test: Some(field.map_or(KindTest::Kind(Type::Object), KindTest::Field)),
-                }));
+                self.variants
+                    .extend(
+                        objects
+                            .iter()
+                            .zip(fields)
+                            .map(|(branch, field)| PlannedVariant {
+                                what: branch.object(),
+                                tags: Vec::new(),
+                                test: Some(
+                                    field.map_or(KindTest::Kind(Type::Object), KindTest::Field),
+                                ),
+                            }),
+                    );
             }
-            Objects::Alike => self.variants.push(PlannedVariant::of(Planned::Raw(Type::Object), Type::Object)),
+            Objects::Alike => self
+                .variants
+                .push(PlannedVariant::of(Planned::Raw(Type::Object), Type::Object)),
         }
     }
 
     /// One variant for each other JSON type.
     fn add_other_kinds(&mut self, branches: &[Branch]) {
         let with = |kinds: &[Type]| -> Vec<&Branch> {
-            branches.iter().filter(|branch| kinds.iter().any(|kind| branch.kinds.names(*kind))).collect()
+            branches
+                .iter()
+                .filter(|branch| kinds.iter().any(|kind| branch.kinds.names(*kind)))
+                .collect()
         };
         let ids = |branches: &[&Branch]| branches.iter().map(|branch| branch.id).collect();
         for kind in [Type::String, Type::Boolean, Type::Array] {
             match with(&[kind]).as_slice() {
                 [] => {}
-                [only] => self.variants.push(PlannedVariant::of(only.of_kind(kind), kind)),
+                [only] => self
+                    .variants
+                    .push(PlannedVariant::of(only.of_kind(kind), kind)),
                 many => {
                     let what = match kind {
                         Type::String => Planned::Strings(ids(many)),
-                        Type::Boolean => Planned::OfKind(many.first().map_or(self.origin, |branch| branch.id), kind),
+                        Type::Boolean => Planned::OfKind(
+                            many.first().map_or(self.origin, |branch| branch.id),
+                            kind,
+                        ),
                         _ => Planned::Raw(kind),
                     };
                     self.variants.push(PlannedVariant::of(what, kind));
@@ -415,17 +556,29 @@ impl Plan {
         match with(&[Type::Integer, Type::Number]).as_slice() {
             [] => {}
             [only] => {
-                let kind = if only.kinds.names(Type::Number) { Type::Number } else { Type::Integer };
-                self.variants.push(PlannedVariant::of(only.of_kind(kind), Type::Number));
+                let kind = if only.kinds.names(Type::Number) {
+                    Type::Number
+                } else {
+                    Type::Integer
+                };
+                self.variants
+                    .push(PlannedVariant::of(only.of_kind(kind), Type::Number));
             }
-            many => self.variants.push(PlannedVariant::of(Planned::Numbers(ids(many)), Type::Number)),
+            many => self.variants.push(PlannedVariant::of(
+                Planned::Numbers(ids(many)),
+                Type::Number,
+            )),
         }
     }
 }
 
 impl PlannedVariant {
     fn of(what: Planned, kind: Type) -> Self {
-        Self { what, tags: Vec::new(), test: Some(KindTest::Kind(kind)) }
+        Self {
+            what,
+            tags: Vec::new(),
+            test: Some(KindTest::Kind(kind)),
+        }
     }
 }
 
@@ -437,8 +590,17 @@ impl Branch {
     /// The branch itself where it has but one type, else its part of that type.
     fn of_kind(&self, kind: Type) -> Planned {
         let is_alone = self.kinds == Kinds::only(kind)
-            || (kind == Type::Number && self.kinds.without(Type::Integer).without(Type::Number).is_any());
-        if is_alone { Planned::Schema(self.id) } else { Planned::OfKind(self.id, kind) }
+            || (kind == Type::Number
+                && self
+                    .kinds
+                    .without(Type::Integer)
+                    .without(Type::Number)
+                    .is_any());
+        if is_alone {
+            Planned::Schema(self.id)
+        } else {
+            Planned::OfKind(self.id, kind)
+        }
     }
 }
 
@@ -446,15 +608,24 @@ impl Branch {
 fn own_fields(objects: &[&Branch]) -> Option<Objects> {
     let mut known: IndexMap<&str, usize> = IndexMap::new();
     for branch in objects {
-        let names: BTreeSet<&str> =
-            branch.view.properties.keys().chain(&branch.view.required).map(String::as_str).collect();
+        let names: BTreeSet<&str> = branch
+            .view
+            .properties
+            .keys()
+            .chain(&branch.view.required)
+            .map(String::as_str)
+            .collect();
         for name in names {
             *known.entry(name).or_default() += 1;
         }
     }
     let own = |branch: &&Branch| {
         let has_map = branch.view.properties.is_empty();
-        let field = branch.view.required.iter().find(|name| known.get(name.as_str()) == Some(&1));
+        let field = branch
+            .view
+            .required
+            .iter()
+            .find(|name| known.get(name.as_str()) == Some(&1));
         field.filter(|_| !has_map).cloned()
     };
     let fields: Vec<Option<String>> = objects.iter().map(own).collect();
@@ -466,7 +637,8 @@ fn is_decimal(branches: &[Branch], types: &Types<'_>) -> bool {
     let [one, other] = branches else {
         return false;
     };
-    let is_number = |branch: &Branch| branch.kinds == Kinds::only(Type::Number) && branch.view.values.is_none();
+    let is_number =
+        |branch: &Branch| branch.kinds == Kinds::only(Type::Number) && branch.view.values.is_none();
     let is_digits = |branch: &Branch| {
         branch.kinds == Kinds::only(Type::String)
             && branch.view.values.is_none()

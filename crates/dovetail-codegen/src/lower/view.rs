@@ -65,7 +65,10 @@ impl<'a> Views<'a> {
         let mut inherited = BTreeMap::new();
         for base in bases {
             let schema = schemas.schema(base);
-            if schema.discriminator.is_some() && schema.one_of.is_empty() && schema.any_of.is_empty() {
+            if schema.discriminator.is_some()
+                && schema.one_of.is_empty()
+                && schema.any_of.is_empty()
+            {
                 inherited.insert(base, views.descendants(base));
             }
         }
@@ -117,7 +120,11 @@ impl<'a> Views<'a> {
             return None;
         }
         let mut parts = schema.reference.into_iter().chain(
-            schema.all_of.iter().copied().filter(|part| !says_nothing(self.schemas.schema(*part))),
+            schema
+                .all_of
+                .iter()
+                .copied()
+                .filter(|part| !says_nothing(self.schemas.schema(*part))),
         );
         let only = parts.next()?;
         parts.next().is_none().then_some(only)
@@ -185,8 +192,13 @@ impl<'a> Views<'a> {
             && schema.array == Default::default()
             && object.additional.is_none()
             && object.pattern_properties.is_empty()
-            && object.properties.values().all(|property| says_nothing(self.schemas.schema(property.schema)))
-            && (!object.required.is_empty() || schema.not.is_some() || !object.properties.is_empty())
+            && object
+                .properties
+                .values()
+                .all(|property| says_nothing(self.schemas.schema(property.schema)))
+            && (!object.required.is_empty()
+                || schema.not.is_some()
+                || !object.properties.is_empty())
     }
 }
 
@@ -218,7 +230,11 @@ impl View {
         };
         match &mut self.values {
             Some(known) => {
-                let both: Vec<_> = known.iter().filter(|value| values.contains(value)).cloned().collect();
+                let both: Vec<_> = known
+                    .iter()
+                    .filter(|value| values.contains(value))
+                    .cloned()
+                    .collect();
                 if !both.is_empty() {
                     *known = both;
                     self.value_names.clear();
@@ -243,7 +259,8 @@ impl View {
         if self.additional.is_none() {
             self.additional = object.additional;
         }
-        self.pattern_properties.extend(object.pattern_properties.values());
+        self.pattern_properties
+            .extend(object.pattern_properties.values());
         self.has_object_rules |= *object != Default::default();
     }
 
@@ -262,7 +279,10 @@ impl View {
             return self.types;
         }
         if let Some(values) = &self.values {
-            return values.iter().map(Type::of).fold(Types::default(), Types::with);
+            return values
+                .iter()
+                .map(Type::of)
+                .fold(Types::default(), Types::with);
         }
         if self.has_object_rules {
             return Types::only(Type::Object);
@@ -270,7 +290,12 @@ impl View {
         if self.has_array_rules {
             return Types::only(Type::Array);
         }
-        if self.has_string_rules || self.format.as_deref().is_some_and(super::scalar::is_text_format) {
+        if self.has_string_rules
+            || self
+                .format
+                .as_deref()
+                .is_some_and(super::scalar::is_text_format)
+        {
             return Types::only(Type::String);
         }
         Types::default()
@@ -288,7 +313,11 @@ pub(super) fn says_nothing(schema: &Schema) -> bool {
 /// Whether nothing but references, `allOf`, notes and the types `object` and `null` is said.
 fn says_nothing_itself(schema: &Schema) -> bool {
     !schema.never
-        && schema.types.without(Type::Object).without(Type::Null).is_any()
+        && schema
+            .types
+            .without(Type::Object)
+            .without(Type::Null)
+            .is_any()
         && schema.format.is_none()
         && schema.enumeration.is_none()
         && schema.constant.is_none()
