@@ -181,7 +181,7 @@ fn generate(path: &Path) -> Done {
         done.operations = api.operations.len();
         done.schemas = api.schemas.len();
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let runtime = RuntimeSource::Path("../../../../crates".to_owned());
+        let runtime = RuntimeSource::Path("../../../../../crates".to_owned());
         let policy = PolicySettings::default();
         let request = ClientRequest {
             service: &stem,
@@ -272,8 +272,19 @@ fn report(asked: &Corpus, work: &Path, name: &str, done: &Done, count: &mut Coun
     Ok(())
 }
 
+/// What generated code must not trip, beyond what the compiler says.
+const STRICT: &[&str] = &[
+    "warnings",
+    "missing_docs",
+    "missing_debug_implementations",
+    "unreachable_pub",
+    "clippy::all",
+    "clippy::pedantic",
+];
+
 /// Writes one crate into a workspace of its own and runs cargo on it. All crates share what they are built from.
 fn compile(work: &Path, package: &Package, lint: bool) -> Result<()> {
+    let work = &work.join(&package.name);
     dovetail_codegen::output::write(work, std::slice::from_ref(package))?;
     std::fs::write(
         work.join("Cargo.toml"),
@@ -283,37 +294,28 @@ fn compile(work: &Path, package: &Package, lint: bool) -> Result<()> {
         ),
     )?;
     std::fs::copy(root().join("Cargo.lock"), work.join("Cargo.lock"))?;
-    let mut checks = vec![vec![
+    let name = package.name.as_str();
+    let deny = |lints: &[&'static str]| {
+        lints
+            .iter()
+            .flat_map(|lint| ["-D", lint])
+            .collect::<Vec<_>>()
+    };
+    let check = [
         "rustc",
         "--quiet",
+        "-p",
+        name,
         "--lib",
         "--profile",
         "check",
         "--",
-        "-D",
-        "warnings",
-    ]];
+    ];
+    let mut checks = vec![[&check[..], &deny(&["warnings"])].concat()];
     if lint {
-        let strict = [
-            "-D",
-            "missing_docs",
-            "-D",
-            "missing_debug_implementations",
-            "-D",
-            "unreachable_pub",
-            "-D",
-            "clippy::all",
-            "-D",
-            "clippy::pedantic",
-        ];
-        checks.push(
-            [
-                &["clippy", "--quiet", "--lib", "--", "-D", "warnings"][..],
-                &strict,
-            ]
-            .concat(),
-        );
-        checks.push(vec!["doc", "--quiet", "--no-deps"]);
+        let clippy = ["clippy", "--quiet", "-p", name, "--lib", "--"];
+        checks.push([&clippy[..], &deny(STRICT)].concat());
+        checks.push(vec!["doc", "--quiet", "-p", name, "--no-deps"]);
     }
     for args in checks {
         let mut command: Command = cargo();
