@@ -1,5 +1,7 @@
 //! Tests that cross crates, in one binary: linking is what costs.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod bad_input;
 mod command;
 mod end_to_end;

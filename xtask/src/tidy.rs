@@ -17,8 +17,8 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
     (
         "serde_yaml::",
         &[
-            "crates/dovetail-contract/src/load/yaml.rs",
-            "crates/dovetail-client/src/policy_file.rs",
+            "crates/dovetail-contract/src/load/yaml",
+            "crates/dovetail-client/src/policy/document.rs",
         ],
         "one module decides what YAML means",
     ),

@@ -1,3 +1,5 @@
+//! What a schema promises of a field, over references, parts and branches.
+
 use super::*;
 use dovetail_contract::schema::Property;
 use dovetail_contract::source::Sources;

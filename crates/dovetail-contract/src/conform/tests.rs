@@ -1,3 +1,5 @@
+//! Values held against schemas, with the place and the words of each violation.
+
 use super::*;
 use crate::schema::{Condition, Number, Property, Type, Types};
 use crate::source::Sources;

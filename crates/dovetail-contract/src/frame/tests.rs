@@ -1,3 +1,5 @@
+//! Findings as they look in a terminal.
+
 use super::*;
 use crate::finding::Code;
 use crate::source::Span;

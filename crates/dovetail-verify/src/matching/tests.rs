@@ -1,3 +1,5 @@
+//! Answers held against what is read: a row for each kind of mismatch.
+
 use super::*;
 use dovetail_contract::expect::Pattern;
 use dovetail_contract::source::{Sources, Spanned};

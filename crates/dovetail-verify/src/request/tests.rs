@@ -1,3 +1,5 @@
+//! Requests as they go on the wire, for every style and place of a parameter.
+
 use super::*;
 use crate::tests::build;
 use serde_json::json;
