@@ -267,8 +267,8 @@ pub(crate) struct AnswerVariant {
     pub(crate) has_body: bool,
     /// Type of the body, if it has one.
     pub(crate) ty: String,
-    /// How the body is read: an expression of the response.
-    pub(crate) read: String,
+    /// The expression that makes it of the response.
+    pub(crate) outcome: String,
     /// Whether the variant keeps the status, because it stands for several.
     pub(crate) keeps_status: bool,
     /// What it says of itself, as a literal.

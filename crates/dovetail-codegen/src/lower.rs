@@ -33,6 +33,8 @@ const RESERVED: &[&str] = &[
     "Base64",
     "Box",
     "BTreeMap",
+    "Call",
+    "DecodeResult",
     "Bytes",
     "Client",
     "Clone",
@@ -63,7 +65,7 @@ const RESERVED: &[&str] = &[
     "Formatter",
     "From",
     "FromIterator",
-    "Fields",
+    "MapAccess",
     "Hash",
     "Http",
     "HttpBuilder",
@@ -82,7 +84,6 @@ const RESERVED: &[&str] = &[
     "PartialOrd",
     "Patch",
     "Policy",
-    "RawUnion",
     "Refusal",
     "Response",
     "Result",
@@ -110,7 +111,6 @@ const RESERVED: &[&str] = &[
     "Uuid",
     "Value",
     "Vec",
-    "Kind",
 ];
 
 /// Whether a name is one that generated files import or that the language knows.

@@ -289,15 +289,33 @@ fn variant(case: &Case, speller: &Speller<'_>, uses: &mut Uses) -> ir::AnswerVar
         docs,
         name: case.name.clone(),
         pattern,
-        read: match case.payload {
-            Payload::Text => "response.text()".to_owned(),
-            Payload::Bytes => "Ok(response.body().clone())".to_owned(),
-            Payload::Json(_) | Payload::Empty => "response.json()".to_owned(),
-        },
+        outcome: outcome(case),
         has_body: ty.is_some(),
         ty: ty.unwrap_or_default(),
         keeps_status: case.keeps_status(),
         message: literal::rust(&message),
+    }
+}
+
+/// The expression that reads an answer.
+fn outcome(case: &Case) -> String {
+    let name = &case.name;
+    let read = match case.payload {
+        Payload::Empty if case.keeps_status() => {
+            return format!("Ok(Some(Self::{name} {{ status }}))");
+        }
+        Payload::Empty => return format!("Ok(Some(Self::{name}))"),
+        Payload::Bytes if case.keeps_status() => {
+            return format!("Ok(Some(Self::{name} {{ status, body: response.body().clone() }}))");
+        }
+        Payload::Bytes => return format!("Ok(Some(Self::{name}(response.body().clone())))"),
+        Payload::Text => "response.text()",
+        Payload::Json(_) => "response.json()",
+    };
+    if case.keeps_status() {
+        format!("{read}.map(|body| Some(Self::{name} {{ status, body }}))")
+    } else {
+        format!("{read}.map(Self::{name}).map(Some)")
     }
 }
 

@@ -102,7 +102,14 @@ fn structure(
         .fields
         .iter()
         .map(|field| {
-            let local = locals.claim(field.name.trim_start_matches("r#"), Casing::Snake);
+            // A long variable would break its line, and a lint wants another form then.
+            let local: String = field
+                .name
+                .trim_start_matches("r#")
+                .chars()
+                .take(32)
+                .collect();
+            let local = locals.claim(local.trim_end_matches('_'), Casing::Snake);
             ir::Field {
                 local,
                 ..wire_field(types, speller, uses, (index, field), ways)
@@ -327,14 +334,8 @@ fn union(
     for item in ["Deserialize", "Deserializer", "Serialize", "Serializer"] {
         uses.add("serde", item);
     }
-    uses.runtime(&["decode::Variant", "types::UnknownVariant"]);
-    if body
-        .kinds
-        .iter()
-        .any(|(test, _)| matches!(test, KindTest::Kind(_)))
-    {
-        uses.runtime(&["decode::JsonKind"]);
-    }
+    uses.runtime(&["types::UnknownVariant"]);
+    uses.add("dovetail_client", "decode");
     let variants: Vec<ir::Variant> = body
         .variants
         .iter()
@@ -410,7 +411,8 @@ fn condition(test: &KindTest) -> String {
     match test {
         KindTest::Field(field) => format!("variant.has({})", literal::rust(field)),
         KindTest::Kind(Type::Number) => {
-            "matches!(variant.kind(), JsonKind::Integer | JsonKind::Number)".to_owned()
+            "matches!(variant.kind(), decode::JsonKind::Integer | decode::JsonKind::Number)"
+                .to_owned()
         }
         KindTest::Kind(kind) => {
             let kind = match kind {
@@ -422,7 +424,7 @@ fn condition(test: &KindTest) -> String {
                 Type::Array => "Array",
                 Type::Object => "Object",
             };
-            format!("variant.kind() == JsonKind::{kind}")
+            format!("variant.kind() == decode::JsonKind::{kind}")
         }
     }
 }
