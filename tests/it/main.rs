@@ -7,4 +7,5 @@ mod command;
 mod end_to_end;
 mod generated;
 mod init;
+mod readme;
 mod services;

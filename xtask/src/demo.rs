@@ -31,7 +31,11 @@ pub(crate) fn run() -> Result<()> {
     let root = root();
     print("Dovetail: contracts in, typed clients out, running services verified.\n")?;
     print("1. Contracts become client crates")?;
-    dovetail(&root, &["codegen"])?;
+    dovetail(&root, &["codegen", "--quiet"])?;
+    print(&format!(
+        "   {} in crates/generated",
+        crate::layers::generated_packages()?.join(", ")
+    ))?;
 
     let shop = build_shop()?;
     print("\n2. The sample system starts, on this machine only")?;

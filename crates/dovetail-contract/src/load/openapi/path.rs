@@ -10,7 +10,7 @@ use super::reference::Kind;
 use super::{Reader, warning};
 use crate::codes;
 use crate::contract::{Method, Operation, SecurityScheme};
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::source::{Span, Spanned};
 
 /// An operation before it is read.
@@ -189,7 +189,7 @@ impl<'d> Reader<'d, '_> {
                 shown(&draft.written)
             );
             self.files.push(
-                warning(&codes::MISSING_OPERATION_ID, span, message)
+                Finding::new(&codes::MISSING_OPERATION_ID, span, message)
                     .label(format!("it is called `{}`", shown(&id))),
             );
         }
