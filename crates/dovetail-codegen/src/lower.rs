@@ -2,12 +2,14 @@
 
 mod answers;
 mod bodies;
+mod constants;
 mod enums;
 mod fields;
 mod graph;
 mod items;
 mod manifest;
 mod operations;
+mod parameters;
 mod policies;
 mod scalar;
 mod spell;
@@ -143,12 +145,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         .collect();
     let mut items = items::items(&types, &speller, &mut type_uses, &drafts);
     for draft in &drafts {
-        items.extend(operations::parameters(
-            draft,
-            &types,
-            &speller,
-            &mut type_uses,
-        ));
+        items.extend(parameters::structs(draft, &types, &speller, &mut type_uses));
         items.extend(answers::successes(draft, &speller, &mut type_uses).map(ir::TypeItem::Answer));
     }
     type_uses.forget("crate::types");
@@ -159,7 +156,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
     let mut operation_uses = Uses::default();
     let operations: Vec<ir::Operation> = drafts
         .iter()
-        .map(|draft| operations::constant(draft, request, &mut operation_uses))
+        .map(|draft| constants::operation(draft, request, &mut operation_uses))
         .collect();
     if connect.is_some()
         || constructors
@@ -178,7 +175,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         .api
         .security_schemes
         .values()
-        .any(|scheme| operations::is_spoken(&scheme.kind))
+        .any(|scheme| constants::is_spoken(&scheme.kind))
     {
         operation_uses.runtime(&["SecurityScheme"]);
     }
@@ -191,7 +188,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         manifest: manifest::manifest(request, &summary, [&client_uses, &error_uses, &type_uses]),
         readme: manifest::readme(request, &drafts, &summary),
         docs: crate_docs(request, &summary),
-        service: operations::service(request, &drafts),
+        service: constants::service(request, &drafts),
         client: ir::ClientFile {
             uses: client_uses.lines(),
             docs: vec![format!(

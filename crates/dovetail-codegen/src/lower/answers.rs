@@ -204,9 +204,8 @@ pub(super) fn refusals(
 ) -> Option<ir::Answer> {
     let refusals = draft.refusals.as_ref()?;
     let about = format!(
-        "How [`Client::{0}`](crate::Client::{1}) refuses.",
-        draft.method.trim_start_matches("r#"),
-        draft.method
+        "How [`Client::{0}`](crate::Client::{0}) refuses.",
+        draft.method.trim_start_matches("r#")
     );
     Some(item(refusals, about, speller, uses))
 }
@@ -220,9 +219,8 @@ pub(super) fn successes(
     let success = Some(&draft.success).filter(|success| !success.is_plain)?;
     uses.runtime(&["DecodeResult", "Response", "Success"]);
     let about = format!(
-        "What [`Client::{0}`](crate::Client::{1}) answers, by status.",
-        draft.method.trim_start_matches("r#"),
-        draft.method
+        "What [`Client::{0}`](crate::Client::{0}) answers, by status.",
+        draft.method.trim_start_matches("r#")
     );
     Some(item(success, about, speller, uses))
 }

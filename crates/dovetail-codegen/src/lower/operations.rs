@@ -2,18 +2,16 @@
 
 use dovetail_contract::contract::{
     HttpApi, Idempotency, Method, Operation, Parameter, ParameterEncoding, ParameterLocation,
-    SecurityKind, StatusRange, Style,
+    StatusRange, Style,
 };
 
 use super::answers::{self, AnswerDraft};
 use super::bodies::{self, Payload, RequestDraft, RequestFormat};
-use super::items;
-use super::policies;
 use super::spell::{Speller, Uses};
 use super::ty::{Ty, Typed};
 use super::types::Types;
 use crate::rust_name::{self, Casing, Scope};
-use crate::{ClientRequest, doc, ir, literal};
+use crate::{doc, ir, literal};
 
 /// More arguments than this, `&self` included, go into a struct.
 const ARGUMENTS_MAX: usize = 7;
@@ -27,13 +25,13 @@ pub(super) struct OperationDraft<'a> {
     pub(super) inputs: Vec<Input<'a>>,
     pub(super) body: Option<RequestDraft>,
     /// Name of the body among the arguments or the options.
-    body_name: String,
+    pub(super) body_name: String,
     /// Name of the argument that holds the media type of the body, where callers choose it.
-    content_type: Option<String>,
+    pub(super) content_type: Option<String>,
     /// Name of the struct of required parameters, where they are too many to be arguments.
-    request: Option<String>,
+    pub(super) request: Option<String>,
     /// Name of the struct of optional parameters.
-    options: Option<String>,
+    pub(super) options: Option<String>,
     pub(super) success: AnswerDraft,
     pub(super) refusals: Option<AnswerDraft>,
 }
@@ -41,9 +39,9 @@ pub(super) struct OperationDraft<'a> {
 /// A parameter.
 #[derive(Debug)]
 pub(super) struct Input<'a> {
-    parameter: &'a Parameter,
-    name: String,
-    ty: Ty,
+    pub(super) parameter: &'a Parameter,
+    pub(super) name: String,
+    pub(super) ty: Ty,
 }
 
 impl OperationDraft<'_> {
@@ -435,245 +433,6 @@ fn method_docs(draft: &OperationDraft<'_>) -> Vec<String> {
             .push("Where no answer comes, or one that the contract does not declare.".to_owned()),
     }
     docs
-}
-
-/// The structs of parameters.
-pub(super) fn parameters(
-    draft: &OperationDraft<'_>,
-    types: &Types<'_>,
-    speller: &Speller<'_>,
-    uses: &mut Uses,
-) -> Vec<ir::TypeItem> {
-    let mut structs = Vec::new();
-    let shown = draft.method.trim_start_matches("r#");
-    for (name, required) in [(&draft.request, true), (&draft.options, false)] {
-        let Some(name) = name else { continue };
-        let what = if required {
-            "What is required"
-        } else {
-            "What may be left out"
-        };
-        let about = format!(
-            "{what} of [`Client::{shown}`](crate::Client::{}).",
-            draft.method
-        );
-        let mut fields: Vec<ir::Field> = draft
-            .inputs
-            .iter()
-            .filter(|input| input.parameter.required == required)
-            .map(|input| parameter_field(input, types, speller, uses))
-            .collect();
-        if required && let Some(content_type) = &draft.content_type {
-            fields.push(field(content_type, "String", "The media type of the body."));
-        }
-        let in_body =
-            |body: &&RequestDraft| (body.required || draft.content_type.is_some()) == required;
-        if let Some(body) = draft.body.as_ref().filter(in_body) {
-            let ty = speller.owned(&body.ty, uses);
-            let ty = if required {
-                ty
-            } else {
-                format!("Option<{ty}>")
-            };
-            fields.push(field(&draft.body_name, &ty, "The body."));
-        }
-        let mut all = draft
-            .inputs
-            .iter()
-            .map(|input| &input.ty)
-            .chain(draft.body.iter().map(|body| &body.ty));
-        let eq = if all.any(|ty| speller.graph.has_float(ty)) {
-            ""
-        } else {
-            ", Eq"
-        };
-        let default = if required { "" } else { ", Default" };
-        structs.push(ir::TypeItem::Struct(ir::Struct {
-            docs: vec![about],
-            name: name.clone(),
-            derives: format!("Debug, Clone{default}, PartialEq{eq}"),
-            fields: items::without_many_bools(fields),
-            extra: None,
-        }));
-    }
-    structs
-}
-
-fn parameter_field(
-    input: &Input<'_>,
-    types: &Types<'_>,
-    speller: &Speller<'_>,
-    uses: &mut Uses,
-) -> ir::Field {
-    let parameter = input.parameter;
-    let schema = types.views.schemas.schema(parameter.schema);
-    let description = parameter
-        .description
-        .as_deref()
-        .or(schema.notes.description.as_deref());
-    let mut docs = doc::lines(description.unwrap_or_default());
-    if docs.is_empty() {
-        docs = doc::wrap(&format!(
-            "{}, {}.",
-            doc::code(&parameter.name),
-            speller.words(&input.ty)
-        ));
-    }
-    items::add_limits(&mut docs, schema, parameter.deprecated);
-    let ty = speller.owned(&input.ty, uses);
-    let ty = if parameter.required {
-        ty
-    } else {
-        format!("Option<{ty}>")
-    };
-    ir::Field {
-        docs,
-        ..field(&input.name, &ty, "")
-    }
-}
-
-fn field(name: &str, ty: &str, about: &str) -> ir::Field {
-    ir::Field {
-        docs: vec![about.to_owned()],
-        serde: Vec::new(),
-        name: name.to_owned(),
-        local: String::new(),
-        ty: ty.to_owned(),
-        wire: String::new(),
-        read: String::new(),
-    }
-}
-
-/// The constant of an operation.
-pub(super) fn constant(
-    draft: &OperationDraft<'_>,
-    request: &ClientRequest<'_>,
-    uses: &mut Uses,
-) -> ir::Operation {
-    let operation = draft.operation;
-    uses.runtime(&["Method", "Operation"]);
-    let idempotency = match &operation.idempotency {
-        same if *same == operation.method.idempotency() => None,
-        Idempotency::Safe => Some("Safe".to_owned()),
-        Idempotency::Idempotent => Some("Idempotent".to_owned()),
-        Idempotency::Key { header } => Some(format!("Key {{ header: {} }}", literal::rust(header))),
-        Idempotency::None => Some("None".to_owned()),
-    };
-    if idempotency.is_some() {
-        uses.runtime(&["Idempotency"]);
-    }
-    let schemes = scheme_names(request.api);
-    let alternatives = operation.security.iter().map(|alternative| {
-        let known = alternative.schemes.keys().filter_map(|name| {
-            schemes
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, constant)| constant.clone())
-        });
-        known.collect::<Vec<_>>()
-    });
-    ir::Operation {
-        docs: vec![format!(
-            "{}.",
-            doc::code(&format!("{} {}", operation.method, operation.path.value))
-        )],
-        name: draft.constant.clone(),
-        id: literal::rust(&operation.id.value),
-        method: method_name(operation.method).to_owned(),
-        path: literal::rust(&operation.path.value),
-        idempotency,
-        security: alternatives.map(|names| names.join(", ")).collect(),
-        policy: policies::expression(request.policy, uses),
-    }
-}
-
-fn method_name(method: Method) -> &'static str {
-    match method {
-        Method::Get => "Get",
-        Method::Put => "Put",
-        Method::Post => "Post",
-        Method::Delete => "Delete",
-        Method::Options => "Options",
-        Method::Head => "Head",
-        Method::Patch => "Patch",
-        Method::Trace => "Trace",
-    }
-}
-
-/// The constants of the service: itself, and its security schemes.
-pub(super) fn service(request: &ClientRequest<'_>, drafts: &[OperationDraft<'_>]) -> ir::Service {
-    let names = scheme_names(request.api);
-    let schemes = request
-        .api
-        .security_schemes
-        .iter()
-        .filter_map(|(name, scheme)| {
-            let constant = names
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, constant)| constant)?;
-            let mut docs = doc::lines(scheme.description.as_deref().unwrap_or_default());
-            if docs.is_empty() {
-                docs.push(format!("The security scheme {}.", doc::code(name)));
-            }
-            Some(ir::Scheme {
-                docs,
-                name: constant.clone(),
-                value: scheme_value(name, &scheme.kind)?,
-            })
-        });
-    ir::Service {
-        docs: vec![format!("The service {}.", doc::code(request.service))],
-        name: literal::rust(request.service),
-        operations: drafts
-            .iter()
-            .map(|draft| literal::rust(&draft.operation.id.value))
-            .collect(),
-        schemes: schemes.collect(),
-    }
-}
-
-/// Names of schemes and of their constants, which no operation can have because they end in `_SCHEME`.
-fn scheme_names(api: &HttpApi) -> Vec<(String, String)> {
-    let mut scope = Scope::default();
-    let named = api
-        .security_schemes
-        .iter()
-        .filter(|(name, scheme)| scheme_value(name, &scheme.kind).is_some());
-    named
-        .map(|(name, _)| {
-            let constant = format!(
-                "{}_SCHEME",
-                rust_name::identifier(name, Casing::Constant).trim_end_matches("_SCHEME")
-            );
-            (name.clone(), scope.claim(&constant, Casing::Constant))
-        })
-        .collect()
-}
-
-/// Whether something is sent for a kind of proof.
-pub(super) fn is_spoken(kind: &SecurityKind) -> bool {
-    scheme_value("", kind).is_some()
-}
-
-fn scheme_value(name: &str, kind: &SecurityKind) -> Option<String> {
-    let label = literal::rust(name);
-    Some(match kind {
-        SecurityKind::Bearer | SecurityKind::OAuth2 { .. } => {
-            format!("SecurityScheme::bearer({label})")
-        }
-        SecurityKind::Basic => format!("SecurityScheme::basic({label})"),
-        SecurityKind::ApiKey { name, location } => {
-            let place = match location {
-                ParameterLocation::Query => "query_key",
-                ParameterLocation::Cookie => "cookie_key",
-                ParameterLocation::Header | ParameterLocation::Path => "header_key",
-            };
-            format!("SecurityScheme::{place}({label}, {})", literal::rust(name))
-        }
-        // Certificates belong to the connection, and other schemes are not spoken: nothing is sent for either.
-        SecurityKind::MutualTls | SecurityKind::Other(_) => return None,
-    })
 }
 
 /// All successes of an operation; a default that stands alone is one.

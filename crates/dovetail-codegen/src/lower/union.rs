@@ -3,12 +3,14 @@
 //! A declared discriminator comes first, then a field with one fixed value per branch, then the JSON type, then a required field that only
 //! one branch has. Where nothing tells branches apart nobody guesses: they become raw JSON, and a finding says so.
 
-use std::collections::{BTreeSet, HashSet};
+mod tell;
+
+use std::collections::HashSet;
 
 use dovetail_contract::schema::{Discriminator, SchemaId, Type, Types as Kinds};
-use indexmap::IndexMap;
 use serde_json::Value;
 
+use self::tell::{Objects, is_decimal};
 use super::ty::{Ty, Typed};
 use super::types::{KindTest, Pending, Types, UnionBody, VariantDraft, kinds_without_null};
 use super::view::View;
@@ -54,13 +56,6 @@ struct Branch {
     at: SchemaId,
     view: View,
     kinds: Kinds,
-}
-
-/// How the objects of a union are told apart.
-enum Objects {
-    Tags(String, Vec<Vec<String>>),
-    Fields(Vec<Option<String>>),
-    Alike,
 }
 
 impl Plan {
@@ -154,10 +149,6 @@ impl Types<'_> {
         let mut found = Vec::new();
         let mut nullable = false;
         self.expand(ids, discriminator.is_none(), &mut found, &mut nullable, 0);
-        let raw = Typed {
-            ty: Ty::Value,
-            nullable: false,
-        };
         let mut seen = HashSet::new();
         found.retain(|branch| seen.insert(branch.at));
         if let [only] = found.as_slice() {
@@ -175,7 +166,7 @@ impl Types<'_> {
                     "a branch of this union accepts anything, so its type is raw JSON",
                 );
             }
-            return raw;
+            return Typed::plain(Ty::Value);
         }
         if is_decimal(&found, self) {
             return Typed {
@@ -183,6 +174,20 @@ impl Types<'_> {
                 nullable,
             };
         }
+        Typed {
+            ty: self.told_apart(at, &found, discriminator, hint),
+            nullable,
+        }
+    }
+
+    /// The type of a union of several branches, each of which has JSON types of its own.
+    fn told_apart(
+        &mut self,
+        at: SchemaId,
+        found: &[Branch],
+        discriminator: Option<&Discriminator>,
+        hint: &str,
+    ) -> Ty {
         let objects: Vec<&Branch> = found
             .iter()
             .filter(|branch| branch.kinds.names(Type::Object))
@@ -198,10 +203,7 @@ impl Types<'_> {
                 "nothing tells the objects of this union apart, so they become raw JSON",
             );
             if only_objects {
-                return Typed {
-                    ty: Ty::Value,
-                    nullable,
-                };
+                return Ty::Value;
             }
         }
         let mut plan = Plan {
@@ -210,12 +212,11 @@ impl Types<'_> {
             variants: Vec::new(),
         };
         plan.add_objects(&objects, told);
-        plan.add_other_kinds(&found);
-        let ty = match plan.variants.as_slice() {
+        plan.add_other_kinds(found);
+        match plan.variants.as_slice() {
             [only] if only.tags.is_empty() => self.planned(&only.what, at, hint),
             _ => self.declare(at, hint, Pending::Union(plan)),
-        };
-        Typed { ty, nullable }
+        }
     }
 
     /// The branches of a union, those of unions within it among them, without `null` and what accepts nothing.
@@ -275,90 +276,6 @@ impl Types<'_> {
             kinds,
             view,
         }
-    }
-
-    /// How objects are told apart.
-    fn objects(&self, objects: &[&Branch], discriminator: Option<&Discriminator>) -> Objects {
-        if objects.len() < 2 && discriminator.is_none() {
-            return Objects::Fields(vec![None; objects.len()]);
-        }
-        let declared =
-            discriminator.and_then(|discriminator| self.declared_tags(objects, discriminator));
-        declared
-            .or_else(|| self.constant_tags(objects))
-            .or_else(|| own_fields(objects))
-            .unwrap_or(Objects::Alike)
-    }
-
-    fn declared_tags(&self, objects: &[&Branch], discriminator: &Discriminator) -> Option<Objects> {
-        let mut taken = HashSet::new();
-        let mut all = Vec::new();
-        for branch in objects {
-            let mapped = discriminator.mapping.iter().filter(|(_, target)| {
-                **target == branch.id || self.views.canonical(**target).0 == branch.at
-            });
-            let mut tags: Vec<String> = mapped.map(|(tag, _)| tag.clone()).collect();
-            if tags.is_empty() {
-                tags = self
-                    .constants(branch, &discriminator.property)
-                    .unwrap_or_default();
-            }
-            if tags.is_empty() {
-                let name = [branch.id, branch.at]
-                    .into_iter()
-                    .find_map(|id| self.reference_name(id));
-                tags.extend(name);
-            }
-            tags.retain(|tag| taken.insert(tag.clone()));
-            if tags.is_empty() {
-                return None;
-            }
-            all.push(tags);
-        }
-        Some(Objects::Tags(discriminator.property.clone(), all))
-    }
-
-    /// The name of a component, also where it is only referred to.
-    fn reference_name(&self, id: SchemaId) -> Option<String> {
-        let schema = self.views.schemas.schema(id);
-        schema
-            .name
-            .clone()
-            .or_else(|| self.views.schemas.schema(schema.reference?).name.clone())
-    }
-
-    fn constant_tags(&self, objects: &[&Branch]) -> Option<Objects> {
-        let (first, rest) = objects.split_first()?;
-        for property in first.view.properties.keys() {
-            let Some(constants) = self.constants(first, property) else {
-                continue;
-            };
-            let mut taken: HashSet<String> = constants.iter().cloned().collect();
-            let mut all = vec![constants];
-            for branch in rest {
-                match self.constants(branch, property) {
-                    Some(constants) if constants.iter().all(|tag| taken.insert(tag.clone())) => {
-                        all.push(constants);
-                    }
-                    _ => break,
-                }
-            }
-            if all.len() == objects.len() {
-                return Some(Objects::Tags(property.clone(), all));
-            }
-        }
-        None
-    }
-
-    /// The strings that a field may be in a branch, if they are listed.
-    fn constants(&self, branch: &Branch, property: &str) -> Option<Vec<String>> {
-        let candidates = branch.view.properties.get(property)?;
-        let values = self.views.view_of_all(candidates).values?;
-        let texts: Option<Vec<String>> = values
-            .iter()
-            .map(|value| value.as_str().map(str::to_owned))
-            .collect();
-        texts.filter(|texts| !texts.is_empty())
     }
 
     /// The variants of a union whose plan is made.
@@ -602,50 +519,4 @@ impl Branch {
             Planned::OfKind(self.id, kind)
         }
     }
-}
-
-/// Objects of which each, but for one at most, must have a field that no other knows.
-fn own_fields(objects: &[&Branch]) -> Option<Objects> {
-    let mut known: IndexMap<&str, usize> = IndexMap::new();
-    for branch in objects {
-        let names: BTreeSet<&str> = branch
-            .view
-            .properties
-            .keys()
-            .chain(&branch.view.required)
-            .map(String::as_str)
-            .collect();
-        for name in names {
-            *known.entry(name).or_default() += 1;
-        }
-    }
-    let own = |branch: &&Branch| {
-        let has_map = branch.view.properties.is_empty();
-        let field = branch
-            .view
-            .required
-            .iter()
-            .find(|name| known.get(name.as_str()) == Some(&1));
-        field.filter(|_| !has_map).cloned()
-    };
-    let fields: Vec<Option<String>> = objects.iter().map(own).collect();
-    (fields.iter().filter(|field| field.is_none()).count() <= 1).then_some(Objects::Fields(fields))
-}
-
-/// Whether a union is a number that may also be written as text, as exact decimal numbers are.
-fn is_decimal(branches: &[Branch], types: &Types<'_>) -> bool {
-    let [one, other] = branches else {
-        return false;
-    };
-    let is_number =
-        |branch: &Branch| branch.kinds == Kinds::only(Type::Number) && branch.view.values.is_none();
-    let is_digits = |branch: &Branch| {
-        branch.kinds == Kinds::only(Type::String)
-            && branch.view.values.is_none()
-            && branch.view.parts.iter().any(|id| {
-                let pattern = types.views.schemas.schema(*id).string.pattern.as_deref();
-                pattern.is_some_and(|pattern| pattern.contains("\\d*\\.?\\d"))
-            })
-    };
-    (is_number(one) && is_digits(other)) || (is_number(other) && is_digits(one))
 }

@@ -1,0 +1,141 @@
+//! Constants: the service, its security schemes, and each operation with its policy.
+
+use dovetail_contract::contract::{HttpApi, Idempotency, Method, ParameterLocation, SecurityKind};
+
+use super::operations::OperationDraft;
+use super::policies;
+use super::spell::Uses;
+use crate::rust_name::{self, Casing, Scope};
+use crate::{ClientRequest, doc, ir, literal};
+
+/// The constant of an operation.
+pub(super) fn operation(
+    draft: &OperationDraft<'_>,
+    request: &ClientRequest<'_>,
+    uses: &mut Uses,
+) -> ir::Operation {
+    let operation = draft.operation;
+    uses.runtime(&["Method", "Operation"]);
+    let idempotency = match &operation.idempotency {
+        same if *same == operation.method.idempotency() => None,
+        Idempotency::Safe => Some("Safe".to_owned()),
+        Idempotency::Idempotent => Some("Idempotent".to_owned()),
+        Idempotency::Key { header } => Some(format!("Key {{ header: {} }}", literal::rust(header))),
+        Idempotency::None => Some("None".to_owned()),
+    };
+    if idempotency.is_some() {
+        uses.runtime(&["Idempotency"]);
+    }
+    let schemes = scheme_names(request.api);
+    let alternatives = operation.security.iter().map(|alternative| {
+        let known = alternative.schemes.keys().filter_map(|name| {
+            schemes
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, constant)| constant.clone())
+        });
+        known.collect::<Vec<_>>()
+    });
+    ir::Operation {
+        docs: vec![format!(
+            "{}.",
+            doc::code(&format!("{} {}", operation.method, operation.path.value))
+        )],
+        name: draft.constant.clone(),
+        id: literal::rust(&operation.id.value),
+        method: method_name(operation.method).to_owned(),
+        path: literal::rust(&operation.path.value),
+        idempotency,
+        security: alternatives.map(|names| names.join(", ")).collect(),
+        policy: policies::expression(request.policy, uses),
+    }
+}
+
+fn method_name(method: Method) -> &'static str {
+    match method {
+        Method::Get => "Get",
+        Method::Put => "Put",
+        Method::Post => "Post",
+        Method::Delete => "Delete",
+        Method::Options => "Options",
+        Method::Head => "Head",
+        Method::Patch => "Patch",
+        Method::Trace => "Trace",
+    }
+}
+
+/// The constants of the service: itself, and its security schemes.
+pub(super) fn service(request: &ClientRequest<'_>, drafts: &[OperationDraft<'_>]) -> ir::Service {
+    let names = scheme_names(request.api);
+    let schemes = request
+        .api
+        .security_schemes
+        .iter()
+        .filter_map(|(name, scheme)| {
+            let constant = names
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, constant)| constant)?;
+            let mut docs = doc::lines(scheme.description.as_deref().unwrap_or_default());
+            if docs.is_empty() {
+                docs.push(format!("The security scheme {}.", doc::code(name)));
+            }
+            Some(ir::Scheme {
+                docs,
+                name: constant.clone(),
+                value: scheme_value(name, &scheme.kind)?,
+            })
+        });
+    ir::Service {
+        docs: vec![format!("The service {}.", doc::code(request.service))],
+        name: literal::rust(request.service),
+        operations: drafts
+            .iter()
+            .map(|draft| literal::rust(&draft.operation.id.value))
+            .collect(),
+        schemes: schemes.collect(),
+    }
+}
+
+/// Names of schemes and of their constants, which no operation can have because they end in `_SCHEME`.
+fn scheme_names(api: &HttpApi) -> Vec<(String, String)> {
+    let mut scope = Scope::default();
+    let named = api
+        .security_schemes
+        .iter()
+        .filter(|(name, scheme)| scheme_value(name, &scheme.kind).is_some());
+    named
+        .map(|(name, _)| {
+            let constant = format!(
+                "{}_SCHEME",
+                rust_name::identifier(name, Casing::Constant).trim_end_matches("_SCHEME")
+            );
+            (name.clone(), scope.claim(&constant, Casing::Constant))
+        })
+        .collect()
+}
+
+/// Whether something is sent for a kind of proof.
+pub(super) fn is_spoken(kind: &SecurityKind) -> bool {
+    scheme_value("", kind).is_some()
+}
+
+fn scheme_value(name: &str, kind: &SecurityKind) -> Option<String> {
+    let label = literal::rust(name);
+    Some(match kind {
+        SecurityKind::Bearer | SecurityKind::OAuth2 { .. } => {
+            format!("SecurityScheme::bearer({label})")
+        }
+        SecurityKind::Basic => format!("SecurityScheme::basic({label})"),
+        SecurityKind::ApiKey { name, location } => {
+            let place = match location {
+                ParameterLocation::Query => "query_key",
+                ParameterLocation::Cookie => "cookie_key",
+                ParameterLocation::Header | ParameterLocation::Path => "header_key",
+            };
+            format!("SecurityScheme::{place}({label}, {})", literal::rust(name))
+        }
+        // Certificates belong to the connection, and other schemes are not spoken: nothing is sent for either.
+        SecurityKind::MutualTls | SecurityKind::Other(_) => return None,
+    })
+}
