@@ -187,15 +187,26 @@ fn inputs_look_alike(inputs: &[Input<'_>]) -> bool {
         .filter(|input| input.parameter.required)
         .map(|input| input.name.as_str())
         .collect();
-    let differ_by_one = |a: &str, b: &str| {
-        a.len() == b.len()
-            && a.len() > 2
-            && a.bytes().zip(b.bytes()).filter(|(a, b)| a != b).count() == 1
-    };
     names
         .iter()
         .enumerate()
         .any(|(index, a)| names.iter().skip(index + 1).any(|b| differ_by_one(a, b)))
+}
+
+/// Whether one letter changed, added or left out makes one name of the other.
+fn differ_by_one(a: &str, b: &str) -> bool {
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    let common = short
+        .bytes()
+        .zip(long.bytes())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let rest = |text: &str, from: usize| text.as_bytes().get(from..).map(<[u8]>::to_vec);
+    match long.len() - short.len() {
+        0 => rest(short, common + 1) == rest(long, common + 1),
+        1 => rest(short, common) == rest(long, common + 1),
+        _ => false,
+    }
 }
 
 /// Parameters that the runtime sends itself.
@@ -458,5 +469,26 @@ pub(super) fn payload(
         bodies::response(content, types, hint)
     } else {
         Payload::Empty
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_readers_would_mix_up_are_noticed() {
+        let rows = [
+            ("route_name", "router_name", true),
+            ("item_a", "item_b", true),
+            ("order", "orders", true),
+            ("origin", "destination", false),
+            ("id", "name", false),
+            ("from_id", "to_id", false),
+        ];
+        for (a, b, expected) in rows {
+            assert_eq!(differ_by_one(a, b), expected, "{a} {b}");
+            assert_eq!(differ_by_one(b, a), expected, "{b} {a}");
+        }
     }
 }
