@@ -9,3 +9,4 @@ mod generated;
 mod init;
 mod readme;
 mod services;
+mod wire;

@@ -26,9 +26,10 @@ enum Step {
     Generated,
     Test,
     Docs,
+    Package,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step::Format,
     Step::Clippy,
     Step::Tidy,
@@ -36,6 +37,7 @@ const STEPS: [Step; 7] = [
     Step::Generated,
     Step::Test,
     Step::Docs,
+    Step::Package,
 ];
 
 /// Runs every step, and says at the end which ones failed.
@@ -92,7 +94,18 @@ fn run_step(step: Step) -> Result<()> {
             "--all-features",
             "--quiet",
         ])),
+        Step::Package => package(),
     }
+}
+
+/// Every crate that is meant for others builds from what would be published of it.
+fn package() -> Result<()> {
+    let mut command = cargo();
+    command.args(["package", "--quiet", "--allow-dirty"]);
+    for name in layers::published_packages()? {
+        command.args(["-p", &name]);
+    }
+    run_program(&mut command)
 }
 
 /// Our own code under the lints of the manifest; generated code under far stricter ones, since it is what others read.

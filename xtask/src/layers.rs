@@ -128,6 +128,16 @@ pub(crate) fn generated_packages() -> Result<Vec<String>> {
     Ok(generated.map(|package| package.name.to_string()).collect())
 }
 
+/// The names of the crates that are published: all but those that say that they are not, and the generated ones.
+pub(crate) fn published_packages() -> Result<Vec<String>> {
+    let metadata = metadata()?;
+    let packages = metadata.workspace_packages();
+    let published = packages
+        .iter()
+        .filter(|package| package.publish.is_none() && !layer(package).starts_with("generated/"));
+    Ok(published.map(|package| package.name.to_string()).collect())
+}
+
 fn metadata() -> Result<Metadata> {
     let mut command = MetadataCommand::new();
     command.current_dir(root()).no_deps();

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::errors::{MatchError, SendTextError};
 use crate::operations;
 use crate::types::{
-    Keywords, MatchOptions, Point, SendFormBody, SendTextOptions, SendTextResponse,
-    Shape, StylesOptions,
+    Everything, Keywords, MatchOptions, Point, SendFormBody, SendTextOptions,
+    SendTextResponse, Shape, StylesOptions,
 };
 
 /// Calls the operations of `obstacle-course`.
@@ -154,6 +154,20 @@ impl Client {
         body: &Shape,
     ) -> Result<SendTextResponse, Error<SendTextError>> {
         self.http.call(&operations::SEND_TEXT_2).json(body).send().await
+    }
+
+    /// Every schema, sent and answered.
+    ///
+    /// `PUT /everything`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    pub async fn everything(
+        &self,
+        body: &Everything,
+    ) -> Result<Everything, Error<Undeclared>> {
+        self.http.call(&operations::EVERYTHING).json(body).send_json().await
     }
 
     /// No id, and a template inside a segment.

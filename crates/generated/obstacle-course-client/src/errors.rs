@@ -7,7 +7,7 @@ use dovetail_client::{DecodeResult, Refusal, Response};
 
 use crate::types::ErrorBody;
 
-/// How [`Client::match`](crate::Client::r#match) refuses.
+/// How [`Client::match`](crate::Client::match) refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MatchError {

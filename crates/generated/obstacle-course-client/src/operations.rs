@@ -10,7 +10,15 @@ use dovetail_client::{Method, Operation, SecurityScheme, Service};
 /// The service `obstacle-course`.
 pub const SERVICE: Service = Service::new(
     "obstacle-course",
-    &["match", "styles", "send-form", "send_text", "sendText", "delete_no_id_a_b_x_c_y"],
+    &[
+        "match",
+        "styles",
+        "send-form",
+        "send_text",
+        "sendText",
+        "everything",
+        "delete_no_id_a_b_x_c_y",
+    ],
 );
 
 /// The security scheme `key_in_header`.
@@ -110,6 +118,25 @@ pub const SEND_TEXT_2: Operation = Operation::new(
     "sendText",
     Method::Post,
     "/bodies/many",
+    Policy::new(Duration::from_secs(2))
+        .attempt(Duration::from_millis(600))
+        .retry(Retry {
+            max_attempts: 3,
+            backoff: backoff::Config {
+                base: Duration::from_millis(50),
+                max: Duration::from_secs(1),
+                ..backoff::Config::new()
+            },
+            ..Retry::new()
+        }),
+);
+
+/// `PUT /everything`.
+pub const EVERYTHING: Operation = Operation::new(
+    &SERVICE,
+    "everything",
+    Method::Put,
+    "/everything",
     Policy::new(Duration::from_secs(2))
         .attempt(Duration::from_millis(600))
         .retry(Retry {

@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use dovetail_client::decode::Variant;
 use dovetail_client::decode;
 use dovetail_client::types::{UnknownValue, UnknownVariant};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -246,7 +245,7 @@ impl Serialize for MethodType {
 
 impl<'de> Deserialize<'de> for MethodType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let variant = Variant::deserialize(deserializer)?;
+        let variant = decode::Variant::deserialize(deserializer)?;
         match variant.tag("kind").as_deref() {
             Some("card") => variant.read().map(Self::Card),
             Some("invoice") => variant.read().map(Self::Invoice),
