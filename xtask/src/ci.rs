@@ -123,7 +123,7 @@ fn clippy() -> Result<()> {
     run_program(cargo().args(own))?;
     let generated = crate::layers::generated_packages()?;
     let mut command = cargo();
-    command.args(["clippy", "--quiet"]);
+    command.args(["clippy", "--quiet", "--no-deps"]);
     for name in &generated {
         command.args(["-p", name]);
     }

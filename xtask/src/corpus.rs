@@ -313,7 +313,7 @@ fn compile(work: &Path, package: &Package, lint: bool) -> Result<()> {
     ];
     let mut checks = vec![[&check[..], &deny(&["warnings"])].concat()];
     if lint {
-        let clippy = ["clippy", "--quiet", "-p", name, "--lib", "--"];
+        let clippy = ["clippy", "--quiet", "--no-deps", "-p", name, "--lib", "--"];
         checks.push([&clippy[..], &deny(STRICT)].concat());
         checks.push(vec!["doc", "--quiet", "-p", name, "--no-deps"]);
     }

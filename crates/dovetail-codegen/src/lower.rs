@@ -132,73 +132,22 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         graph: &graph,
     };
 
-    let mut client_uses = Uses::default();
-    let mut error_uses = Uses::default();
-    let mut type_uses = Uses::default();
-    let methods = drafts
-        .iter()
-        .map(|draft| operations::method(draft, &speller, &mut client_uses))
-        .collect();
-    let errors: Vec<ir::Answer> = drafts
-        .iter()
-        .filter_map(|draft| answers::refusals(draft, &speller, &mut error_uses))
-        .collect();
-    let mut items = items::items(&types, &speller, &mut type_uses, &drafts);
-    for draft in &drafts {
-        items.extend(parameters::structs(draft, &types, &speller, &mut type_uses));
-        items.extend(answers::successes(draft, &speller, &mut type_uses).map(ir::TypeItem::Answer));
-    }
-    type_uses.forget("crate::types");
     let mut policy_uses = Uses::default();
     let callers = policies::callers(request, &mut policy_uses);
-    let connect = policies::connect(request.policy);
-    let constructors = constructors(request, &callers);
-    let mut operation_uses = Uses::default();
-    let operations: Vec<ir::Operation> = drafts
-        .iter()
-        .map(|draft| constants::operation(draft, request, &mut operation_uses))
-        .collect();
-    if connect.is_some()
-        || constructors
-            .iter()
-            .any(|constructor| constructor.connect.is_some())
-    {
-        client_uses.add("std::time", "Duration");
-    }
-    client_uses.add_client(&drafts, !callers.is_empty());
-    if !errors.is_empty() {
-        error_uses.runtime(&["DecodeResult", "Refusal", "Response"]);
-        error_uses.add("std", "fmt");
-    }
-    operation_uses.runtime(&["Service"]);
-    if request
-        .api
-        .security_schemes
-        .values()
-        .any(|scheme| constants::is_spoken(&scheme.kind))
-    {
-        operation_uses.runtime(&["SecurityScheme"]);
-    }
-    let title = api.title.trim();
+    let (client, client_uses) = client_file(request, &drafts, &speller, &callers);
+    let (errors, error_uses) = errors_file(&drafts, &speller);
+    let (items, type_uses) = types_file(&drafts, &types, &speller);
+    let (operations, operation_uses) = operations_file(request, &drafts);
     let summary = request
         .summary
-        .map_or_else(|| title.to_owned(), str::to_owned);
+        .map_or_else(|| api.title.trim().to_owned(), str::to_owned);
     let krate = ir::Crate {
         source: literal::visible(request.source),
         manifest: manifest::manifest(request, &summary, [&client_uses, &error_uses, &type_uses]),
         readme: manifest::readme(request, &drafts, &summary),
         docs: crate_docs(request, &summary),
         service: constants::service(request, &drafts),
-        client: ir::ClientFile {
-            uses: client_uses.lines(),
-            docs: vec![format!(
-                "Calls the operations of {}.",
-                doc::code(request.service)
-            )],
-            connect,
-            methods,
-            constructors,
-        },
+        client,
         operation_uses: operation_uses.lines(),
         operations,
         has_flags: items.iter().any(has_flags),
@@ -210,6 +159,84 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         policy_uses: policy_uses.lines(),
     };
     (krate, types.findings)
+}
+
+/// `client.rs`: a method for each operation, a constructor for each consumer.
+fn client_file(
+    request: &ClientRequest<'_>,
+    drafts: &[OperationDraft<'_>],
+    speller: &Speller<'_>,
+    callers: &[ir::Caller],
+) -> (ir::ClientFile, Uses) {
+    let mut uses = Uses::default();
+    let methods = drafts
+        .iter()
+        .map(|draft| operations::method(draft, speller, &mut uses))
+        .collect();
+    let connect = policies::connect(request.policy);
+    let constructors = constructors(request, callers);
+    let mut connects = constructors.iter().map(|constructor| &constructor.connect);
+    if connect.is_some() || connects.any(Option::is_some) {
+        uses.add("std::time", "Duration");
+    }
+    uses.add_client(drafts, !callers.is_empty());
+    let name = doc::code(request.service);
+    let file = ir::ClientFile {
+        uses: uses.lines(),
+        docs: vec![format!("Calls the operations of {name}.")],
+        connect,
+        methods,
+        constructors,
+    };
+    (file, uses)
+}
+
+/// `errors.rs`: an enum for each operation that can refuse.
+fn errors_file(drafts: &[OperationDraft<'_>], speller: &Speller<'_>) -> (Vec<ir::Answer>, Uses) {
+    let mut uses = Uses::default();
+    let errors: Vec<ir::Answer> = drafts
+        .iter()
+        .filter_map(|draft| answers::refusals(draft, speller, &mut uses))
+        .collect();
+    if !errors.is_empty() {
+        uses.runtime(&["DecodeResult", "Refusal", "Response"]);
+        uses.add("std", "fmt");
+    }
+    (errors, uses)
+}
+
+/// `types.rs`: what schemas name, then what operations alone need.
+fn types_file(
+    drafts: &[OperationDraft<'_>],
+    types: &Types<'_>,
+    speller: &Speller<'_>,
+) -> (Vec<ir::TypeItem>, Uses) {
+    let mut uses = Uses::default();
+    let mut items = items::items(types, speller, &mut uses, drafts);
+    for draft in drafts {
+        items.extend(parameters::structs(draft, types, speller, &mut uses));
+        items.extend(answers::successes(draft, speller, &mut uses).map(ir::TypeItem::Answer));
+    }
+    uses.forget("crate::types");
+    (items, uses)
+}
+
+/// `operations.rs`: a constant for each operation.
+fn operations_file(
+    request: &ClientRequest<'_>,
+    drafts: &[OperationDraft<'_>],
+) -> (Vec<ir::Operation>, Uses) {
+    let mut uses = Uses::default();
+    let operations = drafts
+        .iter()
+        .map(|draft| constants::operation(draft, request, &mut uses))
+        .collect();
+    uses.runtime(&["Service"]);
+    let mut schemes = request.api.security_schemes.values();
+    if schemes.any(|scheme| constants::is_spoken(&scheme.kind)) {
+        uses.runtime(&["SecurityScheme"]);
+    }
+    (operations, uses)
 }
 
 /// The name of the crate for a service: a slug, whatever the service calls itself.

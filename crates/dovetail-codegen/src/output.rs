@@ -103,7 +103,7 @@ pub fn check(root: &Path, packages: &[Package]) -> Result<Drift, OutputError> {
     compare(&Tree::read(root, packages)?, &wanted, root)
 }
 
-/// What [`write`] would change, as a unified diff of the kind that `git apply` reads.
+/// What [`write()`] would change, as a unified diff of the kind that `git apply` reads.
 ///
 /// # Errors
 ///
@@ -136,7 +136,7 @@ pub fn diff(root: &Path, packages: &[Package]) -> Result<String, OutputError> {
     Ok(text)
 }
 
-/// The files that [`write`] would make, whether or not they are there already.
+/// The files that [`write()`] would make, whether or not they are there already.
 #[must_use]
 pub fn dry_run(packages: &[Package]) -> Vec<String> {
     let paths = packages.iter().flat_map(|package| {

@@ -1,3 +1,5 @@
+//! Text of contracts as documentation: readable, and never code, links or markup.
+
 use super::*;
 
 #[test]

@@ -155,6 +155,24 @@ fn breaker_part(breaker: Option<&Toggle<BreakerSettings>>, uses: &mut Uses) -> S
         Some(Toggle::Off) => return ".breaker(None)".to_owned(),
         Some(Toggle::On(settings)) => settings,
     };
+    let mut text = String::new();
+    if let Some(config) = breaker_expression(settings) {
+        uses.runtime(&["resilience::breaker"]);
+        text.push_str(&format!(".breaker(Some({config}))"));
+    }
+    if settings.scope == Some(BreakerScope::Operation) {
+        uses.runtime(&["policy::Scope"]);
+        text.push_str(".breaker_scope(Scope::Operation)");
+    }
+    text
+}
+
+/// The breaker's configuration as an expression, if anything of it is said.
+fn breaker_expression(settings: &BreakerSettings) -> Option<String> {
+    let span =
+        |value: &Option<Spanned<Duration>>| value.as_ref().map(|value| duration(value.value));
+    let count =
+        |count: &Option<Spanned<u32>>| count.as_ref().map(|count| grouped(u64::from(count.value)));
     let slow = settings.slow_duration.as_ref().map(|slow| {
         let rate = settings.slow_rate.as_ref().map_or(0.8, |rate| rate.value);
         format!(
@@ -167,21 +185,10 @@ fn breaker_part(breaker: Option<&Toggle<BreakerSettings>>, uses: &mut Uses) -> S
         "breaker::Open",
         "breaker::Config::new().open",
         &[
-            (
-                "initial",
-                settings
-                    .open_initial
-                    .as_ref()
-                    .map(|open| duration(open.value)),
-            ),
-            (
-                "max",
-                settings.open_max.as_ref().map(|open| duration(open.value)),
-            ),
+            ("initial", span(&settings.open_initial)),
+            ("max", span(&settings.open_max)),
         ],
     );
-    let count =
-        |count: &Option<Spanned<u32>>| count.as_ref().map(|count| grouped(u64::from(count.value)));
     let half_open = part(
         "breaker::HalfOpen",
         "breaker::Config::new().half_open",
@@ -190,37 +197,19 @@ fn breaker_part(breaker: Option<&Toggle<BreakerSettings>>, uses: &mut Uses) -> S
             ("successes", count(&settings.successes)),
         ],
     );
-    let config = structure(
+    let failure_rate = settings.failure_rate.as_ref();
+    structure(
         "breaker::Config",
         &[
-            (
-                "window",
-                settings
-                    .window
-                    .as_ref()
-                    .map(|window| duration(window.value)),
-            ),
+            ("window", span(&settings.window)),
             ("min_calls", count(&settings.min_calls)),
-            (
-                "failure_rate",
-                settings.failure_rate.as_ref().map(|rate| float(rate.value)),
-            ),
+            ("failure_rate", failure_rate.map(|rate| float(rate.value))),
             ("slow", slow),
             ("open", open),
             ("half_open", half_open),
         ],
         true,
-    );
-    let mut text = String::new();
-    if let Some(config) = config {
-        uses.runtime(&["resilience::breaker"]);
-        text.push_str(&format!(".breaker(Some({config}))"));
-    }
-    if settings.scope == Some(BreakerScope::Operation) {
-        uses.runtime(&["policy::Scope"]);
-        text.push_str(".breaker_scope(Scope::Operation)");
-    }
-    text
+    )
 }
 
 fn bulkhead_expression(bulkhead: &BulkheadSettings, uses: &mut Uses) -> Option<String> {

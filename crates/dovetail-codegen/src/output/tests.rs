@@ -1,3 +1,5 @@
+//! Writing and comparing trees: nothing of others is touched, nothing is half written.
+
 use std::fs;
 
 use super::*;
