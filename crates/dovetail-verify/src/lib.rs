@@ -1,6 +1,6 @@
 //! Whether a running service keeps what its consumers rely on.
 //!
-//! [`plan`] selects interactions, [`replay`] sends them to one running provider and compares its answers with what the consumer
+//! [`plan()`] selects interactions, [`replay()`] sends them to one running provider and compares its answers with what the consumer
 //! reads and with what the provider's own contract promises. The outcome is one [`Report`], which [`report::human`],
 //! [`report::json`] and [`report::junit`] show; nothing here prints. A verdict that could not be reached is unknown, never passed.
 
