@@ -11,7 +11,7 @@ use std::{
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, later};
 
 /// The size of a bulkhead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Bulkhead {
         }
         let _place = self.queue()?;
         let turn = Arc::clone(&self.slots).acquire_owned();
-        match clock.until(clock.now() + wait, turn).await {
+        match clock.until(later(clock.now(), wait), turn).await {
             Ok(Ok(permit)) => Ok(Slot { _permit: permit }),
             Ok(Err(_)) | Err(_) => Err(Full),
         }
@@ -183,6 +183,22 @@ mod tests {
         let (turn, ()) = tokio::join!(bulkhead.enter(&clock, Duration::MAX), release);
         assert!(turn.is_ok());
         assert_eq!(clock.now() - start, Duration::from_millis(50));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_without_end_lasts_until_there_is_a_turn() {
+        let config = Config {
+            max_concurrent: 1,
+            max_wait: Duration::MAX,
+        };
+        let (bulkhead, clock) = (Bulkhead::new(config), Clock::system());
+        let slot = fill(&bulkhead, 1).await;
+        let release = async {
+            clock.sleep(Duration::from_secs(3_600)).await;
+            drop(slot);
+        };
+        let (turn, ()) = tokio::join!(bulkhead.enter(&clock, Duration::MAX), release);
+        assert!(turn.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

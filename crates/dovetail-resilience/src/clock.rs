@@ -84,6 +84,13 @@ impl Clock {
     }
 }
 
+/// The instant that is `duration` after `now`; for a duration beyond any use, in thirty years, because the sum of the two
+/// may be more than a clock can tell.
+pub(crate) fn later(now: Instant, duration: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+    now + duration.min(FAR)
+}
+
 /// A shared source of chance, for jitter and identifiers. Never for secrets: its numbers can be foretold.
 ///
 /// `SplitMix64` over one atomic counter: no lock, and a seed gives the same draws on every machine.

@@ -9,18 +9,17 @@ use std::{fmt, str::FromStr, time::Duration};
 use thiserror::Error;
 use tokio::{task_local, time::Instant};
 
-use crate::clock::Chance;
+use crate::clock::{Chance, later};
 
 /// The instant after which nobody waits for the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// The deadline that is `duration` after `now`. A duration too long for the clock means in thirty years.
+    /// The deadline that is `duration` after `now`. A longer one than thirty years means in thirty years.
     #[must_use]
     pub fn after(now: Instant, duration: Duration) -> Self {
-        const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
-        Self(now.checked_add(duration).unwrap_or_else(|| now + FAR))
+        Self(later(now, duration))
     }
 
     /// The deadline at an instant.

@@ -160,6 +160,14 @@ impl Stack {
                     if !after.is_zero() {
                         self.clock.sleep(after).await;
                     }
+                    // A sleep may last longer than asked, and an attempt after the deadline must not begin.
+                    if deadline.is_spent(self.clock.now()) {
+                        return Called {
+                            result,
+                            attempts: number,
+                            gave_up: Some(Reason::DeadlineTooClose),
+                        };
+                    }
                     free_used |= free;
                     last = Some(result);
                     number += 1;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::clock::later;
+
 /// Sliding counts of several kinds. It slides by a tenth of its length at a time.
 #[derive(Debug)]
 pub(crate) struct Window<const KINDS: usize> {
@@ -28,7 +30,7 @@ impl<const KINDS: usize> Window<KINDS> {
             totals: [0; KINDS],
             width,
             current: 0,
-            ends: now + width,
+            ends: later(now, width),
         }
     }
 
@@ -60,7 +62,7 @@ impl<const KINDS: usize> Window<KINDS> {
                 return;
             }
             self.current = (self.current + 1) % SLOTS as usize;
-            self.ends += self.width;
+            self.ends = later(self.ends, self.width);
             let expired = std::mem::replace(&mut self.slots[self.current], [0; KINDS]);
             for (total, count) in self.totals.iter_mut().zip(expired) {
                 *total -= count;
@@ -68,7 +70,7 @@ impl<const KINDS: usize> Window<KINDS> {
         }
         // All slots are empty now; after a longer pause, time starts afresh.
         if now >= self.ends {
-            self.ends = now + self.width;
+            self.ends = later(now, self.width);
         }
     }
 }
@@ -92,6 +94,18 @@ mod tests {
             (11_000, [0, 0]),
         ] {
             assert_eq!(window.totals(at(ms)), expected, "{ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_window_without_end_or_without_length_still_counts() {
+        let start = Instant::now();
+        for length in [Duration::MAX, Duration::ZERO] {
+            let mut window = Window::<1>::new(length, start);
+            window.add(start, [1]);
+            window.clear(start);
+            window.add(start, [2]);
+            assert_eq!(window.totals(start), [2], "{length:?}");
         }
     }
 

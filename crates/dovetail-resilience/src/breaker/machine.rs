@@ -5,7 +5,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Config, Rejected, Snapshot, State};
-use crate::{clock::Chance, outcome::Sample, window::Window};
+use crate::{
+    clock::{Chance, later},
+    outcome::Sample,
+    window::Window,
+};
 
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -64,7 +68,10 @@ impl Machine {
         if let Phase::Open { until, lasting } = self.phase
             && now >= until
         {
-            let deadline = now + self.config.half_open.decide_within.max(lasting).max(call);
+            let deadline = later(
+                now,
+                self.config.half_open.decide_within.max(lasting).max(call),
+            );
             self.enter(Phase::HalfOpen {
                 deadline,
                 in_flight: 0,
@@ -173,10 +180,13 @@ impl Machine {
         }
     }
 
-    /// Lets time pass: probes that did not decide in time count as a failure.
+    /// Lets time pass: probes that did not decide in time count as a failure, from that time on. Where nobody asked for a
+    /// while, the opening that follows may be over already.
     fn pass(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::HalfOpen { deadline, .. } if now >= deadline) {
-            self.open(now);
+        if let Phase::HalfOpen { deadline, .. } = self.phase
+            && now >= deadline
+        {
+            self.open(deadline);
         }
     }
 
@@ -231,7 +241,7 @@ impl Machine {
         let lasting = Duration::try_from_secs_f64(lasting * jitter).unwrap_or(open.max);
         self.openings = self.openings.saturating_add(1);
         self.enter(Phase::Open {
-            until: now + lasting,
+            until: later(now, lasting),
             lasting,
         });
     }

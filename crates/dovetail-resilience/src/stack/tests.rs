@@ -275,6 +275,41 @@ async fn an_attempt_that_the_caller_cut_short_says_nothing_about_the_target() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_attempt_begins_once_the_deadline_has_passed() {
+    // With no time that counts as too little, the wait may end at the deadline itself.
+    let retry = retry::Config {
+        min_useful: Duration::ZERO,
+        ..retry::Config::new()
+    };
+    let stack = Stack {
+        retry,
+        ..stack(100, None)
+    };
+    let (called, hits) = run(&stack, true, &[Err(Fault::Busy(100)), Ok(())]).await;
+    assert_eq!(called.result, Err(Failure::Call(Fault::Busy(100))));
+    assert_eq!(
+        (called.attempts, called.gave_up, hits),
+        (1, Some(Reason::DeadlineTooClose), vec![0])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_without_end_is_a_call() {
+    let stack = Stack {
+        total: Duration::MAX,
+        attempt: Some(Duration::MAX),
+        ..stack(0, None)
+    };
+    for _ in 0..20 {
+        let (called, _) = run(&stack, false, &[Err(Fault::Down)]).await;
+        assert_eq!(called.attempts, 1);
+    }
+    stack.clock.sleep(MS(7_000)).await;
+    let (called, hits) = run(&stack, true, &[Ok(())]).await;
+    assert_eq!((called.result, hits), (Ok(()), vec![0]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_may_take_less_than_what_is_useful_is_still_made() {
     let (called, hits) = run(&stack(2, None), true, &[Ok(())]).await;
     assert_eq!((called.result, hits), (Ok(()), vec![0]));
