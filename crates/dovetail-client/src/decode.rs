@@ -3,6 +3,7 @@
 //! `derive(Deserialize)` is most of what a generated crate costs to compile, and has no room for what a newer service may
 //! say. A generated type implements [`Object`] instead, an enum calls [`open_enum`], and a union reads a [`Variant`].
 
+mod limits;
 mod object;
 mod scalar;
 mod union;

@@ -262,3 +262,53 @@ fn a_derived_type_can_require_what_may_be_null() {
     );
     assert!(serde_json::from_str::<Derived>("{}").is_err());
 }
+
+#[derive(Debug)]
+enum Tree {
+    Node(Box<Node>),
+}
+
+#[derive(Debug, Deserialize)]
+struct Node {
+    child: Option<Tree>,
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Variant::deserialize(deserializer)?.read().map(Self::Node)
+    }
+}
+
+fn tree(levels: usize, leaf: &str) -> String {
+    format!(
+        "{}{leaf}{}",
+        r#"{"child":"#.repeat(levels),
+        "}".repeat(levels)
+    )
+}
+
+#[test]
+fn unions_within_unions_are_read_to_a_depth_and_a_bottomless_answer_is_refused() {
+    let mut tree_read = Some(read::<Tree>(&tree(64, "null")).unwrap());
+    let mut levels = 0;
+    while let Some(Tree::Node(node)) = tree_read {
+        levels += 1;
+        tree_read = node.child;
+    }
+    assert_eq!(levels, 64);
+    for levels in [65, 200_000] {
+        let error = read::<Tree>(&tree(levels, "null")).unwrap_err();
+        assert!(error.contains("the value nests too deeply"), "{error}");
+    }
+}
+
+#[test]
+fn a_fault_at_the_bottom_of_many_unions_is_found_by_reading_twice_and_not_twice_per_level() {
+    // Twice per level would be 2^60 readings.
+    let error = read::<Tree>(&tree(60, "7")).unwrap_err();
+    assert!(error.starts_with("at .: child: child: "), "{error}");
+    assert!(
+        error.contains("invalid type: integer `7`"),
+        "the place and the reason: {error}"
+    );
+}

@@ -7,6 +7,7 @@ use serde::de::{
 };
 use serde_json::value::RawValue;
 
+use super::limits::{Pass, is_too_deep};
 use crate::types::UnknownVariant;
 
 /// The value of a union, kept as text until it is known which type it is. No digit of a number is lost.
@@ -104,10 +105,22 @@ impl Variant {
     ///
     /// What is wrong, as text.
     pub fn attempt<T: DeserializeOwned>(&self) -> Result<T, String> {
-        serde_json::from_str(self.raw.get()).or_else(|_| {
-            let mut deserializer = serde_json::Deserializer::from_str(self.raw.get());
-            serde_path_to_error::deserialize(&mut deserializer).map_err(|error| located(&error))
-        })
+        match Pass::current() {
+            Pass::Outside => Pass::Plain
+                .run(|| self.plain())
+                .or_else(|_| Pass::Located.run(|| self.with_path())),
+            Pass::Plain => self.plain(),
+            Pass::Located => self.with_path(),
+        }
+    }
+
+    fn plain<T: DeserializeOwned>(&self) -> Result<T, String> {
+        serde_json::from_str(self.raw.get()).map_err(|error| error.to_string())
+    }
+
+    fn with_path<T: DeserializeOwned>(&self) -> Result<T, String> {
+        let mut deserializer = serde_json::Deserializer::from_str(self.raw.get());
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| located(&error))
     }
 
     /// Keeps a value of a type that is not known.
@@ -126,10 +139,16 @@ impl Variant {
     }
 }
 
-/// The text is kept as it came.
+/// The text is kept as it came. One that nests too deeply is refused here, because the reader of each union within it
+/// would count its levels anew.
 impl<'de> Deserialize<'de> for Variant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Box::<RawValue>::deserialize(deserializer).map(|raw| Self { raw })
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        // What holds this value was measured with it.
+        if Pass::current() == Pass::Outside && is_too_deep(raw.get()) {
+            return Err(D::Error::custom("the value nests too deeply"));
+        }
+        Ok(Self { raw })
     }
 }
 
