@@ -10,7 +10,9 @@ use axum::{Json, Router, routing};
 use dovetail_client::Credential;
 use orders_client::types::{NewOrder, Order, OrderStatus};
 use payments_client::errors::ChargeError;
-use payments_client::types::{Card, CardKind, ChargeRequest, Currency, MethodType, Payment};
+use payments_client::types::{
+    Card, CardKind, ChargeOptions, ChargeRequest, Currency, MethodType, Payment,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use users_client::errors::GetUserError;
@@ -115,13 +117,16 @@ impl Orders {
         }
     }
 
-    /// Charges for an order. The client draws one idempotency key for the call, so that the card is charged once however often it is tried.
+    /// Charges for an order. The order's id is the key, so that an order is charged for once however often it is tried.
     async fn charge(
         &self,
         order_id: uuid::Uuid,
         amount: i64,
         token: &str,
     ) -> Result<Payment, Problem> {
+        let options = ChargeOptions {
+            idempotency_key: Some(order_id.to_string()),
+        };
         let request = ChargeRequest {
             order_id: order_id.to_string(),
             amount,
@@ -132,7 +137,7 @@ impl Orders {
             }),
         };
         self.payments
-            .charge(&request)
+            .charge(&request, &options)
             .await
             .map_err(|error| match error.refusal() {
                 Some(ChargeError::PaymentRequired(declined)) => {

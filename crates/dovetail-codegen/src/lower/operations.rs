@@ -40,6 +40,10 @@ pub(super) struct OperationDraft<'a> {
 #[derive(Debug)]
 pub(super) struct Input<'a> {
     pub(super) parameter: &'a Parameter,
+    /// Whether the caller must give it. A required idempotency key need not be: the runtime makes one.
+    pub(super) required: bool,
+    /// Whether it is the operation's idempotency key.
+    pub(super) is_key: bool,
     pub(super) name: String,
     pub(super) ty: Ty,
 }
@@ -123,7 +127,7 @@ fn one<'a>(
     for parameter in operation
         .parameters
         .iter()
-        .filter(|parameter| !is_ours(operation, parameter))
+        .filter(|parameter| !is_ignored(parameter))
     {
         let hint = format!(
             "{base}{}",
@@ -134,8 +138,11 @@ fn one<'a>(
             &rust_name::identifier(&parameter.name, Casing::Snake),
             Casing::Snake,
         );
+        let is_key = is_key(operation, parameter);
         inputs.push(Input {
             parameter,
+            required: parameter.required && !is_key,
+            is_key,
             name,
             ty,
         });
@@ -149,10 +156,7 @@ fn one<'a>(
         .as_ref()
         .is_some_and(|body| matches!(body.format, RequestFormat::Bytes(None)));
     let content_type = chooses_type.then(|| names.claim("content_type", Casing::Snake));
-    let mut optional = inputs
-        .iter()
-        .filter(|input| !input.parameter.required)
-        .count();
+    let mut optional = inputs.iter().filter(|input| !input.required).count();
     let mut required = inputs.len() - optional + usize::from(content_type.is_some());
     match &body {
         Some(body) if body.required || content_type.is_some() => required += 1,
@@ -184,7 +188,7 @@ fn one<'a>(
 fn inputs_look_alike(inputs: &[Input<'_>]) -> bool {
     let names: Vec<&str> = inputs
         .iter()
-        .filter(|input| input.parameter.required)
+        .filter(|input| input.required)
         .map(|input| input.name.as_str())
         .collect();
     names
@@ -210,17 +214,18 @@ fn differ_by_one(a: &str, b: &str) -> bool {
     }
 }
 
-/// Parameters that the runtime sends itself.
-fn is_ours(operation: &Operation, parameter: &Parameter) -> bool {
-    if parameter.location != ParameterLocation::Header {
-        return false;
-    }
-    let is_key = matches!(&operation.idempotency, Idempotency::Key { header } if header.eq_ignore_ascii_case(&parameter.name));
-    // OpenAPI says that parameters of these names are ignored.
-    let is_ignored = ["accept", "content-type", "authorization"]
-        .iter()
-        .any(|name| parameter.name.eq_ignore_ascii_case(name));
-    is_ignored || (is_key && parameter.required)
+/// Header parameters of these names are ignored, OpenAPI says: bodies and credentials decide them.
+fn is_ignored(parameter: &Parameter) -> bool {
+    parameter.location == ParameterLocation::Header
+        && ["accept", "content-type", "authorization"]
+            .iter()
+            .any(|name| parameter.name.eq_ignore_ascii_case(name))
+}
+
+/// Whether a parameter is the key that makes sending the operation twice safe.
+fn is_key(operation: &Operation, parameter: &Parameter) -> bool {
+    matches!(&operation.idempotency, Idempotency::Key { header }
+        if parameter.location == ParameterLocation::Header && header.eq_ignore_ascii_case(&parameter.name))
 }
 
 /// The method of an operation.
@@ -234,7 +239,7 @@ pub(super) fn method(
     if let Some(request) = &draft.request {
         arguments.push(format!("request: &{}", uses.add("crate::types", request)));
     } else {
-        for input in draft.inputs.iter().filter(|input| input.parameter.required) {
+        for input in draft.inputs.iter().filter(|input| input.required) {
             arguments.push(format!(
                 "{}: {}",
                 input.name,
@@ -301,7 +306,7 @@ fn value(draft: &OperationDraft<'_>, name: &str, ty: &Ty, required: bool) -> Str
 
 fn step(draft: &OperationDraft<'_>, input: &Input<'_>, uses: &mut Uses) -> String {
     let parameter = input.parameter;
-    let value = value(draft, &input.name, &input.ty, parameter.required);
+    let value = value(draft, &input.name, &input.ty, input.required);
     let name = literal::rust(&parameter.name);
     let method = place(parameter.location);
     let (style, explode, reserved) = match &parameter.encoding {

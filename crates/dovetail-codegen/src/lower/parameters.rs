@@ -27,7 +27,7 @@ pub(super) fn structs(
         let mut fields: Vec<ir::Field> = draft
             .inputs
             .iter()
-            .filter(|input| input.parameter.required == required)
+            .filter(|input| input.required == required)
             .map(|input| parameter_field(input, types, speller, uses))
             .collect();
         if required && let Some(content_type) = &draft.content_type {
@@ -87,8 +87,14 @@ fn parameter_field(
         ));
     }
     items::add_limits(&mut docs, schema, parameter.deprecated);
+    if input.is_key {
+        docs.push(String::new());
+        docs.extend(doc::wrap(
+            "Without one, each call has a key of its own, the same on every attempt.",
+        ));
+    }
     let ty = speller.owned(&input.ty, uses);
-    let ty = if parameter.required {
+    let ty = if input.required {
         ty
     } else {
         format!("Option<{ty}>")

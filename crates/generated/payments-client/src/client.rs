@@ -4,7 +4,7 @@
 use dovetail_client::{ConfigError, Error, Http, HttpBuilder};
 
 use crate::errors::{ChargeError, GetPaymentError, RefundError};
-use crate::types::{ChargeRequest, Payment};
+use crate::types::{ChargeOptions, ChargeRequest, Payment};
 use crate::{operations, policies};
 
 /// Calls the operations of `payments`.
@@ -52,8 +52,14 @@ impl Client {
     pub async fn charge(
         &self,
         body: &ChargeRequest,
+        options: &ChargeOptions,
     ) -> Result<Payment, Error<ChargeError>> {
-        self.http.call(&operations::CHARGE).json(body).send_json().await
+        self.http
+            .call(&operations::CHARGE)
+            .header("Idempotency-Key", &options.idempotency_key)
+            .json(body)
+            .send_json()
+            .await
     }
 
     /// Fetches one payment.

@@ -365,3 +365,14 @@ impl<'de> Deserialize<'de> for InvoiceKind {
         decode::open_enum(deserializer, Self::known, Self::Unknown)
     }
 }
+
+/// What may be left out of [`Client::charge`](crate::Client::charge).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChargeOptions {
+    /// The same key always means the same charge.
+    ///
+    /// At most 255 characters.
+    ///
+    /// Without one, each call has a key of its own, the same on every attempt.
+    pub idempotency_key: Option<String>,
+}
