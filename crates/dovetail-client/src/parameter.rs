@@ -28,7 +28,8 @@ pub struct Parameter {
     pub style: Style,
     /// Whether each element of a list, and each member of an object, stands alone.
     pub explode: bool,
-    /// Whether characters with a meaning in URLs are written as they are, as far as they cannot end the value.
+    /// Whether characters with a meaning in URLs are written as they are, as far as they cannot end the value. For queries
+    /// and forms only: in a path or a cookie they could.
     pub allow_reserved: bool,
 }
 
@@ -110,7 +111,7 @@ impl Parameter {
         Self { explode, ..self }
     }
 
-    /// The same with reserved characters as they are.
+    /// The same with reserved characters as they are, where it belongs to a query or a form.
     #[must_use]
     pub const fn allow_reserved(self) -> Self {
         Self {

@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Flat, Parameter, Style};
+use super::{Flat, Location, Parameter, Style};
 use crate::error::InvalidRequest;
 
 /// What is written as it is: letters, digits and `-._~`. Nothing of it can end a value, whatever the place.
@@ -233,7 +233,8 @@ fn deep(
 }
 
 fn encoder(parameter: &Parameter) -> impl Fn(&str) -> String + use<> {
-    let set = if parameter.allow_reserved {
+    // Anywhere else a reserved character has a meaning: `/` in a path begins another part, `;` ends a cookie.
+    let set = if parameter.allow_reserved && parameter.location == Location::Query {
         RESERVED_ALLOWED
     } else {
         RESERVED

@@ -232,8 +232,14 @@ fn reserved_characters_are_encoded_unless_allowed_and_harmless() {
     assert_eq!(text, "q=a%2Fb%3Fc%3Dd%26e%23f%5Bg%5D%2Bh%20%C3%A9%2520%27");
     let text = query_text(&Parameter::query("q").allow_reserved(), &value);
     assert_eq!(text, "q=a/b?c%3Dd%26e%23f%5Bg%5D%2Bh%20%C3%A9%2520'");
-    let path = path_text(&Parameter::path("p"), &Flat::of("../../x?y#z\\").unwrap()).unwrap();
-    assert_eq!(path, "..%2F..%2Fx%3Fy%23z%5C");
+    let outside = Flat::of("../../x?y#z\\").unwrap();
+    for parameter in [Parameter::path("p"), Parameter::path("p").allow_reserved()] {
+        let path = path_text(&parameter, &outside).unwrap();
+        assert_eq!(path, "..%2F..%2Fx%3Fy%23z%5C");
+    }
+    let value = Flat::of("a; admin=1").unwrap();
+    let text = query_text(&Parameter::cookie("c").allow_reserved(), &value);
+    assert_eq!(text, "c=a%3B%20admin%3D1", "a cookie ends at a semicolon");
 }
 
 proptest! {
