@@ -101,7 +101,7 @@ impl Http {
 #[must_use = "a client is there once it is built"]
 pub struct HttpBuilder {
     service: &'static Service,
-    base_url: Option<String>,
+    base_url: Option<BaseUrl>,
     operation_policies: &'static [(&'static str, Policy)],
     policies: PolicySet,
     credentials: Credentials,
@@ -122,7 +122,11 @@ impl HttpBuilder {
     /// Where the service is: an `http` or `https` URL without user, query and fragment. Its path comes before the path
     /// of each operation.
     pub fn base_url(mut self, url: &str) -> Self {
-        self.base_url = Some(url.to_owned());
+        // Read at once, because what is refused may hold a password, and a builder can be printed.
+        match BaseUrl::parse(url) {
+            Ok(url) => self.base_url = Some(url),
+            Err(problem) => self.keep(Err(problem)),
+        }
         self
     }
 
@@ -133,7 +137,8 @@ impl HttpBuilder {
     }
 
     /// Uses other policies than those of the contract for some operations, as a consumer's own contract has them; overrides
-    /// of [`HttpBuilder::policies`] apply on top. An operation that is named twice has the first.
+    /// of [`HttpBuilder::policies`] apply on top. An operation that is named twice has the first; one that the service does
+    /// not have is an error.
     pub const fn operation_policies(mut self, policies: &'static [(&'static str, Policy)]) -> Self {
         self.operation_policies = policies;
         self
@@ -230,8 +235,13 @@ impl HttpBuilder {
         if let Some(problem) = self.problem {
             return Err(problem);
         }
+        let of_consumer = self
+            .operation_policies
+            .iter()
+            .map(|(operation, _)| *operation);
+        self.service.check(of_consumer)?;
         self.policies.check(self.service)?;
-        let base_url = BaseUrl::parse(self.base_url.as_deref().ok_or(ConfigError::NoBaseUrl)?)?;
+        let base_url = self.base_url.ok_or(ConfigError::NoBaseUrl)?;
         let network = NetworkOptions {
             connect_timeout: self.connect_timeout,
             http2_only: self.http2_only,

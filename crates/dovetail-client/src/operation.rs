@@ -1,6 +1,6 @@
 //! What a generated crate says about its service: constants, and nothing that runs.
 
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicyError};
 
 /// A service, as its clients know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,21 @@ impl Service {
     #[must_use]
     pub const fn new(name: &'static str, operations: &'static [&'static str]) -> Self {
         Self { name, operations }
+    }
+
+    /// Finds the first name that is none of its operations, whose policy could never apply.
+    pub(crate) fn check<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), PolicyError> {
+        let mut names = names.into_iter();
+        match names.find(|name| !self.operations.contains(name)) {
+            None => Ok(()),
+            Some(unknown) => Err(PolicyError::UnknownOperation {
+                service: self.name,
+                operation: unknown.to_owned(),
+            }),
+        }
     }
 }
 

@@ -28,9 +28,14 @@ impl BaseUrl {
                 "it has a user or a password; give credentials apart",
             ));
         }
-        let reason = if !matches!(url.scheme(), "http" | "https") {
-            "it is neither http nor https"
-        } else if url.query().is_some() || url.fragment().is_some() {
+        if !matches!(url.scheme(), "http" | "https") {
+            // Without `http://`, a user is read as the scheme, and a password as the path.
+            return Err(refuse(
+                &format!("{}:…", url.scheme()),
+                "it is neither http nor https",
+            ));
+        }
+        let reason = if url.query().is_some() || url.fragment().is_some() {
             "it has a query or a fragment"
         } else {
             let prefix = url.path().trim_end_matches('/').to_owned();
@@ -38,6 +43,7 @@ impl BaseUrl {
             return Ok(Self { url, prefix });
         };
         url.set_query(None);
+        url.set_fragment(None);
         Err(refuse(url.as_str(), reason))
     }
 

@@ -50,15 +50,19 @@ fn a_base_url_is_http_and_nothing_but_a_place() {
     let reasons = [
         ("orders", "it is not an absolute url"),
         ("ftp://orders", "it is neither http nor https"),
+        ("ann:secret@orders", "it is neither http nor https"),
         (
             "http://ann:secret@orders",
             "it has a user or a password; give credentials apart",
         ),
         ("http://orders?x=1", "it has a query or a fragment"),
-        ("http://orders/#x", "it has a query or a fragment"),
+        ("http://orders/#secret", "it has a query or a fragment"),
+        ("http://orders/?key=secret", "it has a query or a fragment"),
     ];
     for (url, expected) in reasons {
-        let error = Http::builder(&SERVICE).base_url(url).build().unwrap_err();
+        let builder = Http::builder(&SERVICE).base_url(url);
+        assert!(!format!("{builder:?}").contains("secret"), "{url}");
+        let error = builder.build().unwrap_err();
         assert!(
             matches!(&error, ConfigError::BaseUrl { reason, .. } if *reason == expected),
             "{url}: {error}"
@@ -164,6 +168,20 @@ async fn an_override_for_an_operation_that_does_not_exist_is_an_error() {
     ));
     let http = http.unwrap();
     assert!(http.breaker(&A).is_none() && http.breaker(&B).is_some());
+}
+
+#[test]
+fn a_policy_of_a_consumer_for_an_operation_that_does_not_exist_is_an_error() {
+    const OWN: &[(&str, Policy)] = &[("a", POLICY), ("gone", POLICY)];
+    let error = Http::builder(&SERVICE)
+        .base_url("http://orders")
+        .operation_policies(OWN)
+        .build()
+        .unwrap_err();
+    assert!(
+        matches!(&error, ConfigError::Policy(PolicyError::UnknownOperation { operation, .. }) if operation == "gone"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

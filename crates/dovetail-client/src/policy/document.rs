@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use dovetail_resilience::{backoff, breaker, budget, bulkhead};
 use serde::Deserialize;
 
-use self::scalar::{Attempts, Factor, Positive, Rate, Switch, Time, TriggerName};
+use self::scalar::{Attempts, Count, Factor, Positive, Rate, Switch, Time, TriggerName};
 use super::{Policy, PolicyError, Propagation, Retry, Scope, Triggers};
 
 /// Reads the document.
@@ -221,7 +221,7 @@ impl BudgetPatch {
 #[serde(deny_unknown_fields)]
 struct BreakerPatch {
     window: Option<Positive>,
-    min_calls: Option<u32>,
+    min_calls: Option<Count>,
     failure_rate: Option<Rate>,
     slow: Option<Switch<SlowPatch>>,
     open: Option<OpenPatch>,
@@ -237,7 +237,7 @@ impl BreakerPatch {
         );
         let breaker = policy.breaker.get_or_insert_default();
         set(&mut breaker.window, self.window.map(|time| time.0));
-        set(&mut breaker.min_calls, self.min_calls);
+        set(&mut breaker.min_calls, self.min_calls.map(|count| count.0));
         set(
             &mut breaker.failure_rate,
             self.failure_rate.map(|rate| rate.0),
@@ -262,8 +262,12 @@ impl BreakerPatch {
             set(&mut breaker.open.jitter, open.jitter.map(|rate| rate.0));
         }
         if let Some(half_open) = &self.half_open {
-            set(&mut breaker.half_open.probes, half_open.probes);
-            set(&mut breaker.half_open.successes, half_open.successes);
+            let half = &mut breaker.half_open;
+            set(&mut half.probes, half_open.probes.map(|count| count.0));
+            set(
+                &mut half.successes,
+                half_open.successes.map(|count| count.0),
+            );
         }
     }
 }
@@ -287,20 +291,23 @@ struct OpenPatch {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HalfOpenPatch {
-    probes: Option<u32>,
-    successes: Option<u32>,
+    probes: Option<Count>,
+    successes: Option<Count>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BulkheadPatch {
-    max_concurrent: Option<u32>,
+    max_concurrent: Option<Count>,
     max_wait: Option<Time>,
 }
 
 impl BulkheadPatch {
     fn apply(&self, bulkhead: &mut bulkhead::Config) {
-        set(&mut bulkhead.max_concurrent, self.max_concurrent);
+        set(
+            &mut bulkhead.max_concurrent,
+            self.max_concurrent.map(|count| count.0),
+        );
         set(&mut bulkhead.max_wait, self.max_wait.map(|time| time.0));
     }
 }

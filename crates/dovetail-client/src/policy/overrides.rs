@@ -74,13 +74,7 @@ impl PolicySet {
             .get(service.name)
             .into_iter()
             .flat_map(|patch| patch.operations.keys());
-        for operation in operations {
-            if !service.operations.contains(&operation.as_str()) {
-                let (service, operation) = (service.name, operation.clone());
-                return Err(PolicyError::UnknownOperation { service, operation });
-            }
-        }
-        Ok(())
+        service.check(operations.map(String::as_str))
     }
 }
 

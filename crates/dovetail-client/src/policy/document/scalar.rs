@@ -88,6 +88,10 @@ scalar!(
     Factor(f64) from f64, "a factor from 1 to 100", |factor| (1.0..=100.0).contains(factor).then_some(*factor)
 );
 scalar!(
+    /// A number of things, of which none would mean that nothing ever goes.
+    Count(u32) from u32, "a number above zero", |count| (*count > 0).then_some(*count)
+);
+scalar!(
     /// A number of attempts.
     Attempts(u32) from u32, "a number of attempts from 1 to 5",
     |count| (1..=retry::ATTEMPTS_MAX).contains(count).then_some(*count)

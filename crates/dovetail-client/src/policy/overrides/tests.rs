@@ -173,6 +173,26 @@ fn what_means_nothing_is_an_error_with_its_place() {
             "a rate from 0 to 1",
         ),
         (
+            "services:\n  orders:\n    policy:\n      breaker: { failure_rate: .nan }\n",
+            4,
+            "a rate from 0 to 1",
+        ),
+        (
+            "services:\n  orders:\n    policy:\n      breaker: { min_calls: 0 }\n",
+            4,
+            "a number above zero",
+        ),
+        (
+            "services:\n  orders:\n    policy:\n      breaker: { half_open: { probes: 0 } }\n",
+            4,
+            "a number above zero",
+        ),
+        (
+            "services:\n  orders:\n    policy:\n      bulkhead: { max_concurrent: 0 }\n",
+            4,
+            "a number above zero",
+        ),
+        (
             "services:\n  orders:\n    policy:\n      breaker: maybe\n",
             4,
             "the word `off`",
