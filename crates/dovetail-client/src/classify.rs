@@ -92,9 +92,12 @@ impl Classifier {
 
 /// How long the answer asks to wait: seconds, or a date. A date in the past means not at all.
 pub(crate) fn retry_after(response: &Response, wall: impl Fn() -> SystemTime) -> Option<Duration> {
+    /// 136 years. Longer waits come to the same, and may be more than a caller's clock can add.
+    const SECONDS_MAX: u32 = u32::MAX;
     let text = response.header("retry-after")?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let seconds = text.parse().unwrap_or(SECONDS_MAX);
+        return Some(Duration::from_secs(seconds.into()));
     }
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(wall()).unwrap_or_default())

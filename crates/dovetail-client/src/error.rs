@@ -12,7 +12,7 @@ use thiserror::Error;
 
 pub(crate) use self::failure::is_passing;
 pub use self::failure::{DecodeError, Failure, FailureKind, InvalidRequest, Unexpected};
-use crate::{policy::PolicyError, response::Refusal};
+use crate::{headers::telling, policy::PolicyError, response::Refusal};
 
 /// Why a call has no result.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ impl<E> From<Failure> for Error<E> {
 #[derive(Debug, Clone)]
 pub struct Answer(pub(crate) Box<AnswerParts>);
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct AnswerParts {
     pub(crate) operation: &'static str,
     pub(crate) status: u16,
@@ -161,6 +161,22 @@ impl Answer {
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.0.headers
+    }
+}
+
+impl fmt::Debug for AnswerParts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Any other header may hold a secret, as cookies and tokens do.
+        formatter
+            .debug_struct("AnswerParts")
+            .field("operation", &self.operation)
+            .field("status", &self.status)
+            .field("headers", &telling(&self.headers))
+            .field("retry_after", &self.retry_after)
+            .field("is_retryable", &self.is_retryable)
+            .field("attempts", &self.attempts)
+            .field("retry_budget_exhausted", &self.retry_budget_exhausted)
+            .finish()
     }
 }
 

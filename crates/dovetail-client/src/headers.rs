@@ -1,9 +1,9 @@
-//! The headers that the client adds to every attempt.
+//! The headers that the client adds to every attempt, and those of answers that it shows.
 
 use std::{fmt::Write as _, time::Duration};
 
 use dovetail_resilience::{CallContext, Chance, Clock, TraceParent, stack::Attempt};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::policy::Propagation;
 
@@ -57,6 +57,24 @@ impl CallHeaders {
 fn timeout_ms(remaining: Duration, hop_allowance: Duration) -> HeaderValue {
     let ms = remaining.saturating_sub(hop_allowance).as_millis();
     HeaderValue::from(u64::try_from(ms).unwrap_or(u64::MAX).max(1))
+}
+
+/// Headers that help to understand an answer, and that no service puts secrets in.
+const TELLING: [HeaderName; 8] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_LENGTH,
+    header::DATE,
+    header::RETRY_AFTER,
+    header::SERVER,
+    header::VIA,
+    HeaderName::from_static("x-request-id"),
+    TRACEPARENT,
+];
+
+/// Those headers of an answer that an error may show.
+pub(crate) fn telling(headers: &HeaderMap) -> HeaderMap {
+    let telling = |name: HeaderName| headers.get(&name).cloned().map(|value| (name, value));
+    TELLING.into_iter().filter_map(telling).collect()
 }
 
 /// Makes a key for one call: a UUID of version 7, so that keys sort by time wherever they are kept.

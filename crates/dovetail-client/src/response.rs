@@ -1,20 +1,34 @@
 //! An answer of a service, read whole, and how it is taken apart.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 
-use crate::error::DecodeError;
+use crate::{error::DecodeError, headers::telling};
 
 /// What an answer holds, if its status says that it holds it.
 pub type DecodeResult<T> = Result<Option<T>, DecodeError>;
 
 /// An answer: status, headers, and a body that is no longer than the client allows.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Response {
     status: u16,
     headers: HeaderMap,
     body: Bytes,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The body and most headers may hold what no log should.
+        formatter
+            .debug_struct("Response")
+            .field("status", &self.status)
+            .field("headers", &telling(&self.headers))
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Response {

@@ -8,7 +8,7 @@ use dovetail_resilience::{
     retry::Reason,
     stack::{Attempt, Called, Failure as StackFailure},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderValue, header};
 use tracing::Instrument;
 
 use super::{Call, header_name};
@@ -18,7 +18,7 @@ use crate::{
     error::{
         Answer, AnswerParts, Error, Failure, FailureKind, InvalidRequest, Unexpected, is_passing,
     },
-    headers::{CallHeaders, idempotency_key},
+    headers::{CallHeaders, idempotency_key, telling},
     http::Resolved,
     operation::Operation,
     response::{DecodeResult, Refusal, Response},
@@ -106,10 +106,17 @@ impl<'a> Call<'a> {
         }
         if let Some(name) = operation.idempotency.header() {
             let name = header_name(name)?;
-            if !self.headers.contains_key(&name) {
-                // A UUID is always a valid value.
-                let key = HeaderValue::try_from(idempotency_key(&http.clock, &http.chance));
-                self.headers.extend(key.ok().map(|key| (name, key)));
+            match self.headers.get(&name) {
+                // Without a key the service would do the work of each attempt.
+                Some(key) if key.as_bytes().trim_ascii().is_empty() => {
+                    return Err(InvalidRequest::EmptyKey(name.as_str().to_owned()).into());
+                }
+                Some(_) => {}
+                None => {
+                    // A UUID is always a valid value.
+                    let key = HeaderValue::try_from(idempotency_key(&http.clock, &http.chance));
+                    self.headers.extend(key.ok().map(|key| (name, key)));
+                }
             }
         }
         let url = http.base_url.join(&self.filled_path()?, &self.query)?;
@@ -195,7 +202,7 @@ impl Exchange {
     fn into_unexpected(self) -> Failure {
         let unexpected = Unexpected {
             status: self.response.status(),
-            headers: telling_headers(self.response.headers()),
+            headers: telling(self.response.headers()),
             excerpt: excerpt(self.response.body()),
             retry_after: self.retry_after,
         };
@@ -221,23 +228,6 @@ fn kind_of(failure: StackFailure<TransportError>) -> FailureKind {
             TransportErrorKind::BodyTooLarge { limit } => FailureKind::BodyTooLarge { limit },
         },
     }
-}
-
-/// Headers that help to understand an answer, and that no service puts secrets in.
-const TELLING: [HeaderName; 8] = [
-    header::CONTENT_TYPE,
-    header::CONTENT_LENGTH,
-    header::DATE,
-    header::RETRY_AFTER,
-    header::SERVER,
-    header::VIA,
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("traceparent"),
-];
-
-fn telling_headers(headers: &HeaderMap) -> HeaderMap {
-    let telling = |name: HeaderName| headers.get(&name).cloned().map(|value| (name, value));
-    TELLING.into_iter().filter_map(telling).collect()
 }
 
 /// The longest excerpt of a body in an error.

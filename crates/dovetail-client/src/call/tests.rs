@@ -360,6 +360,48 @@ async fn refusals_do_not_open_a_breaker_and_faults_do() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn twenty_calls_without_an_answer_open_a_breaker_however_they_failed() {
+    const ONCE: Operation = Operation::new(
+        &SERVICE,
+        "create",
+        Method::Post,
+        "/orders",
+        Policy::new(Duration::from_secs(5))
+            .attempt(Duration::from_millis(100))
+            .retry(Retry::off()),
+    );
+    for step in [Step::refuse(), Step::reset(), Step::hang()] {
+        let script = Script::always(step.clone());
+        let http = client(&script);
+        for _ in 0..19 {
+            let _ = http.call(&ONCE).send_empty::<Undeclared>().await;
+        }
+        let state = || http.breaker(&ONCE).unwrap().snapshot().state;
+        assert_eq!(state(), breaker::State::Closed, "{step:?}");
+        for _ in 0..10 {
+            let _ = http.call(&ONCE).send_empty::<Undeclared>().await;
+        }
+        assert_eq!(
+            (state(), script.hits().len()),
+            (breaker::State::Open, 20),
+            "{step:?}"
+        );
+    }
+    let script = Script::always(Step::hang());
+    let http = client(&script);
+    let clock = Clock::system();
+    for _ in 0..50 {
+        let call = http.call(&CREATE).send_empty::<Undeclared>();
+        assert!(clock.until(clock.now() + MS(10), call).await.is_err());
+    }
+    assert_eq!(
+        http.breaker(&CREATE).unwrap().snapshot().total,
+        0,
+        "a caller that hangs up says nothing about the service"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_spent_budget_is_told_with_the_last_error() {
     const MANY: Operation = Operation::new(
         &SERVICE,

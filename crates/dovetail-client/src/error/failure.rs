@@ -211,17 +211,15 @@ impl DecodeError {
     /// A place of the body, and what is wrong there.
     #[must_use]
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        // Both may quote the body, which may be megabytes of one text.
         Self {
-            path: path.into(),
-            message: message.into(),
+            path: shortened(path.into()),
+            message: shortened(message.into()),
         }
     }
 
     pub(crate) fn json(path: String, error: &serde_json::Error) -> Self {
-        Self {
-            path,
-            message: error.to_string(),
-        }
+        Self::new(path, error.to_string())
     }
 
     pub(crate) fn media_type(media_type: &str) -> Self {
@@ -245,6 +243,17 @@ impl DecodeError {
     }
 }
 
+/// Cuts a text in the middle, since it says what is wrong at its beginning, and what was expected at its end.
+fn shortened(text: String) -> String {
+    const EACH_END: usize = 512;
+    if text.len() <= 2 * EACH_END {
+        return text;
+    }
+    let head = text.floor_char_boundary(EACH_END);
+    let tail = text.ceil_char_boundary(text.len() - EACH_END);
+    format!("{} … {}", &text[..head], &text[tail..])
+}
+
 /// Arguments that cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -258,6 +267,9 @@ pub enum InvalidRequest {
     /// A header or cookie has characters that would end it.
     #[error("the header `{0}` has characters that headers must not have")]
     Header(String),
+    /// The key of an operation that takes one is empty.
+    #[error("the key in the header `{0}` is empty")]
+    EmptyKey(String),
     /// A value has parts within parts, which its style cannot write.
     #[error("the parameter `{0}` has values within values, which its style cannot write")]
     Nested(String),

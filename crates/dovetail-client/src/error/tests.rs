@@ -96,3 +96,49 @@ fn a_chain_of_errors_repeats_nothing() {
 fn errors_are_small_enough_to_hand_around() {
     assert!(size_of::<Failure>() == 8 && size_of::<Error<Undeclared>>() <= 16);
 }
+
+#[test]
+fn a_refusal_does_not_print_the_secrets_of_its_answer() {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in [
+        ("set-cookie", "session=s3cr3t"),
+        ("x-new-token", "s3cr3t"),
+        ("x-request-id", "r-1"),
+    ] {
+        headers.insert(name, value.parse().unwrap());
+    }
+    let response = crate::Response::new(404)
+        .with_headers(headers.clone())
+        .with_body("s3cr3t");
+    let answer = Answer(Box::new(AnswerParts {
+        operation: "get",
+        status: 404,
+        headers,
+        retry_after: None,
+        is_retryable: false,
+        attempts: 1,
+        retry_budget_exhausted: false,
+    }));
+    for text in [format!("{answer:?}"), format!("{response:?}")] {
+        assert!(!text.contains("s3cr3t") && text.contains("r-1"), "{text}");
+    }
+    assert_eq!(answer.headers()["x-new-token"], "s3cr3t");
+}
+
+#[test]
+fn an_error_quotes_a_part_of_a_long_body_only() {
+    let long = "é".repeat(1_000_000);
+    let response = crate::Response::new(200).with_body(format!("\"{long}\""));
+    let error = response.json::<u8>().unwrap_err();
+    assert!(error.message().len() < 1_100, "{}", error.message().len());
+    assert!(
+        error.message().starts_with("invalid type: string")
+            && error.message().contains("expected u8"),
+        "{error}"
+    );
+    let response = crate::Response::new(200).with_body(format!(r#"{{"{long}":"x"}}"#));
+    let error = response
+        .json::<std::collections::BTreeMap<String, u8>>()
+        .unwrap_err();
+    assert!(error.path().len() < 1_100, "{}", error.path().len());
+}

@@ -32,6 +32,11 @@ impl Network {
         let builder = ClientBuilder::new()
             .connect_timeout(options.connect_timeout)
             .redirect(redirect::Policy::none())
+            // Another crate may turn these features on, and an answer must arrive as it was sent.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
             .retry(retry::never());
         let builder = if options.http2_only {
             builder.http2_prior_knowledge()

@@ -87,6 +87,14 @@ async fn what_cannot_be_sent_is_an_error_before_anything_is() {
             InvalidRequest::Header("x-a".into()),
         ),
         (
+            http.call(&KEYED).idempotency_key(" "),
+            InvalidRequest::EmptyKey("idempotency-key".into()),
+        ),
+        (
+            http.call(&KEYED).header("Idempotency-Key", ""),
+            InvalidRequest::EmptyKey("idempotency-key".into()),
+        ),
+        (
             http.call(&CREATE).bytes("a\nb", ""),
             InvalidRequest::Header("content-type".into()),
         ),

@@ -203,6 +203,105 @@ async fn nothing_below_the_policies_sends_a_request_again() {
     assert!(streams.recv().await.is_some() && streams.try_recv().is_err());
 }
 
+/// A server of HTTP/2 that says on each connection, after the first request came, that it goes away and took no stream
+/// above `last`; then it closes the connection. It counts connections.
+async fn departing_server(last: u8) -> (String, mpsc::UnboundedReceiver<()>) {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const HEADERS: u8 = 1;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut preface = [0; 24];
+            stream.read_exact(&mut preface).await.unwrap();
+            stream.write_all(&SETTINGS).await.unwrap();
+            let mut head = [0; 9];
+            while head[3] != HEADERS {
+                stream.read_exact(&mut head).await.unwrap();
+                let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+                let mut payload = vec![0; usize::try_from(length).unwrap()];
+                stream.read_exact(&mut payload).await.unwrap();
+            }
+            sender.send(()).unwrap();
+            let go_away = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, last, 0, 0, 0, 0];
+            stream.write_all(&go_away).await.unwrap();
+            stream.shutdown().await.unwrap();
+            // Until the client hangs up, so that nothing unread turns the end into a reset.
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    });
+    (format!("http://{address}"), receiver)
+}
+
+#[tokio::test]
+async fn a_request_that_a_departing_server_may_have_taken_is_not_sent_again() {
+    const AGAIN: Operation = Operation::new(
+        &SERVICE,
+        "create",
+        Method::Post,
+        "/orders",
+        Policy::new(Duration::from_secs(20)),
+    );
+    for (last, taken, expected) in [(1, true, 1), (0, false, 3)] {
+        let (url, mut connections) = departing_server(last).await;
+        let http = Http::builder(&SERVICE).base_url(&url).http2_only();
+        let http = http
+            .connect_timeout(Duration::from_secs(10))
+            .build()
+            .unwrap();
+        let failure = http.call(&AGAIN).json("x").send_raw().await.unwrap_err();
+        let is_interrupted = matches!(failure.kind(), FailureKind::Interrupted(_));
+        assert_eq!(is_interrupted, taken, "{failure:?}");
+        assert_eq!(failure.attempts(), expected);
+        let mut seen = 0;
+        while connections.try_recv().is_ok() {
+            seen += 1;
+        }
+        assert_eq!(seen, expected, "last stream {last}");
+    }
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_server_closes_does_not_send_an_unsafe_request_twice() {
+    const AGAIN: Operation = Operation::new(
+        &SERVICE,
+        "create",
+        Method::Post,
+        "/orders",
+        Policy::new(Duration::from_secs(20)),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, mut requests) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut buffer = [0; 4_096];
+            let mut served = 0;
+            // Answers the first request of a connection, and hangs up on the second once it has come.
+            while stream.read(&mut buffer).await.unwrap_or(0) > 0 {
+                sender.send(()).unwrap();
+                served += 1;
+                if served == 2 {
+                    break;
+                }
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(answer).await.unwrap();
+            }
+        }
+    });
+    let http = client(&url);
+    assert!(http.call(&AGAIN).send_raw().await.is_ok());
+    let failure = http.call(&AGAIN).send_raw().await.unwrap_err();
+    assert!(
+        matches!(failure.kind(), FailureKind::Interrupted(_)),
+        "{failure:?}"
+    );
+    assert_eq!(failure.attempts(), 1);
+    assert!(requests.try_recv().is_ok() && requests.try_recv().is_ok());
+    assert!(requests.try_recv().is_err(), "two requests, not three");
+}
+
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_not_followed() {
     let (url, mut requests) =
