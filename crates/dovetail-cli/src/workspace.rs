@@ -30,6 +30,7 @@ pub(crate) fn find(global: &Global, ui: Ui) -> Result<PathBuf, Stop> {
         Some(config) => named(&directory.join(config))?,
         None => search(&directory)?,
     };
+    let root = tidy_path(&root);
     ui.detail(&format!("workspace: {}", root.display()));
     Ok(root)
 }
