@@ -2,6 +2,7 @@
 
 mod answers;
 mod requests;
+mod spans;
 
 use std::time::{Duration, UNIX_EPOCH};
 

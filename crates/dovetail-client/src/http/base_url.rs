@@ -49,10 +49,12 @@ impl BaseUrl {
 
     /// The URL of a request: the path with its values filled in, and the query as it is written.
     pub(crate) fn join(&self, path: &str, query: &str) -> Result<Url, InvalidRequest> {
-        // Parsers resolve these even where the dots are encoded, and the request would go elsewhere.
+        // Parsers resolve these even where the dots are encoded, and some servers also where a matrix parameter follows;
+        // the request would go elsewhere.
         let is_dots = |segment: &str| {
-            let segment = segment.to_ascii_lowercase().replace("%2e", ".");
-            matches!(segment.as_str(), "." | "..")
+            let name = segment.split(';').next().unwrap_or_default();
+            let name = name.to_ascii_lowercase().replace("%2e", ".");
+            matches!(name.as_str(), "." | "..")
         };
         if path.split('/').any(is_dots) {
             return Err(InvalidRequest::DotSegment);

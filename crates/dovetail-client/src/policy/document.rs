@@ -81,7 +81,9 @@ impl PolicyPatch {
     pub(super) fn apply(mut policy: Policy, patch: &Self) -> Policy {
         if let Some(timeout) = &patch.timeout {
             set(&mut policy.total, timeout.total.map(|time| time.0));
-            policy.attempt = timeout.attempt.map(|time| time.0).or(policy.attempt);
+            // Who shortens the call alone shortens its attempts with it.
+            let attempt = policy.attempt.map(|attempt| attempt.min(policy.total));
+            policy.attempt = timeout.attempt.map(|time| time.0).or(attempt);
         }
         if let Some(deadline) = &patch.deadline {
             deadline.apply(&mut policy.deadline);

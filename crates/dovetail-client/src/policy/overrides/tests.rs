@@ -120,6 +120,121 @@ services:
     assert_eq!((bulkhead.max_concurrent, bulkhead.max_wait), (7, MS(20)));
 }
 
+/// A policy of which no part is a default.
+const UNUSUAL: Policy = Policy {
+    total: Duration::from_secs(9),
+    attempt: Some(Duration::from_secs(3)),
+    deadline: crate::policy::Propagation {
+        propagate: false,
+        hop_allowance: Duration::from_millis(7),
+        min_useful: Duration::from_millis(8),
+    },
+    retry: Retry {
+        max_attempts: 4,
+        on: Triggers::of(&[Trigger::Connect]),
+        backoff: dovetail_resilience::backoff::Config {
+            base: Duration::from_millis(11),
+            throttled_base: Duration::from_millis(12),
+            max: Duration::from_millis(13),
+        },
+        honour_retry_after: false,
+        budget: Some(dovetail_resilience::budget::Config {
+            ratio: 0.3,
+            min_per_sec: 5,
+            ttl: Duration::from_secs(6),
+        }),
+    },
+    breaker: Some(breaker::Config {
+        window: Duration::from_secs(21),
+        min_calls: 22,
+        failure_rate: 0.23,
+        slow: Some(breaker::Slow {
+            duration: Duration::from_millis(24),
+            rate: 0.25,
+        }),
+        open: breaker::Open {
+            initial: Duration::from_secs(26),
+            max: Duration::from_secs(27),
+            multiplier: 2.8,
+            jitter: 0.29,
+        },
+        half_open: breaker::HalfOpen {
+            probes: 30,
+            successes: 31,
+            decide_within: Duration::from_secs(32),
+        },
+    }),
+    breaker_scope: Scope::Operation,
+    bulkhead: Some(dovetail_resilience::bulkhead::Config {
+        max_concurrent: 33,
+        max_wait: Duration::from_millis(34),
+    }),
+};
+
+#[test]
+fn a_part_that_is_overridden_leaves_all_others_as_the_contract_has_them() {
+    let breaker = |policy: &mut Policy, change: fn(&mut breaker::Config)| {
+        change(policy.breaker.as_mut().unwrap());
+    };
+    type Change<'a> = &'a dyn Fn(&mut Policy);
+    let rows: [(&str, Change<'_>); 12] = [
+        ("timeout: {total: 4s}", &|policy| policy.total = MS(4_000)),
+        ("timeout: {attempt: 2s}", &|policy| {
+            policy.attempt = Some(MS(2_000));
+        }),
+        ("deadline: {propagate: true}", &|policy| {
+            policy.deadline.propagate = true;
+        }),
+        ("retry: {max_attempts: 2}", &|policy| {
+            policy.retry.max_attempts = 2;
+        }),
+        ("retry: {backoff: {max: 1s}}", &|policy| {
+            policy.retry.backoff.max = MS(1_000);
+        }),
+        ("retry: {budget: {ratio: 0.5}}", &|policy| {
+            policy.retry.budget.as_mut().unwrap().ratio = 0.5;
+        }),
+        ("breaker: {min_calls: 5}", &|policy| {
+            breaker(policy, |breaker| breaker.min_calls = 5);
+        }),
+        ("breaker: {slow: off}", &|policy| {
+            breaker(policy, |breaker| breaker.slow = None);
+        }),
+        ("breaker: {open: {jitter: 0}}", &|policy| {
+            breaker(policy, |breaker| breaker.open.jitter = 0.0);
+        }),
+        ("breaker: {half_open: {probes: 1}}", &|policy| {
+            breaker(policy, |breaker| breaker.half_open.probes = 1);
+        }),
+        ("breaker: {scope: service}", &|policy| {
+            policy.breaker_scope = Scope::Service;
+        }),
+        ("bulkhead: {max_wait: 0ms}", &|policy| {
+            policy.bulkhead.as_mut().unwrap().max_wait = MS(0);
+        }),
+    ];
+    for (part, change) in rows {
+        let yaml = format!("services: {{orders: {{policy: {{{part}}}}}}}");
+        let set = PolicySet::from_yaml(&yaml).unwrap();
+        let mut expected = UNUSUAL;
+        change(&mut expected);
+        assert_eq!(set.apply(&GET_ORDER, UNUSUAL).unwrap(), expected, "{part}");
+    }
+}
+
+#[test]
+fn a_shorter_call_has_shorter_attempts_unless_they_are_named_too() {
+    let apply = |timeout: &str| {
+        let yaml = format!("services: {{orders: {{policy: {{timeout: {{{timeout}}}}}}}}}");
+        PolicySet::from_yaml(&yaml)
+            .unwrap()
+            .apply(&GET_ORDER, UNUSUAL)
+    };
+    let policy = apply("total: 1s").unwrap();
+    assert_eq!((policy.total, policy.attempt), (MS(1_000), Some(MS(1_000))));
+    assert!(apply("total: 1s, attempt: 2s").is_err());
+}
+
 #[test]
 fn policies_can_be_turned_off_and_the_operation_has_the_last_word() {
     let policy = applied(
