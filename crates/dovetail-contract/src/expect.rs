@@ -170,9 +170,11 @@ impl Matcher {
         if self.regex.is_some() || self.format.is_some() {
             return Some(Type::String);
         }
-        self.example
-            .as_ref()
-            .map(|example| Type::of(&example.value))
+        // Who writes `10.0` reads a number, though the value would do for an integer.
+        self.example.as_ref().map(|example| match &example.value {
+            Value::Number(number) if number.is_f64() => Type::Number,
+            value => Type::of(value),
+        })
     }
 
     /// Fewest elements of an array.

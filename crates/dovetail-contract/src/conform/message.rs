@@ -136,10 +136,10 @@ fn bound(kind: &Kind, value: &str) -> String {
         }
         Kind::MinLength { limit } => format!("expected at least {limit} characters, found {value}"),
         Kind::MaxLength { limit } => format!("expected at most {limit} characters, found {value}"),
-        Kind::MinItems { limit } => format!("expected at least {limit} elements"),
-        Kind::MaxItems { limit } => format!("expected at most {limit} elements"),
-        Kind::MinProperties { limit } => format!("expected at least {limit} fields"),
-        Kind::MaxProperties { limit } => format!("expected at most {limit} fields"),
+        Kind::MinItems { limit } => format!("expected at least {limit} elements, found {value}"),
+        Kind::MaxItems { limit } => format!("expected at most {limit} elements, found {value}"),
+        Kind::MinProperties { limit } => format!("expected at least {limit} fields, found {value}"),
+        Kind::MaxProperties { limit } => format!("expected at most {limit} fields, found {value}"),
         other => format!("{value} does not keep `{}`", other.keyword()),
     }
 }

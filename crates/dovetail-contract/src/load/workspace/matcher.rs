@@ -173,6 +173,7 @@ fn judge(files: &mut Files, node: &Node, matcher: &Matcher) {
             .help("write `{ type: string }`, for example"),
         );
     }
+    judge_force(files, node, matcher);
     if let (Some(min), Some(max)) = (&matcher.min, &matcher.max)
         && min.value > max.value
     {
@@ -187,6 +188,39 @@ fn judge(files: &mut Files, node: &Node, matcher: &Matcher) {
     }
     judge_example(files, matcher);
     judge_types(files, node, matcher);
+}
+
+/// A matcher that lets everything pass looks like an expectation and is none.
+fn judge_force(files: &mut Files, node: &Node, matcher: &Matcher) {
+    if let Some(fields) = node.entry("fields").filter(
+        |entry| matches!(&entry.value.value, NodeValue::Mapping(entries) if entries.is_empty()),
+    ) {
+        files.push(
+            Finding::new(
+                &codes::INVALID_VALUE,
+                fields.key_span,
+                "`fields` names no field, so it proves nothing",
+            )
+            .expected("the fields that the consumer reads")
+            .help("name a field, or write `type: object` if only that is relied on"),
+        );
+    }
+    let entries = node.entries().unwrap_or_default();
+    let says_nothing = entries
+        .iter()
+        .all(|entry| matches!(&*entry.key, "optional" | "nullable" | "absent"));
+    if matcher.optional && says_nothing && !matcher.absent {
+        files.push(
+            Finding::new(
+                &codes::INVALID_VALUE,
+                matcher.name_span,
+                "what may be left out and may be anything proves nothing",
+            )
+            .label("cannot fail")
+            .expected("what the value is where it is there")
+            .help("write `{ optional: true, type: string }`, for example"),
+        );
+    }
 }
 
 /// An example that its own matcher refuses would mislead whoever reads it.

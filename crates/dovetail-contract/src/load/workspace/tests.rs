@@ -209,6 +209,32 @@ interactions:
 }
 
 #[test]
+fn a_matcher_that_cannot_fail_is_a_finding() {
+    let text = "\
+consumer: a
+provider: b
+interactions:
+  - name: n
+    call: c
+    response:
+      status: 200
+      reads:
+        anything: { optional: true, nullable: true }
+        object: { fields: {} }
+        there: { nullable: true }
+        typed: { optional: true, type: string }
+";
+    insta::assert_snapshot!(of_expectation(text), @r"
+    a/expects/b.yaml:9:9 error invalid-value: what may be left out and may be anything proves nothing [anything]
+        expected: what the value is where it is there
+        help: write `{ optional: true, type: string }`, for example
+    a/expects/b.yaml:10:19 error invalid-value: `fields` names no field, so it proves nothing [fields]
+        expected: the fields that the consumer reads
+        help: name a field, or write `type: object` if only that is relied on
+    ");
+}
+
+#[test]
 fn a_matcher_that_contradicts_itself_is_a_finding() {
     let text = "\
 consumer: a
