@@ -71,10 +71,13 @@ impl Matching<'_> {
             Value::Array(items) => return format!("an array of {}", items.len()),
             Value::Object(fields) => return format!("an object of {}", fields.len()),
             // Shortened before it is looked at for secrets, so that a huge text costs nothing; with room for a secret to be whole.
-            Value::String(text) => Value::from(shorten(text, 16 * VALUE_LENGTH_MAX)).to_string(),
-            other => other.to_string(),
+            // Redacted before it is quoted, because quotation would spell a secret differently.
+            Value::String(text) => {
+                Value::from(self.redactor.text(&shorten(text, 16 * VALUE_LENGTH_MAX))).to_string()
+            }
+            other => self.redactor.text(&other.to_string()),
         };
-        shorten(&self.redactor.text(&text), VALUE_LENGTH_MAX).into_owned()
+        shorten(&text, VALUE_LENGTH_MAX).into_owned()
     }
 }
 
@@ -107,7 +110,7 @@ impl<'v> Walk<'_, 'v> {
                 );
             }
             Some(Value::Null) if matcher.nullable => {}
-            Some(Value::Null) if !reads_null(matcher) => {
+            Some(Value::Null) if !self.reads_null(matcher) => {
                 self.add(
                     "null",
                     wanted(matcher),
@@ -230,6 +233,13 @@ impl<'v> Walk<'_, 'v> {
         substitute(value, self.matching.values).unwrap_or_else(|_| value.clone())
     }
 
+    /// Whether `null` is among what the matcher asks for, be it because a state returned it.
+    fn reads_null(&self, matcher: &Matcher) -> bool {
+        let mut values = matcher.equals.iter().chain(&matcher.one_of);
+        implied_type(matcher) == Some(Type::Null)
+            || values.any(|said| self.real(&said.value).is_null())
+    }
+
     fn shown(&self, value: &Value) -> String {
         self.matching.shown(&self.steps, value)
     }
@@ -268,16 +278,6 @@ fn type_span(matcher: &Matcher) -> Span {
     let example = matcher.example.as_ref().map(|example| example.span);
     kind.or(if structural { None } else { example })
         .unwrap_or(matcher.span)
-}
-
-/// Whether `null` is among what the matcher asks for.
-fn reads_null(matcher: &Matcher) -> bool {
-    matcher.implied_type() == Some(Type::Null)
-        || matcher
-            .equals
-            .as_ref()
-            .is_some_and(|equals| equals.value.is_null())
-        || matcher.one_of.iter().any(|value| value.value.is_null())
 }
 
 /// What is read, for a message about something that is not there.

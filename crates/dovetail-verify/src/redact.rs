@@ -23,6 +23,9 @@ pub(crate) struct Redactor {
 /// Shorter values would redact every other word.
 const VALUE_LENGTH_MIN: usize = 6;
 
+/// Characters of a secret by which its beginning is known; more than the replacement has, so that replacing comes to an end.
+const BEGINNING_MIN: usize = 12;
+
 impl Redactor {
     /// Names that a contract declares to hold keys.
     pub(crate) fn of_keys(api: Option<&HttpApi>) -> Self {
@@ -46,10 +49,42 @@ impl Redactor {
         self.names.push(name.to_lowercase());
         let credential = value.split_once(' ').map_or(value, |(_, rest)| rest);
         for value in [value, credential] {
-            if value.len() >= VALUE_LENGTH_MIN {
-                self.values.push(value.to_owned());
+            self.hide_value(value);
+        }
+    }
+
+    /// Takes in what stands under a name: whatever goes by the name of a secret is not shown anywhere else either, such as in the
+    /// path that it is sent in, or under the name by which the provider sends it back.
+    pub(crate) fn hide_secrets(&mut self, name: &str, value: &Value) {
+        match value {
+            Value::Object(fields) => {
+                for (inner, field) in fields {
+                    self.hide_secrets(if self.hides(name) { name } else { inner }, field);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.hide_secrets(name, item)),
+            Value::String(text) if self.hides(name) => self.hide_value(text),
+            Value::Number(number) if self.hides(name) => self.hide_value(&number.to_string()),
+            _ => {}
+        }
+    }
+
+    /// Takes in a secret in every spelling that it may be met in: as it is, within JSON text, within an address.
+    fn hide_value(&mut self, value: &str) {
+        let quoted = Value::from(value).to_string();
+        let quoted = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+        let encoded =
+            percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
+        let in_address = crate::request::in_address(value);
+        for spelling in [value, quoted, &in_address, &encoded.to_string()] {
+            let known = self.values.iter().any(|known| known == spelling);
+            if spelling.len() >= VALUE_LENGTH_MIN && !known {
+                self.values.push(spelling.to_owned());
             }
         }
+        // Of two secrets that begin alike the longer one goes first, or its end would stay.
+        self.values
+            .sort_by_key(|value| std::cmp::Reverse(value.len()));
     }
 
     /// Whether what this name stands for is not shown.
@@ -74,11 +109,15 @@ impl Redactor {
             if out.contains(value.as_str()) {
                 out = out.replace(value.as_str(), REDACTED);
             }
+            hide_beginnings(&mut out, value);
         }
         for pattern in PATTERNS.iter() {
             // A pattern that gives up leaves nothing that could be shown safely.
             let replaced = pattern.try_replacen(&out, 0, |found: &Captures<'_, str>| {
-                let lead = found.get(1).map_or("", |lead| lead.as_str());
+                let lead = found
+                    .get(1)
+                    .or(found.get(2))
+                    .map_or("", |lead| lead.as_str());
                 format!("{lead}{REDACTED}")
             });
             out = match replaced {
@@ -103,11 +142,28 @@ impl Redactor {
                     } else {
                         self.json(field)
                     };
-                    (name.clone(), field)
+                    (self.text(name), field)
                 })
                 .collect(),
             other => other.clone(),
         }
+    }
+}
+
+/// Replaces a secret of which only the beginning is there, as in text that was shortened before.
+fn hide_beginnings(text: &mut String, value: &str) {
+    let Some(beginning) = value
+        .char_indices()
+        .nth(BEGINNING_MIN)
+        .and_then(|(end, _)| value.get(..end))
+    else {
+        return;
+    };
+    while let Some(at) = text.find(beginning) {
+        let rest = text.get(at..).unwrap_or_default();
+        let alike = rest.chars().zip(value.chars()).take_while(|(a, b)| a == b);
+        let length: usize = alike.map(|(c, _)| c.len_utf8()).sum();
+        text.replace_range(at..at + length, REDACTED);
     }
 }
 
@@ -135,7 +191,7 @@ fn is_secret(name: &str) -> bool {
 /// Secrets that are known by their shape. What the first group holds stays.
 static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let patterns = [
-        r"eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)?",
+        r"eyJ[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*){0,2}",
         r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
         r"\bgh[pousr]_[A-Za-z0-9]{20,}",
         r"\bgithub_pat_[A-Za-z0-9_]{20,}",
@@ -144,7 +200,10 @@ static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*-----)?",
         r#"(?i)\b(bearer |basic )[A-Za-z0-9+/=._~-]{6,}"#,
         r#"(?i)((?:password|passwd|secret|token|api[_-]?key)["']?\s*[:=]\s*["']?)[^\s"'&;,<}]+"#,
-        r"(://)[^/@\s:]+:[^/@\s]+(?=@)",
+        // An address that was shortened may have lost its `@`.
+        r"(://)[^/@\s:]+:[^/@\s]+(?=@)|(://)[^/@\s:]+:[^/@\s]+(?=…)",
+        r#"(?i)("(?:[^"]*(?:password|passwd|passphrase|secret|token|api[_-]?key|authorization|cookie|credential|signature|private[_-]?key)[^"]*|pin|otp|cvv|cvc|pwd|jwt)"\s*:\s*)(?:"(?:[^"\\]|\\.)*"?|\[[^\]]*\]?|\{[^}]*\}?|[^\s",}\]]+)"#,
+        r"(?i)((?:^|[&?;\s])(?:pin|otp|cvv|cvc|pwd|jwt)=)[^&;\s]+",
     ];
     let compiled = patterns.iter().map(|pattern| Regex::new(pattern));
     compiled.filter_map(Result::ok).collect()
@@ -157,7 +216,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!(PATTERNS.len(), 10);
+        assert_eq!(PATTERNS.len(), 12);
     }
 
     #[test]
@@ -207,7 +266,7 @@ mod tests {
         );
         assert_eq!(
             redactor.text(r#"{"token": "abc"#),
-            r#"{"token": "<redacted>"#
+            r#"{"token": <redacted>"#
         );
         assert_eq!(
             redactor.text("http://ada:pw@host/"),
@@ -225,5 +284,55 @@ mod tests {
         let value = json!({ "echo": ["dGVuYW50"], "password": { "a": 1 }, "token": null });
         let shown = json!({ "echo": [REDACTED], "password": REDACTED, "token": null });
         assert_eq!(redactor.json(&value), shown);
+        let name = json!({ "dGVuYW50": 1 });
+        assert_eq!(redactor.json(&name), json!({ REDACTED: 1 }));
+    }
+
+    #[test]
+    fn a_secret_is_known_in_every_spelling_and_by_its_beginning() {
+        let mut redactor = Redactor::default();
+        redactor.hide_header("X-Key", "quite\"secret/and\\long enough");
+        for text in [
+            "a quite\"secret/and\\long enough b",
+            r#"a quite\"secret/and\\long enough b"#,
+            "a quite%22secret%2Fand%5Clong%20enough b",
+        ] {
+            assert_eq!(redactor.text(text), "a <redacted> b");
+        }
+        assert_eq!(redactor.text("a quite\"secret/an…"), "a <redacted>…");
+        assert_eq!(redactor.text("quite another thing"), "quite another thing");
+    }
+
+    #[test]
+    fn what_goes_by_the_name_of_a_secret_is_hidden_everywhere() {
+        let mut redactor = Redactor::default();
+        let body = json!({ "user": { "password": "correct horse" }, "tokens": ["battery"], "pin": 1_234_567, "id": "visible" });
+        redactor.hide_secrets("", &body);
+        assert_eq!(
+            redactor.text("/correct%20horse/battery?a=1234567&b=visible"),
+            "/<redacted>/<redacted>?a=<redacted>&b=visible"
+        );
+    }
+
+    #[test]
+    fn text_that_is_not_quite_json_keeps_its_secrets() {
+        let redactor = Redactor::default();
+        for (text, shown) in [
+            (
+                r#"{"a":1,"a":2,"pin":1234}"#,
+                r#"{"a":1,"a":2,"pin":<redacted>}"#,
+            ),
+            (
+                r#"{"tokens": ["x y", "z"], "b": 1"#,
+                r#"{"tokens": <redacted>, "b": 1"#,
+            ),
+            (
+                r#"{"dbPassword": "a \" b", "c": "d"#,
+                r#"{"dbPassword": <redacted>, "c": "d"#,
+            ),
+            ("id=1&pin=1234", "id=1&pin=<redacted>"),
+        ] {
+            assert_eq!(redactor.text(text), shown);
+        }
     }
 }

@@ -105,6 +105,11 @@ fn address(target: &Target, path: &str, query: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// A value as it stands in a path or query.
+pub(crate) fn in_address(value: &str) -> String {
+    style::encode(value, false)
+}
+
 fn unset(name: &str) -> String {
     format!("no state returned `{name}`")
 }

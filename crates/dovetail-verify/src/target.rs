@@ -54,7 +54,7 @@ impl Target {
     /// Where it is not an `http` or `https` address, or holds credentials, a query or a fragment.
     pub fn parse(text: &str) -> Result<Self, TargetError> {
         let url = Url::parse(text).map_err(|error| TargetError::NotAUrl {
-            text: text.to_owned(),
+            text: without_credentials(text),
             reason: error.to_string(),
         })?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -142,6 +142,17 @@ impl Target {
     }
 }
 
+/// What was said, shown without what stands before an `@`: credentials do not belong there, and are not repeated if they are.
+fn without_credentials(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((before, host)) => {
+            let scheme = before.find("://").and_then(|at| before.get(..at + 3));
+            format!("{}…@{host}", scheme.unwrap_or_default())
+        }
+        None => text.to_owned(),
+    }
+}
+
 impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.url.as_str().trim_end_matches('/'))
@@ -182,6 +193,14 @@ mod tests {
         ];
         for (text, accepted) in rows {
             assert_eq!(Target::parse(text).is_ok(), accepted, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_target_is_named_without_its_credentials() {
+        for text in ["http://ada:hunter2@host:99999999", "ada:hunter2@"] {
+            let refused = Target::parse(text).expect_err("no target").to_string();
+            assert!(!refused.contains("hunter2"), "{refused}");
         }
     }
 

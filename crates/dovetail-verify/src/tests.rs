@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use dovetail_contract::contract::{Isolation, StatusRange};
 use dovetail_contract::frame::Look;
-use dovetail_contract::schema::Type;
+use dovetail_contract::schema::{Type, Types};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
@@ -146,7 +146,7 @@ async fn the_providers_own_promise_is_checked_though_nobody_reads_it() {
     let found = world.problems(200, "application/json", json!({})).await;
     assert_eq!(
         found,
-        ["broken-promise $: expected what `required` promises, found the field \"id\" is missing"]
+        ["broken-promise $: expected the field \"id\", found nothing there"]
     );
     let found = world.problems(200, "text/plain", json!("x")).await;
     assert_eq!(
@@ -165,6 +165,30 @@ async fn the_providers_own_promise_is_checked_though_nobody_reads_it() {
     assert_eq!(
         found,
         ["unexpected-body body: expected no body, found 2 bytes"]
+    );
+}
+
+#[tokio::test]
+async fn a_schema_speaks_of_the_text_that_it_describes() {
+    let mut world = World::new("GET", "/a");
+    let api = world.api_mut();
+    let schema = api.operations[0].responses[0].content[0].schema;
+    api.schemas.schema_mut(schema.expect("a schema")).types = Types::only(Type::Integer);
+    let found = world.problems(200, "text/plain", json!("12")).await;
+    assert_eq!(found, [""; 0]);
+    let found = world.problems(200, "text/plain", json!("twelve")).await;
+    assert_eq!(
+        found,
+        ["broken-promise $: expected integer, found string \"twelve\""]
+    );
+    // What a document of XML holds is not what the schema describes, as far as anybody here can tell.
+    let found = world.problems(200, "application/xml", json!("<a/>")).await;
+    assert_eq!(found, [""; 0]);
+    let provider = Provider::fixed(200, "text/plain", &b"\xff\xfe"[..]).await;
+    let report = world.replay(&provider.target, &Options::default()).await;
+    assert_eq!(
+        problems(&report),
+        ["not-text body: expected text, found bytes that are no text of its charset"]
     );
 }
 

@@ -1,6 +1,6 @@
 //! An answer against what the provider's own contract promises of it, whether anybody reads it or not.
 
-use dovetail_contract::conform::{Conformances, Direction, NotCompilable};
+use dovetail_contract::conform::{Conformances, Direction, NotCompilable, Violation};
 use dovetail_contract::contract::{Header, Media, Method, Operation, Response};
 use dovetail_contract::schema::SchemaId;
 use dovetail_contract::source::Span;
@@ -69,19 +69,14 @@ impl Examined<'_> {
             }
             Ok(conformance) => {
                 let said = conformance.check(&readings[0]).into_iter().next();
-                let (place, message) = said.map_or((span, String::new()), |v| (v.place, v.message));
-                let message = if self.matching.redactor.hides(name) {
-                    String::new()
+                let place = said.as_ref().map_or(span, |violation| violation.place);
+                let (expected, actual) = told_apart(said.as_ref());
+                let actual = if self.matching.redactor.hides(name) {
+                    REDACTED.to_owned()
                 } else {
-                    message
+                    self.matching.redactor.text(&actual)
                 };
-                vec![promise(
-                    "broken-promise",
-                    &at,
-                    "what its schema promises",
-                    message,
-                    place,
-                )]
+                vec![promise("broken-promise", &at, expected, actual, place)]
             }
             Err(refused) => vec![not_compilable(&at, &refused)],
         }
@@ -160,10 +155,33 @@ impl Examined<'_> {
                 deviation.of_promise = true;
                 return vec![deviation];
             }
+            (BodyValue::Bytes, Some(_)) if self.is_plain_text() => {
+                let actual = "bytes that are no text of its charset";
+                return vec![promise("not-text", "body", "text", actual, media.span)];
+            }
             (BodyValue::Value(value), Some(schema)) => (value, schema),
             _ => return Vec::new(),
         };
         self.conforming(value.0, value.1, conformances)
+    }
+
+    /// Whether the body was announced as text that is no language of its own.
+    fn is_plain_text(&self) -> bool {
+        let content_type = self.content_type.as_deref().unwrap_or_default();
+        body::essence(content_type).starts_with("text/")
+    }
+
+    /// Whether the schema speaks of this body as it is read. What a form or a document of XML holds is not what its schema describes,
+    /// and text may be a number, as in a header.
+    fn is_described(&self, value: &Value, accepts: impl Fn(&Value) -> bool) -> bool {
+        let content_type = self.content_type.as_deref().unwrap_or_default();
+        let essence = body::essence(content_type);
+        if essence.is_empty() || body::is_json(&essence) {
+            return true;
+        }
+        let is_text = self.is_plain_text() && !essence.ends_with("/xml");
+        let scalar = value.as_str().map(scalar);
+        is_text && !scalar.is_some_and(|scalar| accepts(&scalar))
     }
 
     fn conforming(
@@ -176,19 +194,13 @@ impl Examined<'_> {
             Ok(conformance) => conformance,
             Err(refused) => return vec![not_compilable("body", &refused)],
         };
+        if !self.is_described(value, |value| conformance.accepts(value)) {
+            return Vec::new();
+        }
         let violations = conformance.check(value).into_iter();
         violations
             .map(|violation| {
-                let (expected, actual) = match violation.message.split_once(", found ") {
-                    Some((expected, actual)) => (
-                        expected.trim_start_matches("expected ").to_owned(),
-                        actual.to_owned(),
-                    ),
-                    None => (
-                        format!("what `{}` promises", violation.keyword),
-                        violation.message.clone(),
-                    ),
-                };
+                let (expected, actual) = told_apart(Some(&violation));
                 let hidden = violation
                     .path
                     .split(['.', '[', ']', '\''])
@@ -200,13 +212,40 @@ impl Examined<'_> {
                 };
                 promise(
                     "broken-promise",
-                    &violation.path,
+                    &self.matching.redactor.text(&violation.path),
                     expected,
                     actual,
                     violation.place,
                 )
             })
             .collect()
+    }
+}
+
+/// What a violation says in two parts: what the schema promises, and what is there instead.
+fn told_apart(violation: Option<&Violation>) -> (String, String) {
+    let Some(violation) = violation else {
+        return (
+            "what its schema promises".to_owned(),
+            "another value".to_owned(),
+        );
+    };
+    let message = violation.message.as_str();
+    match message.split_once(", found ") {
+        Some((expected, actual)) => {
+            let expected = expected.trim_start_matches("expected ");
+            (expected.to_owned(), actual.to_owned())
+        }
+        None => match message
+            .strip_prefix("the field ")
+            .and_then(|rest| rest.strip_suffix(" is missing"))
+        {
+            Some(field) => (format!("the field {field}"), "nothing there".to_owned()),
+            None => (
+                format!("what `{}` promises", violation.keyword),
+                format!("a value of which this is true: {message}"),
+            ),
+        },
     }
 }
 

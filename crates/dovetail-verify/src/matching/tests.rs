@@ -81,6 +81,24 @@ fn an_example_asks_for_its_type() {
 }
 
 #[test]
+fn an_example_that_is_written_with_a_fraction_is_a_number() {
+    check(&example(json!(10.0)), json!(12.5), &[]);
+    check(&example(json!(10.0)), json!(12), &[]);
+    check(
+        &example(json!(10.0)),
+        json!("12"),
+        &["$ wrong-type: number / string \"12\""],
+    );
+}
+
+#[test]
+fn null_is_read_where_a_state_returns_it() {
+    let values = Values::from_iter([("id".to_owned(), Value::Null)]);
+    let equals = matcher(|m| m.equals = Some(spanned(json!("${id}"))));
+    assert_eq!(compare(&equals, Some(&Value::Null), &values), [""; 0]);
+}
+
+#[test]
 fn optional_nullable_and_absent_are_three_things() {
     let plain = || example(json!("a"));
     let optional = matcher(|m| {

@@ -12,6 +12,7 @@ use crate::answer::{Deviation, Examined};
 use crate::exchange::{Answer, SendError};
 use crate::matching::Matching;
 use crate::plan::Planned;
+use crate::redact::Redactor;
 use crate::report::{Exchange, Outcome, Place, Problem, ProblemKind, Verdict};
 use crate::request::{self, Prepared};
 use crate::states::{Action, StateError, States};
@@ -24,6 +25,7 @@ pub(super) async fn replay(run: &Run<'_>, planned: &Planned<'_>) -> Outcome {
     let began = Instant::now();
     let mut record = Record {
         run,
+        redactor: run.redactor.clone(),
         problems: Vec::new(),
         exchange: None,
     };
@@ -51,6 +53,8 @@ fn not_tried(run: &Run<'_>) -> Option<String> {
 /// What is found out about one interaction.
 struct Record<'a> {
     run: &'a Run<'a>,
+    /// Knows the secrets of this interaction besides those of the run.
+    redactor: Redactor,
     problems: Vec<Problem>,
     exchange: Option<Exchange>,
 }
@@ -65,11 +69,15 @@ impl Record<'_> {
         let mut values = Values::new();
         let mut begun: Vec<&Given> = Vec::new();
         let mut ready = true;
+        self.hide_secrets(planned);
         for given in &planned.interaction.given {
             match states.set_up(given, self.limit()).await {
                 Ok(returned) => {
                     self.note_reached();
                     begun.push(given);
+                    for (name, value) in &returned {
+                        self.redactor.hide_secrets(name, value);
+                    }
                     values.extend(returned);
                 }
                 Err(error) => {
@@ -92,6 +100,31 @@ impl Record<'_> {
             if let Err(error) = states.tear_down(given, deadline).await {
                 self.state_problem(given, Action::Teardown, &error);
             }
+        }
+    }
+
+    /// What is sent under the name of a secret is not shown wherever it comes back.
+    fn hide_secrets(&mut self, planned: &Planned<'_>) {
+        let request = &planned.interaction.request;
+        let groups = [
+            &request.path,
+            &request.query,
+            &request.headers,
+            &request.cookies,
+        ];
+        for (name, argument) in groups.into_iter().flatten() {
+            self.redactor.hide_secrets(name, &argument.value.value);
+        }
+        if let Some(body) = &request.body {
+            self.redactor.hide_secrets("", &body.value);
+        }
+        for (name, value) in planned
+            .interaction
+            .given
+            .iter()
+            .flat_map(|given| &given.with)
+        {
+            self.redactor.hide_secrets(name, value);
         }
     }
 
@@ -119,7 +152,7 @@ impl Record<'_> {
         };
         let sent = run.client.send(&request, self.limit()).await;
         self.exchange = Some(Exchange::new(
-            &run.redactor,
+            &self.redactor,
             &request,
             &run.options.headers,
             sent.as_ref().ok(),
@@ -143,7 +176,7 @@ impl Record<'_> {
         let run = self.run;
         let matching = Matching {
             values,
-            redactor: &run.redactor,
+            redactor: &self.redactor,
         };
         let examined = Examined::new(answer, matching);
         let mut deviations = examined.against_expectation(&planned.interaction.response);
@@ -273,7 +306,7 @@ impl Record<'_> {
             code: code.to_owned(),
             at: at.to_owned(),
             expected: expected.to_owned(),
-            actual: self.run.redactor.text(actual),
+            actual: self.redactor.text(actual),
             place: self.place(span),
         }
     }

@@ -162,6 +162,45 @@ async fn secrets_are_in_no_output() {
 }
 
 #[tokio::test]
+async fn secrets_of_states_and_paths_are_in_no_output_however_they_come_back() {
+    let mut world = World::new("GET", "/reset/{token}");
+    world.given("signed in", Isolation::Shared, &["token"]);
+    world.path("token", json!("${token}"));
+    world.reads(&[("id", json!(1))]);
+    world.promises(&[("id", Type::Integer)]);
+    let secret = "state \"secret\" of more than sixty characters, so that it is cut somewhere before its end";
+    let provider = Provider::start(move |asked| {
+        let body = if asked.line.starts_with("POST") {
+            json!({ "token": secret })
+        } else {
+            json!({ "id": format!("x {secret}"), secret: { "again": secret } })
+        };
+        std::future::ready(answer(200, "application/json", body.to_string()))
+    })
+    .await;
+    let options = Options {
+        states_url: Some(provider.target.to_string()),
+        ..Options::default()
+    };
+    let report = world.replay(&provider.target, &options).await;
+    assert_eq!(report.verdict, Verdict::Failed);
+    assert!(
+        provider.lines().iter().any(|line| line.contains("sixty")),
+        "{:?}",
+        provider.lines()
+    );
+    for output in [
+        world.human(&report),
+        report::json(&report),
+        report::junit(&report).expect("a document"),
+    ] {
+        for part in ["sixty", "of more"] {
+            assert!(!output.contains(part), "{part} in {output}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_compressed_body_is_not_unpacked() {
     let mut world = World::new("GET", "/a");
     world.reads(&[("id", json!(1))]);
