@@ -3,6 +3,8 @@
 //! A value may be any of several shapes, one for each way through `oneOf` and `anyOf`; all schemas of a shape hold at once, as
 //! with `allOf`. Something is promised only if every shape promises it.
 
+mod narrow;
+
 use dovetail_contract::schema::{Schema, SchemaId, Schemas, Type, Types};
 use dovetail_contract::source::Span;
 use serde_json::Value;
@@ -40,6 +42,8 @@ pub(crate) struct FieldPromise<'a> {
 
 /// More shapes than this are not told apart: nothing is said of such a value.
 const SHAPES_MAX: usize = 128;
+
+static NULL: Value = Value::Null;
 
 /// Schemas that are visited to find the shapes of one value.
 const STEPS_MAX: usize = 10_000;
@@ -89,13 +93,21 @@ impl<'a> Promise<'a> {
 
     /// Types that the value may have, besides null; empty where nothing restricts it.
     pub(crate) fn types(&self) -> Vec<Type> {
-        let restricted = |shape: &Shape| self.all(shape).any(|schema| !schema.types.is_any());
+        let restricted = |shape: &Shape| {
+            self.all(shape)
+                .any(|schema| !schema.types.is_any() || listed(schema).is_some())
+        };
         if self.shapes.is_empty() || !self.shapes.iter().all(restricted) {
             return Vec::new();
         }
         // A number may be an integer and the other way round; only what is said counts here.
         let said = |kind: Type| {
-            let by = |shape: &Shape| self.all(shape).all(|schema| schema.types.accepts(kind));
+            let is_listed = |values: &[Value]| values.iter().any(|value| Type::of(value) == kind);
+            let by = |shape: &Shape| {
+                self.all(shape).all(|schema| {
+                    schema.types.accepts(kind) && listed(schema).is_none_or(is_listed)
+                })
+            };
             self.shapes.iter().any(by)
         };
         let number = said(Type::Number);
@@ -114,9 +126,10 @@ impl<'a> Promise<'a> {
     /// Whether null is among what is promised, rather than merely not excluded.
     pub(crate) fn names_null(&self) -> Option<Span> {
         self.shapes.iter().find_map(|shape| {
-            let named = self
-                .all(shape)
-                .find(|schema| schema.types.names(Type::Null))?;
+            let named = self.all(shape).find(|schema| {
+                let is_listed = |values: &[Value]| values.iter().any(Value::is_null);
+                schema.types.names(Type::Null) || listed(schema).is_some_and(is_listed)
+            })?;
             self.shape_allows(shape, Type::Null).then_some(named.span)
         })
     }
@@ -125,14 +138,14 @@ impl<'a> Promise<'a> {
     pub(crate) fn values(&self) -> Option<Vec<&'a Value>> {
         let mut values = Vec::new();
         for shape in &self.shapes {
-            let listed =
-                self.all(shape)
-                    .find_map(|schema| match (&schema.constant, &schema.enumeration) {
-                        (Some(constant), _) => Some(std::slice::from_ref(constant)),
-                        (None, Some(values)) => Some(values.as_slice()),
-                        (None, None) => None,
-                    });
-            for value in listed? {
+            // Null has one value, which nobody lists.
+            let only_null = |schema: &Schema| {
+                (schema.types == Types::only(Type::Null)).then_some(std::slice::from_ref(&NULL))
+            };
+            let found = self
+                .all(shape)
+                .find_map(|schema| listed(schema).or_else(|| only_null(schema)));
+            for value in found? {
                 if !values.contains(&value) {
                     values.push(value);
                 }
@@ -237,9 +250,7 @@ impl<'a> Promise<'a> {
             return (Presence::Sometimes, place);
         }
         // A schema for all other fields describes it without promising it.
-        let others = self
-            .all(shape)
-            .filter_map(|schema| schema.object.additional);
+        let others = self.all(shape).flat_map(|schema| others(schema, name));
         let others: Vec<SchemaId> = others
             .filter(|id| !self.schemas.schema(*id).never)
             .collect();
@@ -255,21 +266,45 @@ impl<'a> Promise<'a> {
 
     fn shape_allows(&self, shape: &Shape, kind: Type) -> bool {
         self.all(shape).all(|schema| {
-            let listed = match (&schema.constant, &schema.enumeration) {
-                (Some(constant), _) => Some(std::slice::from_ref(constant)),
-                (None, values) => values.as_deref(),
-            };
             let is_listed = |value: &Value| {
                 let actual = Type::of(value);
                 actual == kind || (kind == Type::Number && actual == Type::Integer)
             };
-            accepts(schema.types, kind) && listed.is_none_or(|values| values.iter().any(is_listed))
+            accepts(schema.types, kind)
+                && listed(schema).is_none_or(|values| values.iter().any(is_listed))
         })
     }
 
     fn all<'s>(&self, shape: &'s Shape) -> impl Iterator<Item = &'a Schema> + use<'a, 's> {
         let schemas = self.schemas;
         shape.iter().map(move |id| schemas.schema(*id))
+    }
+}
+
+/// The values that a schema lists, if it does.
+fn listed(schema: &Schema) -> Option<&[Value]> {
+    match &schema.constant {
+        Some(constant) => Some(std::slice::from_ref(constant)),
+        None => schema.enumeration.as_deref(),
+    }
+}
+
+/// The schemas that describe a field which is not declared by its name.
+fn others(schema: &Schema, name: &str) -> Vec<SchemaId> {
+    let rules = &schema.object;
+    // A pattern that cannot be read, or is given up on, may be meant for the field.
+    let is_meant = |pattern: &str| {
+        fancy_regex::Regex::new(pattern).is_ok_and(|regex| regex.is_match(name).unwrap_or(true))
+    };
+    let patterns = rules.pattern_properties.iter();
+    let meant: Vec<SchemaId> = patterns
+        .filter(|(pattern, _)| is_meant(pattern))
+        .map(|(_, id)| *id)
+        .collect();
+    if meant.is_empty() {
+        rules.additional.into_iter().collect()
+    } else {
+        meant
     }
 }
 

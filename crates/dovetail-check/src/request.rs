@@ -305,10 +305,13 @@ fn operation<'a>(shown: &'a Use<'_>) -> &'a str {
     &id.value
 }
 
-/// Whether a media type is JSON.
+/// Whether a media type is JSON, or a range that JSON is in.
 pub(crate) fn is_json(media_type: &str) -> bool {
     let essence = essence(media_type);
-    essence == "application/json" || essence == "*/*" || essence.ends_with("+json")
+    matches!(
+        &*essence,
+        "application/json" | "text/json" | "application/*" | "*/*"
+    ) || essence.ends_with("+json")
 }
 
 /// Whether a declared media type or range covers one that is named.

@@ -6,6 +6,7 @@ use dovetail_contract::contract::Response;
 use dovetail_contract::expect::Matcher;
 use dovetail_contract::finding::{Code, Finding, Severity};
 use dovetail_contract::json_path::{Step, json_path};
+use dovetail_contract::schema::Type;
 
 use crate::context::{Context, Use};
 use crate::promise::Promise;
@@ -169,6 +170,7 @@ fn impossible_match(context: &Context<'_>, findings: &mut Vec<Finding>) {
         read.impossible(found);
     });
     for (shown, response) in answers(context) {
+        findings.extend(never_json(shown, response));
         let Some(named) = &shown.interaction.response.content_type else {
             continue;
         };
@@ -198,6 +200,37 @@ fn impossible_match(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 .did_you_mean(&named.value, types),
         );
     }
+}
+
+/// A body that is read as JSON, and is never sent as such.
+fn never_json(shown: &Use<'_>, response: &Response) -> Option<Finding> {
+    let matcher = shown.interaction.response.body.as_ref()?;
+    let kind = matcher
+        .implied_type()
+        .filter(|kind| *kind != Type::String)?;
+    let types: Vec<&str> = response
+        .content
+        .iter()
+        .map(|media| media.media_type.as_str())
+        .collect();
+    if types.is_empty() || types.iter().any(|declared| is_json(declared)) {
+        return None;
+    }
+    let listed = types.join("`, `");
+    let message = format!(
+        "the body is read as {kind}, and `{}` sends none of JSON",
+        shown.operation.id.value
+    );
+    Some(
+        Finding::new(IMPOSSIBLE_MATCH.code, matcher.name_span, message)
+            .label(format!("read as {kind}"))
+            .related(response.span, "the response")
+            .expected(format!("a body of `{listed}`, which is read as one text"))
+            .help(format!(
+                "read it as text: `body: {{ type: string }}`, or have `{}` declare JSON",
+                shown.provider()
+            )),
+    )
 }
 
 fn unlisted_value(context: &Context<'_>, findings: &mut Vec<Finding>) {
@@ -255,6 +288,7 @@ fn visit<'m>(
     steps: &mut Vec<Step<'m>>,
     findings: &mut Vec<Finding>,
 ) {
+    let promise = &promise.narrowed(matcher);
     let read = Read {
         shown,
         code: rule.code,

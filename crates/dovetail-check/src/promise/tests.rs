@@ -1,8 +1,9 @@
 //! What a schema promises of a field, over references, parts and branches.
 
 use super::*;
-use dovetail_contract::schema::Property;
-use dovetail_contract::source::Sources;
+use dovetail_contract::expect::Matcher;
+use dovetail_contract::schema::{Discriminator, Property};
+use dovetail_contract::source::{Sources, Spanned};
 use serde_json::json;
 
 /// Schemas made by hand.
@@ -127,6 +128,93 @@ fn types_and_values_are_those_of_all_shapes() {
     let values = [json!("a"), json!("b"), json!("c")];
     assert_eq!(promise(listed).values(), Some(values.iter().collect()));
     assert_eq!(promise(half).values(), None);
+}
+
+#[test]
+fn values_without_a_type_say_what_it_is() {
+    let mut build = Builder::default();
+    let texts = build.with(|schema| schema.enumeration = Some(vec![json!("a"), json!(null)]));
+    let integers = build.with(|schema| schema.enumeration = Some(vec![json!(1), json!(2)]));
+    let null = build.of(Type::Null);
+    let maybe = build.with(|schema| schema.any_of = vec![integers, null]);
+    let promise = |id| Promise::of(&build.schemas, [id]).expect("few shapes");
+    assert_eq!(promise(texts).types(), [Type::String]);
+    assert!(promise(texts).names_null().is_some());
+    assert_eq!(promise(integers).types(), [Type::Integer]);
+    let values = [json!(1), json!(2), json!(null)];
+    assert_eq!(promise(maybe).values(), Some(values.iter().collect()));
+}
+
+#[test]
+fn fields_are_described_by_the_pattern_of_their_name() {
+    let mut build = Builder::default();
+    let text = build.of(Type::String);
+    let never = build.with(|schema| schema.never = true);
+    let labels = build.with(|schema| {
+        schema
+            .object
+            .pattern_properties
+            .insert("^x-".to_owned(), text);
+        schema.object.additional = Some(never);
+    });
+    assert_eq!(build.presence(labels, "x-a"), Some(Presence::Sometimes));
+    assert_eq!(build.presence(labels, "a"), Some(Presence::Undeclared));
+}
+
+#[test]
+fn who_reads_a_tag_reads_the_branch_that_bears_it() {
+    let mut build = Builder::default();
+    let text = build.of(Type::String);
+    let card = build.object(&[("kind!", text), ("last4!", text)]);
+    let bank = build.object(&[("kind!", text), ("iban!", text)]);
+    build.schemas.schema_mut(card).name = Some("Card".to_owned());
+    build.schemas.schema_mut(bank).name = Some("Bank".to_owned());
+    let reference = build.with(|schema| schema.reference = Some(card));
+    let constant = |value| move |schema: &mut Schema| schema.constant = Some(json!(value));
+    let (one, two) = (build.with(constant("one")), build.with(constant("two")));
+    let first = build.object(&[("kind!", one), ("last4!", text)]);
+    let second = build.object(&[("kind!", two), ("iban!", text)]);
+    let span = build.schemas.schema(card).span;
+    let tagged = |mapping: &[(&str, SchemaId)]| Discriminator {
+        span,
+        property: "kind".to_owned(),
+        mapping: mapping
+            .iter()
+            .map(|(tag, id)| ((*tag).to_owned(), *id))
+            .collect(),
+    };
+    let mut union = |branches: &[SchemaId], by: Option<Discriminator>| {
+        build.with(|schema| {
+            schema.one_of = branches.to_vec();
+            schema.discriminator = by;
+        })
+    };
+    let named = union(&[reference, bank], Some(tagged(&[])));
+    let mapped = union(
+        &[reference, bank],
+        Some(tagged(&[("c", card), ("b", bank)])),
+    );
+    let constants = union(&[first, second], None);
+    let untagged = union(&[card, bank], None);
+    let rows = [
+        (named, "Card", Presence::Always),
+        (named, "Bank", Presence::Undeclared),
+        (named, "neither", Presence::Sometimes),
+        (mapped, "c", Presence::Always),
+        (mapped, "b", Presence::Undeclared),
+        (constants, "one", Presence::Always),
+        (constants, "two", Presence::Undeclared),
+        (untagged, "card", Presence::Sometimes),
+    ];
+    for (id, tag, presence) in rows {
+        let mut kind = Matcher::anything(span, span);
+        kind.equals = Some(Spanned::new(json!(tag), span));
+        let mut matcher = Matcher::anything(span, span);
+        matcher.fields.insert("kind".to_owned(), kind);
+        let promise = Promise::of(&build.schemas, [id]).expect("few shapes");
+        let found = promise.narrowed(&matcher).field("last4");
+        assert_eq!(found.map(|field| field.presence), Some(presence), "{tag}");
+    }
 }
 
 #[test]
