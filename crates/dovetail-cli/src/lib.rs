@@ -48,7 +48,6 @@ pub fn run_parsed(cli: &Cli) -> Exit {
     // A panic is a defect of ours: say so with its own exit code instead of Rust's 101, which Cargo uses.
     match catch_unwind(AssertUnwindSafe(|| dispatch(cli, ui))) {
         Ok(Ok(exit)) => exit,
-        Ok(Err(Stop { exit: Exit::Ok, .. })) => Exit::Ok,
         Ok(Err(stop)) => {
             ui.always(&format!("error: {:#}", stop.error));
             stop.exit

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use dovetail_contract::escape::escape_line;
 use dovetail_contract::finding::Severity;
 
 use crate::args::{ColorChoice, Global};
@@ -62,19 +63,16 @@ impl Ui {
         }
     }
 
-    /// Prints a result. A reader that went away ends the command quietly, as pipes expect.
+    /// Prints a result. A reader that went away is no error, as pipes expect; it does not make a failure a success either, so the
+    /// command goes on to its own end.
     pub(crate) fn result(self, text: &str) -> Result<(), Stop> {
         let mut out = std::io::stdout().lock();
-        out.write_all(text.as_bytes())
-            .and_then(|()| out.flush())
-            .map_err(|error| {
-                let exit = if error.kind() == std::io::ErrorKind::BrokenPipe {
-                    Exit::Ok
-                } else {
-                    Exit::Infrastructure
-                };
-                Stop::new(exit, error)
-            })
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Stop::new(Exit::Infrastructure, error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Tells what goes on, unless it should be quiet.
@@ -92,7 +90,14 @@ impl Ui {
     }
 
     /// Tells what must not be missed. Nothing can be done where even that fails.
+    ///
+    /// It may repeat what a command line, a file system or a contract says, so it is made safe to show.
     pub(crate) fn always(self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
+        let lines: Vec<_> = text
+            .trim_end_matches('\n')
+            .split('\n')
+            .map(escape_line)
+            .collect();
+        let _ = writeln!(std::io::stderr().lock(), "{}", lines.join("\n"));
     }
 }

@@ -45,13 +45,15 @@ pub(crate) fn run(global: &Global, ui: Ui, asked: &args::Verify) -> Result<Exit,
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| Stop::new(Exit::Infrastructure, error))?;
-    let reports = runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         tokio::select! {
             reports = replay_all(&checked, asked, &jobs, &options) => reports,
             _ = tokio::signal::ctrl_c() => Err(Stop::new(Exit::Interrupted, anyhow::anyhow!("interrupted; states may still be set up at the provider"))),
         }
-    })?;
-    let report = Report::merge(reports);
+    });
+    // A provider that never stops sending keeps its connection busy; the command does not wait for that.
+    runtime.shutdown_background();
+    let report = Report::merge(outcome?);
     outputs.write(ui, |format, look| match format {
         Format::Json => report::json(&report),
         Format::Junit => report::junit(&report).unwrap_or_default(),
