@@ -312,3 +312,26 @@ fn a_fault_at_the_bottom_of_many_unions_is_found_by_reading_twice_and_not_twice_
         "the place and the reason: {error}"
     );
 }
+
+#[test]
+fn the_deepest_answer_that_is_read_fits_the_stack_of_a_worker() {
+    #[derive(Debug, Deserialize)]
+    struct Chain {
+        child: Option<Box<Self>>,
+        tree: Option<Tree>,
+    }
+    // As deep as `serde_json` goes, and unions as deep as they go at the bottom of it; wrong there, so that the place is
+    // looked for as well. A test has as much stack as a worker of tokio.
+    let bottom = format!(r#"{{"tree":{}}}"#, tree(63, "7"));
+    let error = read::<Chain>(&tree(120, &bottom)).unwrap_err();
+    assert!(error.contains("invalid type: integer `7`"), "{error}");
+    let bottom = format!(r#"{{"tree":{}}}"#, tree(63, "null"));
+    let mut chain = read::<Chain>(&tree(120, &bottom)).unwrap();
+    let mut levels = 0;
+    while let Some(child) = chain.child {
+        (chain, levels) = (*child, levels + 1);
+    }
+    assert_eq!((levels, chain.tree.is_some()), (120, true));
+    let error = read::<Chain>(&tree(200_000, "null")).unwrap_err();
+    assert!(error.contains("recursion limit exceeded"), "{error}");
+}
