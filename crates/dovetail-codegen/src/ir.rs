@@ -13,6 +13,8 @@ pub(crate) struct Crate {
     pub(crate) docs: Vec<String>,
     pub(crate) service: Service,
     pub(crate) client: ClientFile,
+    /// How every operation is called, as an expression, where there is any operation.
+    pub(crate) policy: Option<String>,
     pub(crate) operations: Vec<Operation>,
     pub(crate) operation_uses: Vec<String>,
     pub(crate) types: Vec<TypeItem>,
@@ -123,7 +125,6 @@ pub(crate) struct Operation {
     pub(crate) idempotency: Option<String>,
     /// Alternatives: names of constants, separated by commas.
     pub(crate) security: Vec<String>,
-    pub(crate) policy: String,
 }
 
 /// One consumer's policies.
@@ -131,6 +132,8 @@ pub(crate) struct Operation {
 pub(crate) struct Caller {
     pub(crate) docs: Vec<String>,
     pub(crate) name: String,
+    /// What holds for operations without a policy of their own, if there are any: the constant's name, and the expression.
+    pub(crate) usual: Option<(String, String)>,
     pub(crate) entries: Vec<CallerEntry>,
 }
 

@@ -137,7 +137,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
     let (client, client_uses) = client_file(request, &drafts, &speller, &callers);
     let (errors, error_uses) = errors_file(&drafts, &speller);
     let (items, type_uses) = types_file(&drafts, &types, &speller);
-    let (operations, operation_uses) = operations_file(request, &drafts);
+    let (operations, policy, operation_uses) = operations_file(request, &drafts);
     let summary = request
         .summary
         .map_or_else(|| api.title.trim().to_owned(), str::to_owned);
@@ -149,6 +149,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         service: constants::service(request, &drafts),
         client,
         operation_uses: operation_uses.lines(),
+        policy,
         operations,
         has_flags: items.iter().any(has_flags),
         types: items,
@@ -221,22 +222,23 @@ fn types_file(
     (items, uses)
 }
 
-/// `operations.rs`: a constant for each operation.
+/// `operations.rs`: a constant for each operation, and the policy of all of them.
 fn operations_file(
     request: &ClientRequest<'_>,
     drafts: &[OperationDraft<'_>],
-) -> (Vec<ir::Operation>, Uses) {
+) -> (Vec<ir::Operation>, Option<String>, Uses) {
     let mut uses = Uses::default();
     let operations = drafts
         .iter()
-        .map(|draft| constants::operation(draft, request, &mut uses))
+        .map(|draft| constants::operation(draft, request.api, &mut uses))
         .collect();
+    let policy = (!drafts.is_empty()).then(|| policies::expression(request.policy, &mut uses));
     uses.runtime(&["Service"]);
     let mut schemes = request.api.security_schemes.values();
     if schemes.any(|scheme| constants::is_spoken(&scheme.kind)) {
         uses.runtime(&["SecurityScheme"]);
     }
-    (operations, uses)
+    (operations, policy, uses)
 }
 
 /// The name of the crate for a service: a slug, whatever the service calls itself.

@@ -3,7 +3,6 @@
 use dovetail_contract::contract::{HttpApi, Idempotency, Method, ParameterLocation, SecurityKind};
 
 use super::operations::OperationDraft;
-use super::policies;
 use super::spell::Uses;
 use crate::rust_name::{self, Casing, Scope};
 use crate::{ClientRequest, doc, ir, literal};
@@ -11,7 +10,7 @@ use crate::{ClientRequest, doc, ir, literal};
 /// The constant of an operation.
 pub(super) fn operation(
     draft: &OperationDraft<'_>,
-    request: &ClientRequest<'_>,
+    api: &HttpApi,
     uses: &mut Uses,
 ) -> ir::Operation {
     let operation = draft.operation;
@@ -26,7 +25,7 @@ pub(super) fn operation(
     if idempotency.is_some() {
         uses.runtime(&["Idempotency"]);
     }
-    let schemes = scheme_names(request.api);
+    let schemes = scheme_names(api);
     let alternatives = operation.security.iter().map(|alternative| {
         let known = alternative.schemes.keys().filter_map(|name| {
             schemes
@@ -47,7 +46,6 @@ pub(super) fn operation(
         path: literal::rust(&operation.path.value),
         idempotency,
         security: alternatives.map(|names| names.join(", ")).collect(),
-        policy: policies::expression(request.policy, uses),
     }
 }
 

@@ -67,7 +67,7 @@ impl OperationDraft<'_> {
 
 /// Names all operations and decides the types of what they exchange.
 pub(super) fn draft<'a>(api: &'a HttpApi, types: &mut Types<'_>) -> Vec<OperationDraft<'a>> {
-    let mut constants = Scope::with(&["SERVICE"]);
+    let mut constants = Scope::with(&["SERVICE", "POLICY"]);
     let mut methods = Scope::with(&[
         "new",
         "builder",

@@ -17,29 +17,32 @@ const TOTAL_DEFAULT: Duration = Duration::from_millis(30_000);
 pub(super) fn callers(request: &ClientRequest<'_>, uses: &mut Uses) -> Vec<ir::Caller> {
     let mut scope = Scope::default();
     let table = |caller: &crate::Caller<'_>| {
+        let constant = rust_name::identifier(caller.consumer, Casing::Constant);
+        let name = scope.claim(&constant, Casing::Constant);
+        let usual = scope.claim(&format!("{constant}_USUAL"), Casing::Constant);
+        let expression = expression(&caller.policy, uses);
         let entries = request.api.operations.iter().map(|operation| {
             let own = caller.operations.get(&operation.id.value);
+            let own = own.map(|call| for_call(&call.policy, &caller.policy, uses));
+            let own = own.filter(|own| *own != expression);
             ir::CallerEntry {
                 id: literal::rust(&operation.id.value),
-                policy: for_call(own.map(|call| &call.policy), &caller.policy, uses),
+                policy: own.unwrap_or_else(|| usual.clone()),
             }
         });
+        let entries: Vec<ir::CallerEntry> = entries.collect();
+        let is_used = entries.iter().any(|entry| entry.policy == usual);
         ir::Caller {
             docs: vec![format!("How {} calls.", doc::code(caller.consumer))],
-            name: scope.claim(
-                &rust_name::identifier(caller.consumer, Casing::Constant),
-                Casing::Constant,
-            ),
-            entries: entries.collect(),
+            name,
+            usual: is_used.then_some((usual, expression)),
+            entries,
         }
     };
     request.callers.iter().map(table).collect()
 }
 
-fn for_call(call: Option<&CallPolicy>, below: &PolicySettings, uses: &mut Uses) -> String {
-    let Some(call) = call else {
-        return expression(below, uses);
-    };
+fn for_call(call: &CallPolicy, below: &PolicySettings, uses: &mut Uses) -> String {
     let mut merged = call.policy.over(below);
     if call
         .idempotency

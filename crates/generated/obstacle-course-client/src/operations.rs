@@ -36,23 +36,26 @@ pub const KEY_IN_QUERY_SCHEME: SecurityScheme = SecurityScheme::query_key(
 /// The security scheme `basic`.
 pub const BASIC_SCHEME: SecurityScheme = SecurityScheme::basic("basic");
 
+/// How every operation is called unless its caller says otherwise.
+const POLICY: Policy = Policy::new(Duration::from_secs(2))
+    .attempt(Duration::from_millis(600))
+    .retry(Retry {
+        max_attempts: 3,
+        backoff: backoff::Config {
+            base: Duration::from_millis(50),
+            max: Duration::from_secs(1),
+            ..backoff::Config::new()
+        },
+        ..Retry::new()
+    });
+
 /// `GET /keywords/{type}/{self}`.
 pub const MATCH: Operation = Operation::new(
     &SERVICE,
     "match",
     Method::Get,
     "/keywords/{type}/{self}",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );
 
 /// `GET /styles/{simple}/{label}/{matrix}`.
@@ -61,17 +64,7 @@ pub const STYLES: Operation = Operation::new(
     "styles",
     Method::Get,
     "/styles/{simple}/{label}/{matrix}",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );
 
 /// `POST /bodies/form`.
@@ -80,17 +73,7 @@ pub const SEND_FORM: Operation = Operation::new(
     "send-form",
     Method::Post,
     "/bodies/form",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );
 
 /// `PUT /bodies/text`.
@@ -99,17 +82,7 @@ pub const SEND_TEXT: Operation = Operation::new(
     "send_text",
     Method::Put,
     "/bodies/text",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );
 
 /// `POST /bodies/many`.
@@ -118,17 +91,7 @@ pub const SEND_TEXT_2: Operation = Operation::new(
     "sendText",
     Method::Post,
     "/bodies/many",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );
 
 /// `PUT /everything`.
@@ -137,17 +100,7 @@ pub const EVERYTHING: Operation = Operation::new(
     "everything",
     Method::Put,
     "/everything",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );
 
 /// `DELETE /no-id/{a-b}/x{c}y`.
@@ -156,16 +109,6 @@ pub const DELETE_NO_ID_A_B_X_C_Y: Operation = Operation::new(
         "delete_no_id_a_b_x_c_y",
         Method::Delete,
         "/no-id/{a-b}/x{c}y",
-        Policy::new(Duration::from_secs(2))
-            .attempt(Duration::from_millis(600))
-            .retry(Retry {
-                max_attempts: 3,
-                backoff: backoff::Config {
-                    base: Duration::from_millis(50),
-                    max: Duration::from_secs(1),
-                    ..backoff::Config::new()
-                },
-                ..Retry::new()
-            }),
+        POLICY,
     )
     .security(&[&[KEY_IN_HEADER_SCHEME], &[KEY_IN_QUERY_SCHEME], &[BASIC_SCHEME], &[]]);

@@ -13,23 +13,26 @@ pub const SERVICE: Service = Service::new(
     &["listOrders", "placeOrder", "getOrder", "cancelOrder"],
 );
 
+/// How every operation is called unless its caller says otherwise.
+const POLICY: Policy = Policy::new(Duration::from_secs(2))
+    .attempt(Duration::from_millis(600))
+    .retry(Retry {
+        max_attempts: 3,
+        backoff: backoff::Config {
+            base: Duration::from_millis(50),
+            max: Duration::from_secs(1),
+            ..backoff::Config::new()
+        },
+        ..Retry::new()
+    });
+
 /// `GET /orders`.
 pub const LIST_ORDERS: Operation = Operation::new(
     &SERVICE,
     "listOrders",
     Method::Get,
     "/orders",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );
 
 /// `POST /orders`.
@@ -38,17 +41,7 @@ pub const PLACE_ORDER: Operation = Operation::new(
     "placeOrder",
     Method::Post,
     "/orders",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );
 
 /// `GET /orders/{order_id}`.
@@ -57,17 +50,7 @@ pub const GET_ORDER: Operation = Operation::new(
     "getOrder",
     Method::Get,
     "/orders/{order_id}",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );
 
 /// `DELETE /orders/{order_id}`.
@@ -76,15 +59,5 @@ pub const CANCEL_ORDER: Operation = Operation::new(
     "cancelOrder",
     Method::Delete,
     "/orders/{order_id}",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );

@@ -16,23 +16,26 @@ pub const SERVICE: Service = Service::new(
 /// A token that names the calling service.
 pub const SERVICE_TOKEN_SCHEME: SecurityScheme = SecurityScheme::bearer("service_token");
 
+/// How every operation is called unless its caller says otherwise.
+const POLICY: Policy = Policy::new(Duration::from_secs(2))
+    .attempt(Duration::from_millis(600))
+    .retry(Retry {
+        max_attempts: 3,
+        backoff: backoff::Config {
+            base: Duration::from_millis(50),
+            max: Duration::from_secs(1),
+            ..backoff::Config::new()
+        },
+        ..Retry::new()
+    });
+
 /// `POST /payments`.
 pub const CHARGE: Operation = Operation::new(
         &SERVICE,
         "Charge",
         Method::Post,
         "/payments",
-        Policy::new(Duration::from_secs(2))
-            .attempt(Duration::from_millis(600))
-            .retry(Retry {
-                max_attempts: 3,
-                backoff: backoff::Config {
-                    base: Duration::from_millis(50),
-                    max: Duration::from_secs(1),
-                    ..backoff::Config::new()
-                },
-                ..Retry::new()
-            }),
+        POLICY,
     )
     .idempotency(Idempotency::Key {
         header: "Idempotency-Key",
@@ -45,17 +48,7 @@ pub const GET_PAYMENT: Operation = Operation::new(
         "GetPayment",
         Method::Get,
         "/payments/{payment_id}",
-        Policy::new(Duration::from_secs(2))
-            .attempt(Duration::from_millis(600))
-            .retry(Retry {
-                max_attempts: 3,
-                backoff: backoff::Config {
-                    base: Duration::from_millis(50),
-                    max: Duration::from_secs(1),
-                    ..backoff::Config::new()
-                },
-                ..Retry::new()
-            }),
+        POLICY,
     )
     .security(&[&[SERVICE_TOKEN_SCHEME]]);
 
@@ -65,16 +58,6 @@ pub const REFUND: Operation = Operation::new(
         "Refund",
         Method::Put,
         "/payments/{payment_id}/refund",
-        Policy::new(Duration::from_secs(2))
-            .attempt(Duration::from_millis(600))
-            .retry(Retry {
-                max_attempts: 3,
-                backoff: backoff::Config {
-                    base: Duration::from_millis(50),
-                    max: Duration::from_secs(1),
-                    ..backoff::Config::new()
-                },
-                ..Retry::new()
-            }),
+        POLICY,
     )
     .security(&[&[SERVICE_TOKEN_SCHEME]]);

@@ -6,6 +6,19 @@ use std::time::Duration;
 use dovetail_client::policy::{Policy, Retry};
 use dovetail_client::resilience::{backoff, breaker};
 
+/// What holds where nothing else is said of an operation.
+const ORDERS_USUAL: Policy = Policy::new(Duration::from_millis(800))
+    .attempt(Duration::from_millis(300))
+    .retry(Retry {
+        max_attempts: 3,
+        backoff: backoff::Config {
+            base: Duration::from_millis(50),
+            max: Duration::from_secs(1),
+            ..backoff::Config::new()
+        },
+        ..Retry::new()
+    });
+
 /// How `orders` calls.
 pub const ORDERS: &[(&str, Policy)] = &[
     (
@@ -29,32 +42,6 @@ pub const ORDERS: &[(&str, Policy)] = &[
                 }),
             ),
     ),
-    (
-        "GetPayment",
-        Policy::new(Duration::from_millis(800))
-            .attempt(Duration::from_millis(300))
-            .retry(Retry {
-                max_attempts: 3,
-                backoff: backoff::Config {
-                    base: Duration::from_millis(50),
-                    max: Duration::from_secs(1),
-                    ..backoff::Config::new()
-                },
-                ..Retry::new()
-            }),
-    ),
-    (
-        "Refund",
-        Policy::new(Duration::from_millis(800))
-            .attempt(Duration::from_millis(300))
-            .retry(Retry {
-                max_attempts: 3,
-                backoff: backoff::Config {
-                    base: Duration::from_millis(50),
-                    max: Duration::from_secs(1),
-                    ..backoff::Config::new()
-                },
-                ..Retry::new()
-            }),
-    ),
+    ("GetPayment", ORDERS_USUAL),
+    ("Refund", ORDERS_USUAL),
 ];

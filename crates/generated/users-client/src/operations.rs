@@ -13,23 +13,26 @@ pub const SERVICE: Service = Service::new(
     &["listUsers", "createUser", "getUser", "updateUser"],
 );
 
+/// How every operation is called unless its caller says otherwise.
+const POLICY: Policy = Policy::new(Duration::from_secs(2))
+    .attempt(Duration::from_millis(600))
+    .retry(Retry {
+        max_attempts: 3,
+        backoff: backoff::Config {
+            base: Duration::from_millis(50),
+            max: Duration::from_secs(1),
+            ..backoff::Config::new()
+        },
+        ..Retry::new()
+    });
+
 /// `GET /users`.
 pub const LIST_USERS: Operation = Operation::new(
     &SERVICE,
     "listUsers",
     Method::Get,
     "/users",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );
 
 /// `POST /users`.
@@ -38,17 +41,7 @@ pub const CREATE_USER: Operation = Operation::new(
     "createUser",
     Method::Post,
     "/users",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );
 
 /// `GET /users/{user_id}`.
@@ -57,17 +50,7 @@ pub const GET_USER: Operation = Operation::new(
     "getUser",
     Method::Get,
     "/users/{user_id}",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );
 
 /// `PATCH /users/{user_id}`.
@@ -76,15 +59,5 @@ pub const UPDATE_USER: Operation = Operation::new(
     "updateUser",
     Method::Patch,
     "/users/{user_id}",
-    Policy::new(Duration::from_secs(2))
-        .attempt(Duration::from_millis(600))
-        .retry(Retry {
-            max_attempts: 3,
-            backoff: backoff::Config {
-                base: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-                ..backoff::Config::new()
-            },
-            ..Retry::new()
-        }),
+    POLICY,
 );

@@ -6,62 +6,23 @@ use std::time::Duration;
 use dovetail_client::policy::{Policy, Retry};
 use dovetail_client::resilience::backoff;
 
+/// What holds where nothing else is said of an operation.
+const ORDERS_USUAL: Policy = Policy::new(Duration::from_millis(500))
+    .attempt(Duration::from_millis(200))
+    .retry(Retry {
+        max_attempts: 3,
+        backoff: backoff::Config {
+            base: Duration::from_millis(50),
+            max: Duration::from_secs(1),
+            ..backoff::Config::new()
+        },
+        ..Retry::new()
+    });
+
 /// How `orders` calls.
 pub const ORDERS: &[(&str, Policy)] = &[
-    (
-        "listUsers",
-        Policy::new(Duration::from_millis(500))
-            .attempt(Duration::from_millis(200))
-            .retry(Retry {
-                max_attempts: 3,
-                backoff: backoff::Config {
-                    base: Duration::from_millis(50),
-                    max: Duration::from_secs(1),
-                    ..backoff::Config::new()
-                },
-                ..Retry::new()
-            }),
-    ),
-    (
-        "createUser",
-        Policy::new(Duration::from_millis(500))
-            .attempt(Duration::from_millis(200))
-            .retry(Retry {
-                max_attempts: 3,
-                backoff: backoff::Config {
-                    base: Duration::from_millis(50),
-                    max: Duration::from_secs(1),
-                    ..backoff::Config::new()
-                },
-                ..Retry::new()
-            }),
-    ),
-    (
-        "getUser",
-        Policy::new(Duration::from_millis(500))
-            .attempt(Duration::from_millis(200))
-            .retry(Retry {
-                max_attempts: 3,
-                backoff: backoff::Config {
-                    base: Duration::from_millis(50),
-                    max: Duration::from_secs(1),
-                    ..backoff::Config::new()
-                },
-                ..Retry::new()
-            }),
-    ),
-    (
-        "updateUser",
-        Policy::new(Duration::from_millis(500))
-            .attempt(Duration::from_millis(200))
-            .retry(Retry {
-                max_attempts: 3,
-                backoff: backoff::Config {
-                    base: Duration::from_millis(50),
-                    max: Duration::from_secs(1),
-                    ..backoff::Config::new()
-                },
-                ..Retry::new()
-            }),
-    ),
+    ("listUsers", ORDERS_USUAL),
+    ("createUser", ORDERS_USUAL),
+    ("getUser", ORDERS_USUAL),
+    ("updateUser", ORDERS_USUAL),
 ];
