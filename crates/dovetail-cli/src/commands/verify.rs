@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dovetail_contract::escape::escape_line;
 use dovetail_contract::frame::Look;
 use dovetail_contract::policy;
 use dovetail_verify::report::{self, ProblemKind};
@@ -226,9 +227,15 @@ fn header(text: &str) -> Result<(String, String), Stop> {
 
 fn list(ui: Ui, plan: &Plan<'_>) -> Result<(), Stop> {
     for (consumer, provider, name) in plan.names() {
-        ui.result(&format!("{consumer} → {provider}: {name}\n"))?;
+        ui.result(&listed(consumer, provider, name))?;
     }
     Ok(())
+}
+
+/// One interaction in one line; its name is free text.
+fn listed(consumer: &str, provider: &str, name: &str) -> String {
+    let line = format!("{consumer} → {provider}: {name}");
+    format!("{}\n", escape_line(&line))
 }
 
 /// What a report ends the command with. A failure outweighs what could not be found out.
@@ -247,6 +254,31 @@ fn exit(report: &Report) -> Exit {
             } else {
                 Exit::Unknown
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listed_name_cannot_steer_a_terminal_or_a_build() {
+        let line = listed("::orders", "payments", "a\u{1b}[2J\n::error::b\u{202e}");
+        assert_eq!(
+            line,
+            "\\u{3a}:orders → payments: a␛[2J␊::error::b\\u{202e}\n"
+        );
+    }
+
+    #[test]
+    fn a_header_is_read_and_never_repeated() {
+        let read = header("X-Key: a: b").expect("a header");
+        assert_eq!(read, ("X-Key".to_owned(), "a: b".to_owned()));
+        for wrong in ["hunter2", "X-Key: env:DOVETAIL_hunter3_IS_NOT_SET"] {
+            let stop = header(wrong).expect_err("no header");
+            assert_eq!(stop.exit, Exit::Usage);
+            assert!(!stop.error.to_string().contains("hunter2"));
         }
     }
 }
