@@ -181,8 +181,13 @@ fn check_argument(shown: &Use<'_>, parameter: &Parameter, argument: &Argument) -
 }
 
 fn readings(value: &Value) -> Vec<Value> {
+    let scalar = |text: &str| serde_json::from_str::<Value>(text).ok();
     let other = match value {
-        Value::String(text) => serde_json::from_str(text).ok(),
+        Value::String(text) => scalar(text),
+        Value::Array(items) => {
+            let read = |item: &Value| item.as_str().and_then(scalar).unwrap_or(item.clone());
+            Some(items.iter().map(read).collect())
+        }
         Value::Number(_) | Value::Bool(_) => Some(Value::String(value.to_string())),
         _ => None,
     };
@@ -342,5 +347,25 @@ fn section(location: ParameterLocation) -> &'static str {
         ParameterLocation::Query => "query",
         ParameterLocation::Header => "headers",
         ParameterLocation::Cookie => "cookies",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_text_on_the_wire_is_read_either_way() {
+        let rows = [
+            (json!("1"), vec![json!("1"), json!(1)]),
+            (json!(1), vec![json!(1), json!("1")]),
+            (json!("a"), vec![json!("a")]),
+            (json!(["1", "a"]), vec![json!(["1", "a"]), json!([1, "a"])]),
+            (json!({}), vec![json!({})]),
+        ];
+        for (value, read) in rows {
+            assert_eq!(readings(&value), read, "{value}");
+        }
     }
 }

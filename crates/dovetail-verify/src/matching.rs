@@ -127,7 +127,12 @@ impl<'v> Walk<'_, 'v> {
             && !has_type(value, kind)
         {
             let span = type_span(matcher);
-            let actual = format!("{} {}", Type::of(value), self.shown(value));
+            let shown = self.shown(value);
+            let actual = match value {
+                // These say what they are.
+                Value::Null | Value::Array(_) | Value::Object(_) => shown,
+                scalar => format!("{} {shown}", Type::of(scalar)),
+            };
             return self.add("wrong-type", kind.to_string(), actual, span);
         }
         self.visit_scalar(matcher, value);

@@ -88,9 +88,9 @@ pub(super) fn of(error: &ValidationError<'_>) -> String {
     let value = shown(error.instance());
     match error.kind() {
         Kind::Type { kind } => format!(
-            "expected {}, found {} {value}",
+            "expected {}, found {}",
             types(kind),
-            Type::of(error.instance())
+            typed(error.instance())
         ),
         Kind::Required { property } => format!("the field {} is missing", shown(property)),
         Kind::Enum { options } => format!("expected {}, found {value}", one_of(options)),
@@ -178,6 +178,14 @@ fn names(names: &[String]) -> String {
         listed.push(format!("… ({} in all)", names.len()));
     }
     listed.join(", ")
+}
+
+/// A value with its type, unless it says so itself.
+fn typed(value: &Value) -> String {
+    match value {
+        Value::Null | Value::Array(_) | Value::Object(_) => shown(value),
+        scalar => format!("{} {}", Type::of(scalar), shown(scalar)),
+    }
 }
 
 /// A value as short JSON.

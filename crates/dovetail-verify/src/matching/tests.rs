@@ -76,7 +76,7 @@ fn an_example_asks_for_its_type() {
     check(
         &example(json!({})),
         json!([]),
-        &["$ wrong-type: object / array an array of 0"],
+        &["$ wrong-type: object / an array of 0"],
     );
 }
 
@@ -193,7 +193,7 @@ fn elements_are_read_and_an_empty_array_proves_nothing() {
     check(
         &each(),
         json!({}),
-        &["$ wrong-type: array / object an object of 0"],
+        &["$ wrong-type: array / an object of 0"],
     );
     let mut some = each();
     some.min = Some(spanned(0));
