@@ -36,6 +36,7 @@ const MARKDOWN: &[&str] = &[
     "contracts/README.md",
     "crates/dovetail-contract/codes/",
     "crates/dovetail-codegen/codes/",
+    "crates/dovetail-verify/codes/",
     "crates/dovetail-check/cases/",
     "crates/generated/",
 ];

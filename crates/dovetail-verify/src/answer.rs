@@ -7,11 +7,13 @@ mod promise;
 
 use dovetail_contract::escape::shorten;
 use dovetail_contract::expect::{Expected, Matcher};
+use dovetail_contract::finding::Code;
 use dovetail_contract::schema::Type;
 use dovetail_contract::source::Span;
 use serde_json::Value;
 
 use crate::body::{self, NotJson};
+use crate::codes;
 use crate::exchange::Answer;
 use crate::matching::Matching;
 
@@ -20,7 +22,7 @@ use crate::matching::Matching;
 pub(crate) struct Deviation {
     /// Whether the provider's own promise is broken, rather than what the consumer reads.
     pub(crate) of_promise: bool,
-    pub(crate) code: &'static str,
+    pub(crate) code: &'static Code,
     /// `status`, a header, or the place in the body.
     pub(crate) at: String,
     pub(crate) expected: String,
@@ -77,7 +79,7 @@ impl<'a> Examined<'a> {
             // Headers and body of another status are not what the expectation speaks of.
             return vec![Deviation {
                 of_promise: false,
-                code: "wrong-status",
+                code: &codes::WRONG_STATUS,
                 at: "status".to_owned(),
                 expected: expected.status.value.to_string(),
                 actual: self.answer.status.to_string(),
@@ -111,7 +113,7 @@ impl<'a> Examined<'a> {
             });
         (!same).then(|| {
             self.deviation(
-                "wrong-content-type",
+                &codes::WRONG_CONTENT_TYPE,
                 "header `content-type`",
                 wanted,
                 self.shown_header("content-type"),
@@ -164,7 +166,7 @@ impl<'a> Examined<'a> {
             BodyValue::Bytes => {
                 let actual = self.shown_header("content-type");
                 return vec![self.deviation(
-                    "not-json",
+                    &codes::NOT_JSON,
                     "body",
                     "JSON or text",
                     actual,
@@ -193,7 +195,7 @@ impl<'a> Examined<'a> {
     fn encoded(&self, span: Span) -> Deviation {
         let encoding = self.shown_header("content-encoding");
         self.deviation(
-            "encoded-body",
+            &codes::ENCODED_BODY,
             "header `content-encoding`",
             "a body as it is",
             encoding,
@@ -203,9 +205,11 @@ impl<'a> Examined<'a> {
 
     fn not_json(&self, reason: &NotJson, span: Span) -> Deviation {
         let (code, expected, actual) = match reason {
-            NotJson::Empty => ("missing", "a body", "no body".to_owned()),
-            NotJson::DuplicateKey(reason) => ("duplicate-key", "each key once", reason.clone()),
-            NotJson::Invalid(reason) => ("not-json", "JSON", reason.clone()),
+            NotJson::Empty => (&codes::MISSING, "a body", "no body".to_owned()),
+            NotJson::DuplicateKey(reason) => {
+                (&codes::DUPLICATE_KEY, "each key once", reason.clone())
+            }
+            NotJson::Invalid(reason) => (&codes::NOT_JSON, "JSON", reason.clone()),
         };
         let actual = self.matching.redactor.text(&actual);
         self.deviation(code, "body", expected, actual, span)
@@ -225,7 +229,7 @@ impl<'a> Examined<'a> {
     #[expect(clippy::unused_self, reason = "reads as what the answer deviates in")]
     fn deviation(
         &self,
-        code: &'static str,
+        code: &'static Code,
         at: &str,
         expected: &str,
         actual: String,

@@ -4,6 +4,7 @@
 //! reads and with what the provider's own contract promises. The outcome is one [`Report`], which [`report::human`],
 //! [`report::json`] and [`report::junit`] show; nothing here prints. A verdict that could not be reached is unknown, never passed.
 
+pub mod codes;
 pub mod plan;
 pub mod replay;
 pub mod report;

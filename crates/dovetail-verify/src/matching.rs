@@ -5,6 +5,7 @@
 
 use dovetail_contract::escape::shorten;
 use dovetail_contract::expect::Matcher;
+use dovetail_contract::finding::Code;
 use dovetail_contract::format;
 use dovetail_contract::json_path::{Step, json_path};
 use dovetail_contract::placeholder::{Values, substitute};
@@ -12,6 +13,7 @@ use dovetail_contract::schema::Type;
 use dovetail_contract::source::Span;
 use serde_json::{Number, Value};
 
+use crate::codes;
 use crate::redact::{REDACTED, Redactor};
 
 /// One way in which a value is not what is read.
@@ -20,7 +22,7 @@ pub(crate) struct Mismatch {
     /// Place in the value, such as `$.items[3].price`.
     pub(crate) path: String,
     /// What kind: `missing`, `wrong-type`, `null`, …
-    pub(crate) code: &'static str,
+    pub(crate) code: &'static Code,
     /// What is read, in words.
     pub(crate) expected: String,
     /// What is there: shortened, and without secrets.
@@ -95,7 +97,7 @@ impl<'v> Walk<'_, 'v> {
         match value {
             None if matcher.absent || matcher.optional => {}
             None => self.add(
-                "missing",
+                &codes::MISSING,
                 wanted(matcher),
                 "nothing".to_owned(),
                 matcher.name_span,
@@ -103,7 +105,7 @@ impl<'v> Walk<'_, 'v> {
             Some(value) if matcher.absent => {
                 let actual = self.shown(value);
                 self.add(
-                    "unexpected",
+                    &codes::UNEXPECTED,
                     "nothing here".to_owned(),
                     actual,
                     matcher.name_span,
@@ -112,7 +114,7 @@ impl<'v> Walk<'_, 'v> {
             Some(Value::Null) if matcher.nullable => {}
             Some(Value::Null) if !self.reads_null(matcher) => {
                 self.add(
-                    "null",
+                    &codes::NULL,
                     wanted(matcher),
                     "null".to_owned(),
                     matcher.name_span,
@@ -133,7 +135,7 @@ impl<'v> Walk<'_, 'v> {
                 Value::Null | Value::Array(_) | Value::Object(_) => shown,
                 scalar => format!("{} {shown}", Type::of(scalar)),
             };
-            return self.add("wrong-type", kind.to_string(), actual, span);
+            return self.add(&codes::WRONG_TYPE, kind.to_string(), actual, span);
         }
         self.visit_scalar(matcher, value);
         if let Value::Object(fields) = value {
@@ -153,7 +155,7 @@ impl<'v> Walk<'_, 'v> {
             let wanted = self.real(&equals.value);
             if !same(&wanted, value) {
                 let (expected, actual) = (self.shown(&wanted), self.shown(value));
-                self.add("not-equal", expected, actual, equals.span);
+                self.add(&codes::NOT_EQUAL, expected, actual, equals.span);
             }
         }
         if let Some(first) = matcher.one_of.first() {
@@ -169,7 +171,7 @@ impl<'v> Walk<'_, 'v> {
                 }
                 let expected = format!("one of {}", listed.join(", "));
                 let actual = self.shown(value);
-                self.add("not-one-of", expected, actual, first.span);
+                self.add(&codes::NOT_ONE_OF, expected, actual, first.span);
             }
         }
         let Value::String(text) = value else {
@@ -183,7 +185,7 @@ impl<'v> Walk<'_, 'v> {
                     shorten(&pattern.value.text, VALUE_LENGTH_MAX)
                 );
                 let actual = self.shown(value);
-                self.add("no-match", expected, actual, pattern.span);
+                self.add(&codes::NO_MATCH, expected, actual, pattern.span);
             }
         }
         if let Some(name) = &matcher.format
@@ -193,7 +195,7 @@ impl<'v> Walk<'_, 'v> {
                 format::example(&name.value).map_or(String::new(), |e| format!(", such as {e}"));
             let actual = self.shown(value);
             self.add(
-                "no-match",
+                &codes::NO_MATCH,
                 format!("text of format `{}`{example}", name.value),
                 actual,
                 name.span,
@@ -213,13 +215,13 @@ impl<'v> Walk<'_, 'v> {
         if length < matcher.least() {
             let span = matcher.min.as_ref().map_or(matcher.span, |min| min.span);
             let expected = format!("at least {}", elements(matcher.least()));
-            self.add("too-few", expected, elements(length), span);
+            self.add(&codes::TOO_FEW, expected, elements(length), span);
         }
         if let Some(max) = &matcher.max
             && length > max.value
         {
             let expected = format!("at most {}", elements(max.value));
-            self.add("too-many", expected, elements(length), max.span);
+            self.add(&codes::TOO_MANY, expected, elements(length), max.span);
         }
         if let Some(each) = &matcher.each {
             for (index, item) in items.iter().enumerate() {
@@ -249,7 +251,7 @@ impl<'v> Walk<'_, 'v> {
         self.matching.shown(&self.steps, value)
     }
 
-    fn add(&mut self, code: &'static str, expected: String, actual: String, span: Span) {
+    fn add(&mut self, code: &'static Code, expected: String, actual: String, span: Span) {
         self.found.push(Mismatch {
             path: json_path(&self.steps),
             code,

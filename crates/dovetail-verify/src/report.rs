@@ -88,7 +88,7 @@ pub struct Outcome {
 pub struct Problem {
     /// Whose fault it is.
     pub kind: ProblemKind,
-    /// A stable name, such as `missing` or `wrong-type`.
+    /// A stable name, such as `missing` or `wrong-type`; `dovetail explain` tells more.
     pub code: String,
     /// What it is about: `status`, a header, a place in the body such as `$.items[3].price`.
     pub at: String,

@@ -125,7 +125,7 @@ async fn what_is_read_and_not_there_fails_at_its_place() {
         found,
         [
             "wrong-status status: expected 200, found 500",
-            "undeclared-status status: expected a declared status: 200, found 500",
+            "undeclared-answer status: expected a declared status: 200, found 500",
         ]
     );
 }
@@ -414,7 +414,7 @@ async fn a_contract_that_cannot_be_replayed_fails() {
     assert_eq!(
         found,
         [
-            "unknown-operation call: expected an operation of the provider, found no operation `operatte`"
+            "unsendable-request call: expected an operation of the provider, found no operation `operatte`"
         ]
     );
 }

@@ -37,7 +37,8 @@ pub(crate) fn codes() -> impl Iterator<Item = &'static Code> {
     let contract = dovetail_contract::codes::ALL.iter().copied();
     let check = dovetail_check::RULES.iter().map(|rule| rule.code);
     let codegen = dovetail_codegen::codes::ALL.iter().copied();
-    contract.chain(check).chain(codegen)
+    let verify = dovetail_verify::codes::ALL.iter().copied();
+    contract.chain(check).chain(codegen).chain(verify)
 }
 
 /// The first sentence of a page's text.

@@ -7,7 +7,7 @@ use dovetail_contract::finding::Finding;
 use dovetail_contract::load::{LoadedApi, load_openapi, parse_text};
 
 /// Generous for a slow machine, and far below what a quadratic reader would need.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(60);
 
 #[expect(
     clippy::disallowed_methods,

@@ -2,12 +2,14 @@
 
 use dovetail_contract::conform::{Conformances, Direction, NotCompilable, Violation};
 use dovetail_contract::contract::{Header, Media, Method, Operation, Response};
+use dovetail_contract::finding::Code;
 use dovetail_contract::schema::SchemaId;
 use dovetail_contract::source::Span;
 use serde_json::Value;
 
 use super::{BodyValue, Deviation, Examined, scalar};
 use crate::body;
+use crate::codes;
 use crate::redact::REDACTED;
 
 impl Examined<'_> {
@@ -26,7 +28,7 @@ impl Examined<'_> {
             let expected = format!("a declared status: {}", declared.join(", "));
             let actual = self.answer.status.to_string();
             return vec![promise(
-                "undeclared-status",
+                &codes::UNDECLARED_ANSWER,
                 "status",
                 expected,
                 actual,
@@ -50,7 +52,7 @@ impl Examined<'_> {
     ) -> Vec<Deviation> {
         let at = format!("header `{}`", name.to_lowercase());
         let Some(text) = self.answer.header(name) else {
-            let missing = || promise("missing", &at, "the promised header", "nothing", span);
+            let missing = || promise(&codes::MISSING, &at, "the promised header", "nothing", span);
             return if header.required {
                 vec![missing()]
             } else {
@@ -76,7 +78,13 @@ impl Examined<'_> {
                 } else {
                     self.matching.redactor.text(&actual)
                 };
-                vec![promise("broken-promise", &at, expected, actual, place)]
+                vec![promise(
+                    &codes::BROKEN_PROMISE,
+                    &at,
+                    expected,
+                    actual,
+                    place,
+                )]
             }
             Err(refused) => vec![not_compilable(&at, &refused)],
         }
@@ -97,7 +105,7 @@ impl Examined<'_> {
             } else {
                 let actual = format!("{} bytes", self.answer.body.len());
                 vec![promise(
-                    "unexpected-body",
+                    &codes::UNEXPECTED_BODY,
                     "body",
                     "no body",
                     actual,
@@ -113,7 +121,7 @@ impl Examined<'_> {
         let expected = format!("a body of {}", declared.join(" or "));
         if is_empty {
             return vec![promise(
-                "missing",
+                &codes::MISSING,
                 "body",
                 expected,
                 "no body",
@@ -123,7 +131,7 @@ impl Examined<'_> {
         let Some(content_type) = &self.content_type else {
             let actual = "a body without a content type";
             return vec![promise(
-                "undeclared-media-type",
+                &codes::UNDECLARED_MEDIA_TYPE,
                 "header `content-type`",
                 expected,
                 actual,
@@ -133,7 +141,7 @@ impl Examined<'_> {
         let Some(media) = media_for(&response.content, content_type) else {
             let actual = self.shown_header("content-type");
             return vec![promise(
-                "undeclared-media-type",
+                &codes::UNDECLARED_MEDIA_TYPE,
                 "header `content-type`",
                 expected,
                 actual,
@@ -157,7 +165,13 @@ impl Examined<'_> {
             }
             (BodyValue::Bytes, Some(_)) if self.is_plain_text() => {
                 let actual = "bytes that are no text of its charset";
-                return vec![promise("not-text", "body", "text", actual, media.span)];
+                return vec![promise(
+                    &codes::NOT_TEXT,
+                    "body",
+                    "text",
+                    actual,
+                    media.span,
+                )];
             }
             (BodyValue::Value(value), Some(schema)) => (value, schema),
             _ => return Vec::new(),
@@ -211,7 +225,7 @@ impl Examined<'_> {
                     self.matching.redactor.text(&actual)
                 };
                 promise(
-                    "broken-promise",
+                    &codes::BROKEN_PROMISE,
                     &self.matching.redactor.text(&violation.path),
                     expected,
                     actual,
@@ -250,7 +264,7 @@ fn told_apart(violation: Option<&Violation>) -> (String, String) {
 }
 
 fn promise(
-    code: &'static str,
+    code: &'static Code,
     at: &str,
     expected: impl Into<String>,
     actual: impl Into<String>,
@@ -270,7 +284,7 @@ fn promise(
 fn not_compilable(at: &str, refused: &NotCompilable) -> Deviation {
     let expected = "a schema that can be checked";
     promise(
-        "unusable-schema",
+        &codes::UNUSABLE_SCHEMA,
         at,
         expected,
         refused.to_string(),

@@ -41,7 +41,7 @@ fn compare(matcher: &Matcher, value: Option<&Value>, values: &Values) -> Vec<Str
     matching
         .compare(matcher, value)
         .into_iter()
-        .map(|m| format!("{} {}: {} / {}", m.path, m.code, m.expected, m.actual))
+        .map(|m| format!("{} {}: {} / {}", m.path, m.code.id, m.expected, m.actual))
         .collect()
 }
 

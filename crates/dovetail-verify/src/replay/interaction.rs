@@ -3,12 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use dovetail_contract::expect::Given;
+use dovetail_contract::finding::Code;
 use dovetail_contract::placeholder::Values;
 use dovetail_contract::source::Span;
 use tokio::time::Instant;
 
 use super::Run;
 use crate::answer::{Deviation, Examined};
+use crate::codes;
 use crate::exchange::{Answer, SendError};
 use crate::matching::Matching;
 use crate::plan::Planned;
@@ -31,7 +33,7 @@ pub(super) async fn replay(run: &Run<'_>, planned: &Planned<'_>) -> Outcome {
     };
     if let Some(reason) = not_tried(run) {
         let span = planned.interaction.name.span;
-        record.infrastructure("unreachable", "request", "an answer", &reason, span);
+        record.infrastructure(&codes::UNREACHABLE, "request", "an answer", &reason, span);
     } else {
         record.replay(planned).await;
     }
@@ -135,14 +137,14 @@ impl Record<'_> {
             let actual = format!("no operation `{}`", interaction.operation.value);
             let expected = "an operation of the provider";
             let span = interaction.operation.span;
-            return self.contract("unknown-operation", "call", expected, &actual, span);
+            return self.contract(&codes::UNSENDABLE_REQUEST, "call", expected, &actual, span);
         };
         let request = match request::prepare(run.target, operation, interaction, values) {
             Ok(request) => request,
             Err(refused) => {
                 let expected = "a request that can be sent";
                 return self.contract(
-                    "invalid-request",
+                    &codes::UNSENDABLE_REQUEST,
                     "request",
                     expected,
                     &refused.reason,
@@ -196,7 +198,7 @@ impl Record<'_> {
         };
         self.problems.push(Problem {
             kind,
-            code: deviation.code.to_owned(),
+            code: deviation.code.id.to_owned(),
             at: deviation.at,
             expected: deviation.expected,
             actual: deviation.actual,
@@ -240,29 +242,29 @@ impl Record<'_> {
             ),
         };
         let code = match action {
-            Action::Setup => "state-set-up",
-            Action::Teardown => "state-teardown",
+            Action::Setup => &codes::STATE_SET_UP,
+            Action::Teardown => &codes::STATE_TEARDOWN,
         };
         let at = format!("{} of state `{state}`", action.as_str());
         self.infrastructure(code, &at, &expected, &actual, given.state.span);
     }
 
     /// Name and description of a failure to get an answer; counts connections that were not made.
-    fn describe(&self, error: &SendError) -> (&'static str, String) {
+    fn describe(&self, error: &SendError) -> (&'static Code, String) {
         match error {
             SendError::Unreachable(reason) => {
                 self.run.unreachable.fetch_add(1, Ordering::Relaxed);
                 (
-                    "unreachable",
+                    &codes::UNREACHABLE,
                     format!("no connection to {}: {reason}", self.run.target),
                 )
             }
             SendError::Timeout => {
                 let millis = self.run.options.timeout.as_millis();
-                ("timeout", format!("nothing within {millis} ms"))
+                (&codes::TIMEOUT, format!("nothing within {millis} ms"))
             }
-            SendError::Broken(reason) => ("broken-connection", reason.clone()),
-            SendError::TooLarge(limit) => ("too-large", format!("more than {limit} bytes")),
+            SendError::Broken(reason) => (&codes::BROKEN_CONNECTION, reason.clone()),
+            SendError::TooLarge(limit) => (&codes::TOO_LARGE, format!("more than {limit} bytes")),
         }
     }
 
@@ -275,7 +277,14 @@ impl Record<'_> {
         (Instant::now() + self.run.options.timeout).min(self.run.ends)
     }
 
-    fn infrastructure(&mut self, code: &str, at: &str, expected: &str, actual: &str, span: Span) {
+    fn infrastructure(
+        &mut self,
+        code: &'static Code,
+        at: &str,
+        expected: &str,
+        actual: &str,
+        span: Span,
+    ) {
         let problem = self.problem(
             ProblemKind::Infrastructure,
             code,
@@ -287,7 +296,14 @@ impl Record<'_> {
         self.problems.push(problem);
     }
 
-    fn contract(&mut self, code: &str, at: &str, expected: &str, actual: &str, span: Span) {
+    fn contract(
+        &mut self,
+        code: &'static Code,
+        at: &str,
+        expected: &str,
+        actual: &str,
+        span: Span,
+    ) {
         let problem = self.problem(ProblemKind::Contract, code, at, expected, actual, span);
         self.problems.push(problem);
     }
@@ -295,7 +311,7 @@ impl Record<'_> {
     fn problem(
         &self,
         kind: ProblemKind,
-        code: &str,
+        code: &'static Code,
         at: &str,
         expected: &str,
         actual: &str,
@@ -303,7 +319,7 @@ impl Record<'_> {
     ) -> Problem {
         Problem {
             kind,
-            code: code.to_owned(),
+            code: code.id.to_owned(),
             at: at.to_owned(),
             expected: expected.to_owned(),
             actual: self.redactor.text(actual),

@@ -96,13 +96,14 @@ fn sentence(problem: &Problem, outcome: &Outcome, look: &Look) -> String {
     let at = look.paint(Style::new().bold(), &escape(&problem.at));
     let expected = escape(&problem.expected);
     let actual = escape(&problem.actual);
+    let code = escape(&problem.code);
     match problem.kind {
         ProblemKind::Expectation | ProblemKind::Promise => {
             let provider = escape(&outcome.provider);
-            format!("{at}: expected {expected}; `{provider}` sent {actual}")
+            format!("{at}: expected {expected}; `{provider}` sent {actual} [{code}]")
         }
         ProblemKind::Infrastructure | ProblemKind::Contract => {
-            format!("{at}: expected {expected}; found {actual}")
+            format!("{at}: expected {expected}; found {actual} [{code}]")
         }
     }
 }

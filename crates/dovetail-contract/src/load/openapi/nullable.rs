@@ -4,6 +4,7 @@
 //!
 //! - beside `type` it adds `null` to the types, and to `enum` where that lacks it;
 //! - beside `oneOf` or `anyOf` it adds a branch that accepts `null` alone;
+//! - alone in a branch of `oneOf` or `anyOf` it is the branch that accepts `null` alone;
 //! - beside `$ref` or `allOf` the schema becomes `anyOf` of all that it says, and of `null`.
 
 use super::Reader;
@@ -14,6 +15,10 @@ impl<'d> Reader<'d, '_> {
     /// Applies `nullable` to what was read of a schema.
     pub(super) fn nullable(&mut self, id: SchemaId, at: &At<'d>, schema: &mut Schema) {
         if self.flag(at, "nullable") != Some(true) {
+            return;
+        }
+        if is_branch(at) && *schema == whole_of(schema) {
+            schema.types = Types::only(Type::Null);
             return;
         }
         if schema.reference.is_some() || !schema.all_of.is_empty() {
@@ -41,11 +46,7 @@ impl<'d> Reader<'d, '_> {
 
     /// Turns a schema into `anyOf` of itself and `null`. Name and notes stay with the whole.
     fn or_null(&mut self, id: SchemaId, schema: &mut Schema) {
-        let whole = Schema {
-            name: schema.name.clone(),
-            notes: schema.notes.clone(),
-            ..Schema::any(schema.span, schema.pointer.clone())
-        };
+        let whole = whole_of(schema);
         let mut value = std::mem::replace(schema, whole);
         value.notes = crate::schema::Notes::default();
         let value = self.part_of(id, "~value", value);
@@ -58,4 +59,20 @@ impl<'d> Reader<'d, '_> {
         null.types = Types::only(Type::Null);
         self.part_of(id, "~null", null)
     }
+}
+
+/// A schema with the same name and notes that accepts anything.
+fn whole_of(schema: &Schema) -> Schema {
+    Schema {
+        name: schema.name.clone(),
+        notes: schema.notes.clone(),
+        ..Schema::any(schema.span, schema.pointer.clone())
+    }
+}
+
+/// Whether a schema is written as a branch of a union.
+fn is_branch(at: &At<'_>) -> bool {
+    let pointer = at.pointer();
+    let union = pointer.rsplit('/').nth(1);
+    matches!(union, Some("oneOf" | "anyOf"))
 }

@@ -78,7 +78,9 @@ fn nullable_means_null_wherever_it_is_written() {
          Has: {enum: [a, null], nullable: true}\n\
          Ref: {$ref: '#/components/schemas/Enum', nullable: true, description: d}\n\
          All: {allOf: [{$ref: '#/components/schemas/Enum'}], nullable: true}\n\
-         One: {oneOf: [{type: string}, {type: integer}], nullable: true}\n",
+         One: {oneOf: [{type: string}, {type: integer}], nullable: true}\n\
+         Idiom: {anyOf: [{type: string}, {nullable: true, description: d}]}\n\
+         Any: {anyOf: [{type: string}, {description: d}]}\n",
     )
     .quiet();
     let values = |name| read.named(name).enumeration.clone();
@@ -105,6 +107,8 @@ fn nullable_means_null_wherever_it_is_written() {
     let one = read.named("One");
     assert_eq!(one.one_of.len(), 3);
     assert!(null(one.one_of[2]));
+    assert!(null(read.named("Idiom").any_of[1]));
+    assert!(read.at(read.named("Any").any_of[1]).types.is_any());
 }
 
 #[test]
