@@ -145,6 +145,7 @@ mod operation;
 mod response;
 
 pub mod decode;
+pub mod encode;
 pub mod parameter;
 pub mod policy;
 pub mod testing;

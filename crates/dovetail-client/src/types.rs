@@ -7,7 +7,7 @@ mod unknown;
 
 pub use self::{
     base64::Base64,
-    decimal::{Decimal, DecimalError, number},
+    decimal::{Decimal, DecimalError, DecimalNumber},
     patch::Patch,
     unknown::{UnknownValue, UnknownVariant},
 };

@@ -238,6 +238,8 @@ pub(crate) struct Variant {
     pub(crate) docs: Vec<String>,
     pub(crate) name: String,
     pub(crate) ty: String,
+    /// The expression that writes it.
+    pub(crate) write: String,
 }
 
 /// A pattern and the variant that it leads to.

@@ -46,6 +46,7 @@ const RESERVED: &[&str] = &[
     "DateTime",
     "Debug",
     "Decimal",
+    "DecimalNumber",
     "DecodeError",
     "Default",
     "Deserialize",

@@ -380,3 +380,46 @@ fn the_path_to_the_runtime_starts_at_the_crate() {
         assert_eq!(relative(from, to), expected, "{from} → {to}");
     }
 }
+
+#[test]
+fn numbers_are_as_wide_as_the_widest_that_is_allowed() {
+    let shape = shape(
+        "All:\n  type: object\n  properties:\n    huge: { type: integer, enum: [18446744073709551615, 1] }\n    open: { anyOf: [{ type: integer, enum: [1, 2] }, { type: integer }] }\n    wide: { anyOf: [{ type: integer, format: uint64, minimum: 0 }, { type: integer, format: int32 }] }\n    any: { anyOf: [{ type: integer }, { type: number }] }\n    exact: { type: [number, 'null'], format: decimal }\n    exacts: { type: array, items: { $ref: '#/components/schemas/Exact' } }\nExact:\n  type: number\n  format: decimal\n",
+    );
+    for field in [
+        "pub huge: Option<u64>,",
+        "pub open: Option<i64>,",
+        "pub wide: Option<i128>,",
+        "pub any: Option<f64>,",
+        "pub exact: Patch<DecimalNumber>,",
+        "pub exacts: Option<Vec<DecimalNumber>>,",
+    ] {
+        assert!(shape.contains(field), "{field} in {shape}");
+    }
+}
+
+#[test]
+fn a_union_writes_its_tag_where_a_branch_may_leave_it_out() {
+    let (files, _) = generated(&with_schemas(
+        "Cat:\n  type: object\n  required: [kind]\n  properties: { kind: { type: string } }\nDog:\n  type: object\n  properties: { kind: { type: string } }\nEel:\n  type: object\n  properties: { volts: { type: integer } }\nPet:\n  oneOf: [{ $ref: '#/components/schemas/Cat' }, { $ref: '#/components/schemas/Dog' }, { $ref: '#/components/schemas/Eel' }]\n  discriminator: { propertyName: kind, mapping: { dog: Dog, puppy: Dog } }\n",
+    ));
+    let types = &files["src/types.rs"];
+    for arm in [
+        "Self::Cat(value) => value.serialize(serializer),",
+        "Self::Dog(value) => encode::tagged(value, \"kind\", \"dog\", serializer),",
+        "Self::Eel(value) => encode::tagged(value, \"kind\", \"Eel\", serializer),",
+    ] {
+        assert!(types.contains(arm), "{arm} in {types}");
+    }
+}
+
+#[test]
+fn fields_are_read_into_variables_that_nothing_else_uses() {
+    let (files, _) = generated(&with_schemas(
+        "Open:\n  type: object\n  properties: { rest: { type: string }, drop: { type: string }, fields: { type: string }, name: { type: string } }\n  additionalProperties: { type: string }\n",
+    ));
+    for taken in ["rest", "drop", "fields", "name"] {
+        let variable = format!("let mut {taken} = decode::Field");
+        assert!(!files["src/types.rs"].contains(&variable), "{taken}");
+    }
+}

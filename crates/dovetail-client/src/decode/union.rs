@@ -129,14 +129,23 @@ impl Variant {
         UnknownVariant::new(tag.map(str::to_owned), self.raw.clone())
     }
 
-    fn member(&self, name: &str) -> Option<&RawValue> {
-        // The visitor keeps nothing but the member, so this costs a walk over the text and no allocation.
-        let mut deserializer = serde_json::Deserializer::from_str(self.raw.get());
-        deserializer
-            .deserialize_map(MemberVisitor { name })
-            .ok()
-            .flatten()
+    /// Whether a text is an object with this member.
+    pub(crate) fn says(raw: &RawValue, member: &str) -> bool {
+        member_of(raw, member).is_some()
     }
+
+    fn member(&self, name: &str) -> Option<&RawValue> {
+        member_of(&self.raw, name)
+    }
+}
+
+fn member_of<'r>(raw: &'r RawValue, name: &str) -> Option<&'r RawValue> {
+    // The visitor keeps nothing but the member, so this costs a walk over the text and no allocation.
+    let mut deserializer = serde_json::Deserializer::from_str(raw.get());
+    deserializer
+        .deserialize_map(MemberVisitor { name })
+        .ok()
+        .flatten()
 }
 
 /// The text is kept as it came. One that nests too deeply is refused here, because the reader of each union within it

@@ -8,8 +8,8 @@ use thiserror::Error;
 
 /// A decimal number with exactly the digits that were written.
 ///
-/// Read from a JSON number or from a string, whichever comes. Written as a string; where the contract wants a number, with
-/// `#[serde(with = "dovetail_client::types::number")]`. Two are equal if their digits are: `1.0` is not `1.00`.
+/// Read from a JSON number or from a string, whichever comes. Written as a string; where the contract wants a number, there
+/// is [`DecimalNumber`]. Two are equal if their digits are: `1.0` is not `1.00`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Decimal {
     /// A number as JSON writes it.
@@ -112,53 +112,57 @@ impl<'de> Deserialize<'de> for Decimal {
     }
 }
 
-/// Writes decimals as JSON numbers: `#[serde(with = "dovetail_client::types::number")]`. Also for `Option<Decimal>`.
-pub mod number {
-    use super::{Decimal, Deserialize, Deserializer, RawValue, Serialize, Serializer, ser};
+/// A [`Decimal`] that is written as a JSON number, without quotes, wherever it stands.
+///
+/// ```
+/// use dovetail_client::types::DecimalNumber;
+///
+/// let amounts: Vec<Option<DecimalNumber>> = serde_json::from_str("[1.10, null]")?;
+/// assert_eq!(serde_json::to_string(&amounts)?, "[1.10,null]");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(transparent)]
+pub struct DecimalNumber(pub Decimal);
 
-    /// A [`Decimal`], or an optional one.
-    pub trait Number: Sized {
-        /// The number, if there is one.
-        fn decimal(&self) -> Option<&Decimal>;
+impl DecimalNumber {
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
     }
+}
 
-    impl Number for Decimal {
-        fn decimal(&self) -> Option<&Decimal> {
-            Some(self)
-        }
+impl FromStr for DecimalNumber {
+    type Err = DecimalError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
     }
+}
 
-    impl Number for Option<Decimal> {
-        fn decimal(&self) -> Option<&Decimal> {
-            self.as_ref()
-        }
+impl From<Decimal> for DecimalNumber {
+    fn from(decimal: Decimal) -> Self {
+        Self(decimal)
     }
+}
 
-    /// Writes the number without quotes.
-    ///
-    /// # Errors
-    ///
-    /// What the serializer says.
-    pub fn serialize<N: Number, S: Serializer>(
-        number: &N,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let Some(decimal) = number.decimal() else {
-            return serializer.serialize_none();
-        };
-        let raw = RawValue::from_string(decimal.as_str().to_owned()).map_err(ser::Error::custom)?;
+impl fmt::Display for DecimalNumber {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+impl fmt::Debug for DecimalNumber {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, formatter)
+    }
+}
+
+impl Serialize for DecimalNumber {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw = RawValue::from_string(self.as_str().to_owned()).map_err(ser::Error::custom)?;
         raw.serialize(serializer)
-    }
-
-    /// Reads a number, with or without quotes.
-    ///
-    /// # Errors
-    ///
-    /// What the deserializer says.
-    pub fn deserialize<'de, N: Deserialize<'de>, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<N, D::Error> {
-        N::deserialize(deserializer)
     }
 }
 
@@ -168,10 +172,8 @@ mod tests {
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Price {
-        #[serde(with = "number")]
-        amount: Decimal,
-        #[serde(with = "number")]
-        tax: Option<Decimal>,
+        amount: DecimalNumber,
+        tax: Option<DecimalNumber>,
         text: Decimal,
     }
 

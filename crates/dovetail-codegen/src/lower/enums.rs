@@ -84,7 +84,9 @@ impl Types<'_> {
         let mut variants = Vec::new();
         for (index, value) in values.iter().enumerate() {
             let Some(number) = value.as_i64() else {
-                return scalar::integer(view, self.views.schemas);
+                // Beyond what such an enum holds: the plain type that holds every value.
+                let all_natural = values.iter().all(|value| value.as_u64().is_some());
+                return Ty::Int(if all_natural { "u64" } else { "i128" });
             };
             if !seen.insert(number) {
                 continue;

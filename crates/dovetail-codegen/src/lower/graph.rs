@@ -124,7 +124,7 @@ fn size(ty: &Ty, sizes: &[usize]) -> usize {
         Ty::Bool => 1,
         Ty::Float | Ty::Date => 8,
         Ty::Int(_) | Ty::Uuid | Ty::DateTime => 16,
-        Ty::Text | Ty::Base64 | Ty::Decimal | Ty::List(_) | Ty::Map(_) => 24,
+        Ty::Text | Ty::Base64 | Ty::Decimal | Ty::DecimalNumber | Ty::List(_) | Ty::Map(_) => 24,
         Ty::Bytes | Ty::Value => 32,
         Ty::Optional(inner) => size(inner, sizes).saturating_add(8),
         Ty::Tuple(parts) => parts

@@ -97,7 +97,7 @@ fn structure(
     docs: Vec<String>,
     ways: Directions,
 ) -> ir::Struct {
-    let mut locals = Scope::with(&["fields", "name"]);
+    let mut locals = Scope::with(&["fields", "name", "rest", "drop"]);
     let fields: Vec<ir::Field> = body
         .fields
         .iter()
@@ -198,16 +198,6 @@ fn wire_field(
             (format!("Patch<{spelled}>"), "or_default()")
         }
     };
-    if field.ty == Ty::Decimal
-        && schema.is_some_and(|schema| schema.types.names(Type::Number))
-        && (required || !nullable)
-    {
-        serde.push("with = \"dovetail_client::types::number\"".to_owned());
-        serde.retain(|part| !part.starts_with("deserialize_with"));
-        if !required {
-            serde.push("default".to_owned());
-        }
-    }
     ir::Field {
         docs: field_docs(field, schema, speller),
         serde,
@@ -339,7 +329,8 @@ fn union(
     let variants: Vec<ir::Variant> = body
         .variants
         .iter()
-        .map(|variant| {
+        .enumerate()
+        .map(|(at, variant)| {
             let spelled = speller.owned(&variant.ty, uses);
             let boxed = speller.graph.needs_box(index, &variant.ty)
                 || speller.graph.size(&variant.ty) > BOXED_ABOVE;
@@ -352,6 +343,7 @@ fn union(
                 docs: variant_docs(types, speller, variant.origin, &variant.ty),
                 name: variant.name.clone(),
                 ty,
+                write: write(types, body, at, uses),
             }
         })
         .collect();
@@ -386,6 +378,35 @@ fn union(
         tests: tests.collect(),
         variants,
     }
+}
+
+/// The expression that writes a variant, with its tag where its type may leave that out.
+fn write(types: &Types<'_>, body: &UnionBody, at: usize, uses: &mut Uses) -> String {
+    let plain = || "value.serialize(serializer)".to_owned();
+    let own = body.tags.iter().find(|(_, index)| *index == at);
+    let (Some(member), Some(tag)) = (&body.tag, own.and_then(|(tags, _)| tags.first())) else {
+        return plain();
+    };
+    let held = body.variants.get(at).and_then(|variant| match variant.ty {
+        Ty::Named(index) => types.drafts.get(index),
+        _ => None,
+    });
+    let says_it = |field: &FieldDraft| {
+        let schema = field.origin.map(|id| &types.views.schemas.schema(id).notes);
+        let is_one_way = schema.is_some_and(|notes| notes.read_only || notes.write_only);
+        field.wire == *member && field.required && !field.nullable && !is_one_way
+    };
+    if let Some(Body::Struct(held)) = held.map(|draft| &draft.body)
+        && held.fields.iter().any(says_it)
+    {
+        return plain();
+    }
+    uses.add("dovetail_client", "encode");
+    format!(
+        "encode::tagged(value, {}, {}, serializer)",
+        literal::rust(member),
+        literal::rust(tag)
+    )
 }
 
 fn variant_docs(

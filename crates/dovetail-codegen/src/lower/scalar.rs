@@ -1,6 +1,6 @@
 //! Strings and numbers: which Rust type a format and its bounds ask for.
 
-use dovetail_contract::schema::{Number, Schema, Schemas};
+use dovetail_contract::schema::{Number, Schema, Schemas, Type};
 
 use super::ty::Ty;
 use super::view::View;
@@ -47,8 +47,21 @@ pub(super) fn is_text_format(format: &str) -> bool {
 /// The type of a number.
 pub(super) fn number(view: &View) -> Ty {
     match view.format.as_deref() {
-        Some("decimal") => Ty::Decimal,
+        Some("decimal") => Ty::DecimalNumber,
         _ => Ty::Float,
+    }
+}
+
+/// The type that holds the numbers of several schemas.
+pub(super) fn numbers(views: &[View], schemas: &Schemas) -> Ty {
+    if views.iter().any(|view| view.kinds().names(Type::Number)) {
+        return Ty::Float;
+    }
+    let types: Vec<Ty> = views.iter().map(|view| integer(view, schemas)).collect();
+    match types.as_slice() {
+        [first, rest @ ..] if rest.iter().all(|ty| ty == first) => first.clone(),
+        all if all.iter().any(|ty| matches!(ty, Ty::Int("u64" | "i128"))) => Ty::Int("i128"),
+        _ => Ty::Int("i64"),
     }
 }
 

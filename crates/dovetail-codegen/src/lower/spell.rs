@@ -31,6 +31,7 @@ impl Speller<'_> {
             Ty::Bytes => uses.add("bytes", "Bytes"),
             Ty::Base64 => uses.add("dovetail_client::types", "Base64"),
             Ty::Decimal => uses.add("dovetail_client::types", "Decimal"),
+            Ty::DecimalNumber => uses.add("dovetail_client::types", "DecimalNumber"),
             Ty::DateTime => {
                 uses.add("chrono", "FixedOffset");
                 format!("{}<FixedOffset>", uses.add("chrono", "DateTime"))
@@ -82,7 +83,7 @@ impl Speller<'_> {
             Ty::Text => "a string".to_owned(),
             Ty::Bytes => "bytes".to_owned(),
             Ty::Base64 => "bytes, as Base64".to_owned(),
-            Ty::Decimal => "a decimal number".to_owned(),
+            Ty::Decimal | Ty::DecimalNumber => "a decimal number".to_owned(),
             Ty::DateTime => "a date and time".to_owned(),
             Ty::Date => "a date".to_owned(),
             Ty::Uuid => "a UUID".to_owned(),

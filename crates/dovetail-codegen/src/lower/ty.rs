@@ -10,7 +10,10 @@ pub(super) enum Ty {
     Text,
     Bytes,
     Base64,
+    /// A decimal number in a string.
     Decimal,
+    /// A decimal number as JSON writes numbers.
+    DecimalNumber,
     DateTime,
     Date,
     Uuid,

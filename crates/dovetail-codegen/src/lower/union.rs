@@ -11,6 +11,7 @@ use dovetail_contract::schema::{Discriminator, SchemaId, Type, Types as Kinds};
 use serde_json::Value;
 
 use self::tell::{Objects, is_decimal};
+use super::scalar;
 use super::ty::{Ty, Typed};
 use super::types::{KindTest, Pending, Types, UnionBody, VariantDraft, kinds_without_null};
 use super::view::View;
@@ -323,13 +324,8 @@ impl Types<'_> {
             }
             Planned::Strings(ids) => self.strings(ids, origin, hint),
             Planned::Numbers(ids) => {
-                let types: Vec<Ty> = ids.iter().map(|id| self.typed(*id, hint).ty).collect();
-                let all_integers = types.iter().all(|ty| matches!(ty, Ty::Int(_)));
-                if all_integers {
-                    Ty::Int("i64")
-                } else {
-                    Ty::Float
-                }
+                let views: Vec<View> = ids.iter().map(|id| self.views.view(*id)).collect();
+                scalar::numbers(&views, self.views.schemas)
             }
             Planned::Raw(Type::Array) => Ty::list(Ty::Value),
             Planned::Raw(_) => Ty::map(Ty::Value),

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, FixedOffset, NaiveDate};
-use dovetail_client::types::{Base64, Decimal, Patch, UnknownValue, UnknownVariant};
+use dovetail_client::types::{
+    Base64, Decimal, DecimalNumber, Patch, UnknownValue, UnknownVariant,
+};
 use dovetail_client::{DecodeResult, Response, Success, decode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -480,12 +482,8 @@ pub struct Numbers {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub money: Option<Decimal>,
     /// `exact`, a decimal number.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        with = "dovetail_client::types::number",
-        default
-    )]
-    pub exact: Option<Decimal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exact: Option<DecimalNumber>,
 }
 
 /// Formats of text.
