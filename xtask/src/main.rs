@@ -16,7 +16,11 @@ use clap::{Parser, Subcommand};
 
 /// Tasks of this repository. Any other word is a command of dovetail: `cargo xtask codegen --check`.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", disable_help_subcommand = true)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
 struct Cli {
     #[command(subcommand)]
     task: Task,
