@@ -7,16 +7,32 @@ use dovetail_contract::finding::Finding;
 use dovetail_contract::load::{LoadedApi, load_openapi, parse_text};
 
 /// Generous for a slow machine, and far below what a quadratic reader would need.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(5);
 
+/// Tries before a reader counts as slow: a machine that is busy with something else is not busy every time.
+const TRIES: usize = 3;
+
+/// Does the work, and again while it took longer than `limit`: the result, and the shortest time.
 #[expect(
     clippy::disallowed_methods,
     reason = "only real time tells a linear reader from a quadratic one"
 )]
-fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let start = Instant::now();
-    let done = work();
-    (done, start.elapsed())
+fn timed<T>(limit: Duration, work: impl Fn() -> T) -> (T, Duration) {
+    let once = || {
+        let start = Instant::now();
+        let done = work();
+        (done, start.elapsed())
+    };
+    let (mut done, mut shortest) = once();
+    for _ in 1..TRIES {
+        if shortest < limit {
+            break;
+        }
+        let (again, took) = once();
+        done = again;
+        shortest = shortest.min(took);
+    }
+    (done, shortest)
 }
 
 /// Reads a document from a folder of its own.
@@ -69,7 +85,7 @@ fn hostile_texts_are_findings_soon() {
     ];
     for (name, text) in rows {
         for path in ["a.yaml", "a.json"] {
-            let (parsed, took) = timed(|| parse_text(path, &text));
+            let (parsed, took) = timed(SOON, || parse_text(path, &text));
             assert!(!parsed.findings.is_empty(), "{name} is taken as {path}");
             assert!(parsed.findings.iter().all(Finding::is_error));
             assert!(took < SOON, "{name} as {path} took {took:?}");
@@ -90,7 +106,7 @@ fn large_but_honest_texts_are_read_soon() {
         ("many comments", "# c\n".repeat(200_000) + "a: 1"),
     ];
     for (name, text) in rows {
-        let (parsed, took) = timed(|| parse_text("a.yaml", &text));
+        let (parsed, took) = timed(SOON * 2, || parse_text("a.yaml", &text));
         assert!(parsed.findings.is_empty(), "{name}: {:?}", parsed.findings);
         assert!(parsed.root.is_some(), "{name}");
         assert!(took < SOON * 2, "{name} took {took:?}");
@@ -160,7 +176,7 @@ fn documents_that_multiply_work_are_refused_or_read_soon() {
         }),
     ];
     for (name, text) in rows {
-        let (loaded, took) = timed(|| load_text("openapi.json", &text));
+        let (loaded, took) = timed(SOON * 2, || load_text("openapi.json", &text));
         assert!(loaded.api.is_some(), "{name}");
         assert!(took < SOON * 2, "{name} took {took:?}");
     }
