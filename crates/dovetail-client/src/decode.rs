@@ -9,8 +9,8 @@ mod scalar;
 mod union;
 
 pub use self::{
-    object::{Field, Fields, Object, object},
-    scalar::{closed_enum, open_enum, required_nullable},
+    object::{Members, Object, object},
+    scalar::{closed_enum, open_enum},
     union::{JsonKind, Variant},
 };
 

@@ -152,6 +152,25 @@ pub mod testing;
 pub mod transport;
 pub mod types;
 
+mod wire;
+
+/// What the macros for generated types name, so that they work whatever the crate around them calls its own things.
+#[doc(hidden)]
+pub mod generated {
+    pub use std::{
+        collections::BTreeMap,
+        convert::From,
+        default::Default,
+        fmt::{Display, Formatter, Result as FormatResult},
+        matches,
+        option::Option::{self, None, Some},
+        result::Result::{self, Err, Ok},
+        string::String,
+    };
+
+    pub use serde::{Deserialize, Deserializer, Serialize, Serializer, de::MapAccess};
+}
+
 /// The policies themselves, for those who configure them or call other things than HTTP.
 pub use dovetail_resilience as resilience;
 

@@ -3,11 +3,13 @@
 mod base64;
 mod decimal;
 mod patch;
+mod raw;
 mod unknown;
 
 pub use self::{
     base64::Base64,
     decimal::{Decimal, DecimalError, DecimalNumber},
     patch::Patch,
+    raw::RawJson,
     unknown::{UnknownValue, UnknownVariant},
 };

@@ -1,8 +1,8 @@
-//! Enums of strings, and members that must be there and may be null.
+//! Enums of strings.
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
 use crate::types::UnknownValue;
 
@@ -35,18 +35,6 @@ pub fn closed_enum<'de, T, D: Deserializer<'de>>(
         known,
         unknown: None,
     })
-}
-
-/// Reads a member that must be there and may be null: `#[serde(deserialize_with = "required_nullable")]`. Without it, a
-/// derived type would take a missing member for null.
-///
-/// # Errors
-///
-/// Where the value is not what the type says.
-pub fn required_nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    Option::deserialize(deserializer)
 }
 
 /// Function pointers rather than closures, so that this is compiled once for each type.

@@ -59,11 +59,15 @@ pub enum JsonKind {
 }
 
 impl Variant {
-    /// What the discriminator says: the string of this member.
+    /// What the discriminator says: the string of this member, or the text of its number, true or false.
     #[must_use]
     pub fn tag(&self, member: &str) -> Option<String> {
-        self.member(member)
-            .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        let raw = self.member(member)?;
+        match kind(raw) {
+            JsonKind::String => serde_json::from_str(raw.get()).ok(),
+            JsonKind::Integer | JsonKind::Number | JsonKind::Boolean => Some(raw.get().to_owned()),
+            JsonKind::Null | JsonKind::Array | JsonKind::Object => None,
+        }
     }
 
     /// Whether the value is an object with this member.
@@ -76,6 +80,13 @@ impl Variant {
     #[must_use]
     pub fn kind_of(&self, member: &str) -> Option<JsonKind> {
         self.member(member).map(kind)
+    }
+
+    /// Whether the value is an object that has this member, of one of these kinds.
+    #[must_use]
+    pub fn has_kind(&self, member: &str, kinds: &[JsonKind]) -> bool {
+        self.kind_of(member)
+            .is_some_and(|kind| kinds.contains(&kind))
     }
 
     /// The kind of the value.
