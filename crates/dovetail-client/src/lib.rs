@@ -168,7 +168,10 @@ pub mod generated {
         string::String,
     };
 
-    pub use serde::{Deserialize, Deserializer, Serialize, Serializer, de::MapAccess};
+    pub use serde::{
+        Deserialize, Deserializer, Serialize, Serializer,
+        de::{Error as DecodeError, MapAccess},
+    };
 }
 
 /// The policies themselves, for those who configure them or call other things than HTTP.

@@ -33,7 +33,7 @@
 ///     }
 /// }
 ///
-/// let json = r#"{"last4":"4242","kind":"card","note":null,"new":1}"#;
+/// let json = r#"{"kind":"card","last4":"4242","note":null,"new":1}"#;
 /// let card: Card = serde_json::from_str(json)?;
 /// assert_eq!((card.note.is_null(), card.extra["new"]), (true, 1));
 /// assert_eq!(serde_json::to_string(&card)?, json);
@@ -115,8 +115,8 @@ macro_rules! object {
                 serializer: S,
             ) -> $crate::generated::Result<S::Ok, S::Error> {
                 $crate::encode::object(serializer)
-                    $($(.required($wire, &self.$field))*)?
                     $($(.required($constant_wire, &$value))*)?
+                    $($(.required($wire, &self.$field))*)?
                     $($(.optional($optional_wire, &self.$optional))*)?
                     $(.rest(&self.$rest))?
                     .end()
@@ -284,8 +284,8 @@ macro_rules! open_numbers {
 /// `Unknown(UnknownVariant)` beside those of the table, for values that the contract does not describe yet.
 ///
 /// What decides is asked in this order: the kind of the JSON value, then the string of the tag, then whether an object has a
-/// member, or a member of a kind; and where nothing of that decided, the variant after `otherwise`. The last section says how
-/// variants are written: with a tag where the type itself need not say it.
+/// member, or a member of a kind; and where nothing of that decided, the variant after `otherwise`. An object without a
+/// `required tag` is refused. The last section says how variants are written: with a tag where the type itself need not say it.
 ///
 /// ```
 /// use dovetail_client::{UnknownVariant, object, union};
@@ -334,6 +334,7 @@ macro_rules! union {
     };
     (@read [$($when:tt)*] $name:ident {
         $(kinds { $($of_kind:ident: $($kind:ident)|+),* $(,)? })?
+        $(required tag $must:literal { $($required:ident: $($required_value:literal)|+),* $(,)? })?
         $(tag $tag:literal { $($tagged:ident: $($value:literal)|+),* $(,)? })?
         $(members { $($with:ident: $test:ident $arguments:tt),* $(,)? })?
         $(otherwise $otherwise:ident)?
@@ -348,6 +349,14 @@ macro_rules! union {
                 $($(if $crate::generated::matches!(variant.kind(), $($crate::decode::JsonKind::$kind)|+) {
                     return variant.read().map(Self::$of_kind);
                 })*)?
+                $(let tag = variant.tag($must);
+                match tag.as_deref() {
+                    $($crate::generated::Some($($required_value)|+) => return variant.read().map(Self::$required),)*
+                    $crate::generated::None if variant.kind() == $crate::decode::JsonKind::Object => {
+                        return $crate::generated::Err($crate::generated::DecodeError::missing_field($must));
+                    }
+                    _ => {}
+                })?
                 $(let tag = variant.tag($tag);
                 match tag.as_deref() {
                     $($crate::generated::Some($($value)|+) => return variant.read().map(Self::$tagged),)*
@@ -359,12 +368,13 @@ macro_rules! union {
                 $(if variant.kind() == $crate::decode::JsonKind::Object {
                     return variant.read().map(Self::$otherwise);
                 })?
-                $crate::generated::Ok(Self::Unknown(variant.unknown($crate::union!(@tag variant $($tag)?).as_deref())))
+                $crate::generated::Ok(Self::Unknown(variant.unknown($crate::union!(@tag variant $($must)? $($tag)?).as_deref())))
             }
         }
     };
     (@write [$($when:tt)*] $name:ident {
         $(kinds $kinds:tt)?
+        $(required tag $must:literal $required:tt)?
         $(tag $tag:literal $tags:tt)?
         $(members $members:tt)?
         $(otherwise $otherwise:ident)?

@@ -43,6 +43,30 @@ pub(crate) fn rust(text: &str) -> Result<String, String> {
     Ok(formatted)
 }
 
+/// Lays out a file of tables, which stand as they are: parsed like all Rust, with one empty line between two of them.
+pub(crate) fn tables(text: &str) -> Result<String, String> {
+    syn::parse_file(text).map_err(|error| error.to_string())?;
+    let mut laid_out = String::with_capacity(text.len());
+    for line in text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+    {
+        let begins = laid_out.is_empty() || line.starts_with([' ', '}', '/']);
+        let goes_on = line.starts_with("use ")
+            && laid_out
+                .lines()
+                .last()
+                .is_some_and(|before| before.starts_with("use ") || before == "};");
+        if !begins && !goes_on {
+            laid_out.push('\n');
+        }
+        laid_out.push_str(line);
+        laid_out.push('\n');
+    }
+    Ok(laid_out)
+}
+
 /// Text that is not Rust: no blanks at line ends, never two empty lines, one line break at the end.
 pub(crate) fn tidy(text: &str) -> String {
     let mut tidied = String::with_capacity(text.len());

@@ -15,16 +15,44 @@ pub(crate) struct Crate {
     pub(crate) client: ClientFile,
     /// How every operation is called, as an expression, where there is any operation.
     pub(crate) policy: Option<String>,
-    pub(crate) operations: Vec<Operation>,
     pub(crate) operation_uses: Vec<String>,
-    pub(crate) types: Vec<TypeItem>,
-    pub(crate) type_uses: Vec<String>,
     /// Whether a type has so many true-or-false fields that they have a name of their own.
     pub(crate) has_flags: bool,
-    pub(crate) errors: Vec<Answer>,
-    pub(crate) error_uses: Vec<String>,
     pub(crate) callers: Vec<Caller>,
     pub(crate) policy_uses: Vec<String>,
+    /// One part without a name, or one for each tag and one for the types that several share.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A part of the crate: what belongs to the operations of one tag, or everything.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    /// Name of its modules, if it has modules of its own.
+    pub(crate) module: Option<String>,
+    /// The feature that turns it on, as a literal, if one does.
+    pub(crate) feature: Option<String>,
+    /// What it holds, for the documentation of its modules.
+    pub(crate) about: String,
+    pub(crate) methods: Section<Method>,
+    pub(crate) operations: Section<Operation>,
+    pub(crate) errors: Section<Answer>,
+    pub(crate) types: Section<TypeItem>,
+    pub(crate) tables: Section<Table>,
+}
+
+/// What a part adds to one file, or to one file of its own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Section<T> {
+    pub(crate) uses: Vec<String>,
+    pub(crate) items: Vec<T>,
+}
+
+/// How a type is read and written: a macro of the runtime and its lines.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) head: String,
+    pub(crate) lines: Vec<String>,
 }
 
 /// `Cargo.toml`; all values are TOML already.
@@ -33,6 +61,8 @@ pub(crate) struct Manifest {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) description: String,
+    /// Names of features, each with those that it turns on, as lines.
+    pub(crate) features: Vec<String>,
     /// Whole lines, sorted.
     pub(crate) dependencies: Vec<String>,
 }
@@ -83,7 +113,6 @@ pub(crate) struct ClientFile {
     pub(crate) docs: Vec<String>,
     /// How long a connection may take, as an expression, if the contracts say.
     pub(crate) connect: Option<String>,
-    pub(crate) methods: Vec<Method>,
     pub(crate) constructors: Vec<Constructor>,
 }
 
@@ -149,8 +178,8 @@ pub(crate) struct CallerEntry {
 pub(crate) enum TypeItem {
     Struct(Struct),
     Words(Words),
-    Numbers(Numbers),
     Union(Union),
+    Alike(Alike),
     Answer(Answer),
 }
 
@@ -161,41 +190,25 @@ pub(crate) struct Struct {
     pub(crate) name: String,
     pub(crate) derives: String,
     pub(crate) fields: Vec<Field>,
-    /// What values of undeclared fields are, if the contract says; the field is called `extra`.
-    pub(crate) extra: Option<Extra>,
-}
-
-/// The field that holds undeclared fields.
-#[derive(Debug, Clone)]
-pub(crate) struct Extra {
-    pub(crate) name: String,
-    pub(crate) ty: String,
 }
 
 /// A field of a struct.
 #[derive(Debug, Clone)]
 pub(crate) struct Field {
     pub(crate) docs: Vec<String>,
-    /// Parts of its `serde` attribute; empty for none.
-    pub(crate) serde: Vec<String>,
     pub(crate) name: String,
-    /// Name of the variable that holds it while an object is read.
-    pub(crate) local: String,
     pub(crate) ty: String,
-    /// A string literal.
-    pub(crate) wire: String,
-    /// What makes a value of what was read: `required()?` or `or_default()`.
-    pub(crate) read: String,
 }
 
-/// An enum of strings that may grow.
+/// An enum of strings or integers that may grow.
 #[derive(Debug, Clone)]
 pub(crate) struct Words {
     pub(crate) docs: Vec<String>,
     pub(crate) name: String,
+    pub(crate) derives: &'static str,
     pub(crate) variants: Vec<Word>,
-    /// Too many for a `match` that anyone would read.
-    pub(crate) is_long: bool,
+    /// Type of a value that is not known.
+    pub(crate) unknown: String,
 }
 
 /// A variant of an enum of strings or integers.
@@ -203,18 +216,6 @@ pub(crate) struct Words {
 pub(crate) struct Word {
     pub(crate) docs: Vec<String>,
     pub(crate) name: String,
-    /// A literal.
-    pub(crate) value: String,
-}
-
-/// An enum of integers that may grow.
-#[derive(Debug, Clone)]
-pub(crate) struct Numbers {
-    pub(crate) docs: Vec<String>,
-    pub(crate) name: String,
-    pub(crate) repr: String,
-    pub(crate) variants: Vec<Word>,
-    pub(crate) is_long: bool,
 }
 
 /// One of several types.
@@ -224,29 +225,21 @@ pub(crate) struct Union {
     pub(crate) name: String,
     pub(crate) derives: String,
     pub(crate) variants: Vec<Variant>,
-    /// The property that tells objects apart, as a literal, if one does.
-    pub(crate) tag: Option<String>,
-    /// The arms of a match on the tag.
-    pub(crate) arms: Vec<Arm>,
-    /// Conditions on the value, asked in order where no tag decides.
-    pub(crate) tests: Vec<Arm>,
 }
 
-/// A variant of a union or of an answer.
+/// A variant of a union.
 #[derive(Debug, Clone)]
 pub(crate) struct Variant {
     pub(crate) docs: Vec<String>,
     pub(crate) name: String,
     pub(crate) ty: String,
-    /// The expression that writes it.
-    pub(crate) write: String,
 }
 
-/// A pattern and the variant that it leads to.
+/// JSON text that is one of several types, none of which can be told from the others.
 #[derive(Debug, Clone)]
-pub(crate) struct Arm {
-    pub(crate) pattern: String,
-    pub(crate) variant: String,
+pub(crate) struct Alike {
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: String,
 }
 
 /// An enum whose variant follows from the status of a response: several successes, or the refusals of an operation.
@@ -278,4 +271,26 @@ pub(crate) struct AnswerVariant {
     pub(crate) keeps_status: bool,
     /// What it says of itself, as a literal.
     pub(crate) message: String,
+}
+
+impl TypeItem {
+    /// The name of the type.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Struct(item) => &item.name,
+            Self::Words(item) => &item.name,
+            Self::Union(item) => &item.name,
+            Self::Alike(item) => &item.name,
+            Self::Answer(item) => &item.name,
+        }
+    }
+}
+
+impl Part {
+    /// The name of the files of its modules.
+    pub(crate) fn file(&self) -> Option<&str> {
+        self.module
+            .as_deref()
+            .map(|module| module.trim_start_matches("r#"))
+    }
 }

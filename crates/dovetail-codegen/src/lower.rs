@@ -10,9 +10,11 @@ mod items;
 mod manifest;
 mod operations;
 mod parameters;
+mod parts;
 mod policies;
 mod scalar;
 mod spell;
+mod tables;
 mod ty;
 mod types;
 mod union;
@@ -21,7 +23,9 @@ mod view;
 use dovetail_contract::finding::Finding;
 
 use self::graph::Graph;
+use self::items::Items;
 use self::operations::OperationDraft;
+use self::parts::{Part, Parts};
 use self::spell::{Speller, Uses};
 use self::types::Types;
 use crate::rust_name::{self, Casing, Scope};
@@ -75,6 +79,7 @@ const RESERVED: &[&str] = &[
     "Into",
     "IntoIterator",
     "Iterator",
+    "JsonKind",
     "Method",
     "NaiveDate",
     "None",
@@ -87,6 +92,7 @@ const RESERVED: &[&str] = &[
     "PartialOrd",
     "Patch",
     "Policy",
+    "RawJson",
     "Refusal",
     "Response",
     "Result",
@@ -135,111 +141,221 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
 
     let mut policy_uses = Uses::default();
     let callers = policies::callers(request, &mut policy_uses);
-    let (client, client_uses) = client_file(request, &drafts, &speller, &callers);
-    let (errors, error_uses) = errors_file(&drafts, &speller);
-    let (items, type_uses) = types_file(&drafts, &types, &speller);
-    let (operations, policy, operation_uses) = operations_file(request, &drafts);
+    let division = Parts::new(&drafts, &types.drafts);
+    let writer = Writer {
+        request,
+        drafts: &drafts,
+        types: &types,
+        items: Items::new(&types, speller, &drafts),
+        speller,
+        division: &division,
+    };
+    let mut all_uses = Uses::default();
+    let parts: Vec<ir::Part> = (0..division.parts.len())
+        .filter_map(|number| writer.part(number, &mut all_uses))
+        .collect();
+    let (policy, operation_uses) = writer.operations_root();
+    let client = writer.client_root(&callers, &mut all_uses);
     let summary = request
         .summary
         .map_or_else(|| api.title.trim().to_owned(), str::to_owned);
     let krate = ir::Crate {
         source: literal::visible(request.source),
-        manifest: manifest::manifest(request, &summary, [&client_uses, &error_uses, &type_uses]),
+        manifest: manifest::manifest(request, &summary, &all_uses, &division),
         readme: manifest::readme(request, &drafts, &summary),
         docs: crate_docs(request, &summary),
         service: constants::service(request, &drafts),
         client,
         operation_uses: operation_uses.lines(),
         policy,
-        operations,
-        has_flags: items.iter().any(has_flags),
-        types: items,
-        type_uses: type_uses.lines(),
-        errors,
-        error_uses: error_uses.lines(),
+        has_flags: parts
+            .iter()
+            .flat_map(|part| &part.types.items)
+            .any(has_flags),
         callers,
         policy_uses: policy_uses.lines(),
+        parts,
     };
     (krate, types.findings)
 }
 
-/// `client.rs`: a method for each operation, a constructor for each consumer.
-fn client_file(
-    request: &ClientRequest<'_>,
-    drafts: &[OperationDraft<'_>],
-    speller: &Speller<'_>,
-    callers: &[ir::Caller],
-) -> (ir::ClientFile, Uses) {
-    let mut uses = Uses::default();
-    let methods = drafts
-        .iter()
-        .map(|draft| operations::method(draft, speller, &mut uses))
-        .collect();
-    let connect = policies::connect(request.policy);
-    let constructors = constructors(request, callers);
-    let mut connects = constructors.iter().map(|constructor| &constructor.connect);
-    if connect.is_some() || connects.any(Option::is_some) {
-        uses.add("std::time", "Duration");
-    }
-    uses.add_client(drafts, !callers.is_empty());
-    let name = doc::code(request.service);
-    let file = ir::ClientFile {
-        uses: uses.lines(),
-        docs: vec![format!("Calls the operations of {name}.")],
-        connect,
-        methods,
-        constructors,
-    };
-    (file, uses)
+/// Writes out what was decided.
+struct Writer<'a> {
+    request: &'a ClientRequest<'a>,
+    drafts: &'a [OperationDraft<'a>],
+    types: &'a Types<'a>,
+    items: Items<'a>,
+    speller: Speller<'a>,
+    division: &'a Parts,
 }
 
-/// `errors.rs`: an enum for each operation that can refuse.
-fn errors_file(drafts: &[OperationDraft<'_>], speller: &Speller<'_>) -> (Vec<ir::Answer>, Uses) {
-    let mut uses = Uses::default();
-    let errors: Vec<ir::Answer> = drafts
-        .iter()
-        .filter_map(|draft| answers::refusals(draft, speller, &mut uses))
-        .collect();
-    if !errors.is_empty() {
-        uses.runtime(&["DecodeResult", "Refusal", "Response"]);
-        uses.add("std", "fmt");
+impl<'a> Writer<'a> {
+    fn drafts_of(&self, part: &'a Part) -> impl Iterator<Item = &'a OperationDraft<'a>> {
+        part.operations
+            .iter()
+            .filter_map(|index| self.drafts.get(*index))
     }
-    (errors, uses)
-}
 
-/// `types.rs`: what schemas name, then what operations alone need.
-fn types_file(
-    drafts: &[OperationDraft<'_>],
-    types: &Types<'_>,
-    speller: &Speller<'_>,
-) -> (Vec<ir::TypeItem>, Uses) {
-    let mut uses = Uses::default();
-    let mut items = items::items(types, speller, &mut uses, drafts);
-    for draft in drafts {
-        items.extend(parameters::structs(draft, types, speller, &mut uses));
-        items.extend(answers::successes(draft, speller, &mut uses).map(ir::TypeItem::Answer));
+    /// A part of the crate. `all` collects what any file imports.
+    fn part(&self, number: usize, all: &mut Uses) -> Option<ir::Part> {
+        let part = self.division.parts.get(number)?;
+        let (types, tables) = self.types(number, part, all);
+        Some(ir::Part {
+            module: part.module.clone(),
+            feature: part.feature.clone(),
+            about: part.about.clone(),
+            methods: self.methods(part, all),
+            operations: self.operations(part),
+            errors: self.errors(part, all),
+            types,
+            tables,
+        })
     }
-    uses.forget("crate::types");
-    (items, uses)
-}
 
-/// `operations.rs`: a constant for each operation, and the policy of all of them.
-fn operations_file(
-    request: &ClientRequest<'_>,
-    drafts: &[OperationDraft<'_>],
-) -> (Vec<ir::Operation>, Option<String>, Uses) {
-    let mut uses = Uses::default();
-    let operations = drafts
-        .iter()
-        .map(|draft| constants::operation(draft, request.api, &mut uses))
-        .collect();
-    let policy = (!drafts.is_empty()).then(|| policies::expression(request.policy, &mut uses));
-    uses.runtime(&["Service"]);
-    let mut schemes = request.api.security_schemes.values();
-    if schemes.any(|scheme| constants::is_spoken(&scheme.kind)) {
-        uses.runtime(&["SecurityScheme"]);
+    /// A method for each operation.
+    fn methods(&self, part: &'a Part, all: &mut Uses) -> ir::Section<ir::Method> {
+        let mut uses = Uses::default();
+        let drafts = self.drafts_of(part);
+        let items = drafts.map(|draft| operations::method(draft, &self.speller, &mut uses));
+        let items: Vec<ir::Method> = items.collect();
+        if !items.is_empty() {
+            uses.runtime(&["Error"]);
+            uses.add("crate", "operations");
+            if part.module.is_some() {
+                uses.add("crate", "Client");
+            }
+        }
+        all.take(&uses);
+        let uses = uses.lines();
+        ir::Section { uses, items }
     }
-    (operations, policy, uses)
+
+    /// An enum for each operation that can refuse.
+    fn errors(&self, part: &'a Part, all: &mut Uses) -> ir::Section<ir::Answer> {
+        let mut uses = Uses::default();
+        let drafts = self.drafts_of(part);
+        let items = drafts.filter_map(|draft| answers::refusals(draft, &self.speller, &mut uses));
+        let items: Vec<ir::Answer> = items.collect();
+        if !items.is_empty() {
+            uses.runtime(&["DecodeResult", "Refusal", "Response"]);
+            uses.add("std", "fmt");
+        }
+        all.take(&uses);
+        let uses = uses.lines();
+        ir::Section { uses, items }
+    }
+
+    /// What schemas name, then what operations alone need; and how it is read and written.
+    fn types(
+        &self,
+        number: usize,
+        part: &'a Part,
+        all: &mut Uses,
+    ) -> (ir::Section<ir::TypeItem>, ir::Section<ir::Table>) {
+        let (mut uses, mut wire) = (Uses::default(), Uses::default());
+        let (mut items, tables): (Vec<_>, Vec<_>) = self
+            .division
+            .types(number)
+            .filter_map(|index| self.items.item(index, &mut uses, &mut wire))
+            .unzip();
+        for draft in self.drafts_of(part) {
+            items.extend(parameters::structs(
+                draft,
+                self.types,
+                &self.speller,
+                &mut uses,
+            ));
+            let successes = answers::successes(draft, &self.speller, &mut uses);
+            items.extend(successes.map(ir::TypeItem::Answer));
+        }
+        if items.iter().any(has_flags) && self.division.are_several() {
+            uses.add("crate::types", "Flag");
+        }
+        let own: Vec<&str> = items.iter().map(ir::TypeItem::name).collect();
+        if part.module.is_some() {
+            uses.forget("crate::types", |name| own.contains(&name));
+        } else {
+            uses.forget("crate::types", |_| true);
+        }
+        all.take(&uses);
+        all.take(&wire);
+        (
+            ir::Section {
+                uses: uses.lines(),
+                items,
+            },
+            ir::Section {
+                uses: wire.wrapped(),
+                items: tables,
+            },
+        )
+    }
+
+    /// A constant for each operation.
+    fn operations(&self, part: &'a Part) -> ir::Section<ir::Operation> {
+        let mut uses = Uses::default();
+        let drafts = self.drafts_of(part);
+        let items = drafts.map(|draft| constants::operation(draft, self.request.api, &mut uses));
+        let items: Vec<ir::Operation> = items.collect();
+        if !items.is_empty() && part.module.is_some() {
+            uses.add("crate::operations", "POLICY");
+            uses.add("crate::operations", "SERVICE");
+        }
+        if part.module.is_none() {
+            self.root_uses(&mut uses);
+            uses.forget("crate::operations", |_| true);
+        }
+        let uses = uses.lines();
+        ir::Section { uses, items }
+    }
+
+    /// The policy of all operations, and what the file imports for it where operations stand in files of their own.
+    fn operations_root(&self) -> (Option<String>, Uses) {
+        let mut uses = Uses::default();
+        let policy = self.root_uses(&mut uses);
+        (policy, uses)
+    }
+
+    fn root_uses(&self, uses: &mut Uses) -> Option<String> {
+        let policy =
+            (!self.drafts.is_empty()).then(|| policies::expression(self.request.policy, uses));
+        uses.runtime(&["Service"]);
+        let mut schemes = self.request.api.security_schemes.values();
+        if schemes.any(|scheme| constants::is_spoken(&scheme.kind)) {
+            uses.runtime(&["SecurityScheme"]);
+        }
+        policy
+    }
+
+    /// The client itself, with a constructor for each consumer.
+    fn client_root(&self, callers: &[ir::Caller], all: &mut Uses) -> ir::ClientFile {
+        let request = self.request;
+        let mut uses = Uses::default();
+        let connect = policies::connect(request.policy);
+        let constructors = constructors(request, callers);
+        let mut connects = constructors.iter().map(|constructor| &constructor.connect);
+        if connect.is_some() || connects.any(Option::is_some) {
+            uses.add("std::time", "Duration");
+        }
+        uses.add_client(!callers.is_empty());
+        if !self.division.are_several() {
+            // Methods stand in the same file.
+            for draft in self.drafts {
+                operations::method(draft, &self.speller, &mut uses);
+            }
+            if !self.drafts.is_empty() {
+                uses.runtime(&["Error"]);
+            }
+        }
+        all.take(&uses);
+        let name = doc::code(request.service);
+        ir::ClientFile {
+            uses: uses.lines(),
+            docs: vec![format!("Calls the operations of {name}.")],
+            connect,
+            constructors,
+        }
+    }
 }
 
 /// The name of the crate for a service: a slug, whatever the service calls itself.

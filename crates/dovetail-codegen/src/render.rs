@@ -10,9 +10,12 @@ use crate::{format, ir};
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {message}")]
 pub(crate) struct RenderError {
-    pub(crate) path: &'static str,
+    pub(crate) path: String,
     pub(crate) message: String,
 }
+
+/// Names of modules, each with the feature that turns it on.
+type Modules<'a> = Vec<(&'a str, Option<&'a str>)>;
 
 #[derive(Template)]
 #[template(path = "client/Cargo.toml.j2")]
@@ -30,30 +33,50 @@ struct Readme<'a> {
 #[template(path = "client/lib.rs.j2")]
 struct Lib<'a> {
     krate: &'a ir::Crate,
+    has_errors: bool,
+    has_types: bool,
+    has_tables: bool,
 }
 
 #[derive(Template)]
 #[template(path = "client/client.rs.j2")]
 struct Client<'a> {
     krate: &'a ir::Crate,
+    methods: &'a [ir::Method],
+    modules: Modules<'a>,
 }
 
 #[derive(Template)]
 #[template(path = "client/operations.rs.j2")]
 struct Operations<'a> {
     krate: &'a ir::Crate,
+    uses: &'a [String],
+    operations: &'a [ir::Operation],
+    modules: Modules<'a>,
 }
 
 #[derive(Template)]
 #[template(path = "client/types.rs.j2")]
 struct Types<'a> {
     krate: &'a ir::Crate,
+    about: &'a str,
+    has_flags: bool,
+    section: &'a ir::Section<ir::TypeItem>,
 }
 
 #[derive(Template)]
 #[template(path = "client/errors.rs.j2")]
 struct Errors<'a> {
     krate: &'a ir::Crate,
+    about: &'a str,
+    section: &'a ir::Section<ir::Answer>,
+}
+
+#[derive(Template)]
+#[template(path = "client/wire.rs.j2")]
+struct Wire<'a> {
+    krate: &'a ir::Crate,
+    section: &'a ir::Section<ir::Table>,
 }
 
 #[derive(Template)]
@@ -62,39 +85,234 @@ struct Policies<'a> {
     krate: &'a ir::Crate,
 }
 
-/// All files of the crate.
-pub(crate) fn render(krate: &ir::Crate) -> Result<BTreeMap<String, String>, RenderError> {
-    let mut files = BTreeMap::new();
-    let mut plain = |path: &'static str, text: askama::Result<String>| {
-        files.insert(path.to_owned(), format::tidy(&printed(path, text)?));
-        Ok(())
-    };
-    plain("Cargo.toml", CargoToml { krate }.render())?;
-    plain("README.md", Readme { krate }.render())?;
-    let mut rust = |path: &'static str, text: askama::Result<String>| {
-        let formatted =
-            format::rust(&printed(path, text)?).map_err(|message| RenderError { path, message })?;
-        files.insert(path.to_owned(), formatted);
-        Ok(())
-    };
-    rust("src/lib.rs", Lib { krate }.render())?;
-    rust("src/client.rs", Client { krate }.render())?;
-    rust("src/operations.rs", Operations { krate }.render())?;
-    if !krate.types.is_empty() {
-        rust("src/types.rs", Types { krate }.render())?;
-    }
-    if !krate.errors.is_empty() {
-        rust("src/errors.rs", Errors { krate }.render())?;
-    }
-    if !krate.callers.is_empty() {
-        rust("src/policies.rs", Policies { krate }.render())?;
-    }
-    Ok(files)
+#[derive(Template)]
+#[template(path = "part/client.rs.j2")]
+struct PartClient<'a> {
+    krate: &'a ir::Crate,
+    about: &'a str,
+    section: &'a ir::Section<ir::Method>,
 }
 
-fn printed(path: &'static str, text: askama::Result<String>) -> Result<String, RenderError> {
-    text.map_err(|error| RenderError {
-        path,
-        message: error.to_string(),
+#[derive(Template)]
+#[template(path = "part/operations.rs.j2")]
+struct PartOperations<'a> {
+    krate: &'a ir::Crate,
+    about: &'a str,
+    section: &'a ir::Section<ir::Operation>,
+}
+
+/// A file that only holds modules.
+#[derive(Template)]
+#[template(path = "part/modules.rs.j2")]
+struct ModulesOnly<'a> {
+    krate: &'a ir::Crate,
+    about: &'a str,
+    modules: Modules<'a>,
+    is_exported: bool,
+    has_flags: bool,
+}
+
+/// The files of a crate, as they come.
+#[derive(Default)]
+struct Files(BTreeMap<String, String>);
+
+impl Files {
+    fn text(&mut self, path: &str, template: &impl Template) -> Result<(), RenderError> {
+        let text = printed(path, template)?;
+        self.0.insert(path.to_owned(), format::tidy(&text));
+        Ok(())
+    }
+
+    fn rust(&mut self, path: &str, template: &impl Template) -> Result<(), RenderError> {
+        let text = printed(path, template)?;
+        let formatted = format::rust(&text).map_err(|message| failed(path, message))?;
+        self.0.insert(path.to_owned(), formatted);
+        Ok(())
+    }
+
+    /// A file of tables, which have their layout already.
+    fn tables(&mut self, path: &str, template: &impl Template) -> Result<(), RenderError> {
+        let text = printed(path, template)?;
+        let laid_out = format::tables(&text).map_err(|message| failed(path, message))?;
+        self.0.insert(path.to_owned(), laid_out);
+        Ok(())
+    }
+}
+
+/// All files of the crate.
+pub(crate) fn render(krate: &ir::Crate) -> Result<BTreeMap<String, String>, RenderError> {
+    let mut files = Files::default();
+    files.text("Cargo.toml", &CargoToml { krate })?;
+    files.text("README.md", &Readme { krate })?;
+    let lib = Lib {
+        krate,
+        has_errors: krate.parts.iter().any(|part| !part.errors.items.is_empty()),
+        has_types: krate.parts.iter().any(|part| !part.types.items.is_empty()),
+        has_tables: krate.parts.iter().any(|part| !part.tables.items.is_empty()),
+    };
+    files.rust("src/lib.rs", &lib)?;
+    match krate.parts.as_slice() {
+        [all] if all.module.is_none() => whole(&mut files, krate, all)?,
+        parts => divided(&mut files, krate, parts)?,
+    }
+    if !krate.callers.is_empty() {
+        files.rust("src/policies.rs", &Policies { krate })?;
+    }
+    Ok(files.0)
+}
+
+/// A crate in one part.
+fn whole(files: &mut Files, krate: &ir::Crate, part: &ir::Part) -> Result<(), RenderError> {
+    let client = Client {
+        krate,
+        methods: &part.methods.items,
+        modules: Vec::new(),
+    };
+    files.rust("src/client.rs", &client)?;
+    let operations = Operations {
+        krate,
+        uses: &part.operations.uses,
+        operations: &part.operations.items,
+        modules: Vec::new(),
+    };
+    files.rust("src/operations.rs", &operations)?;
+    contents(files, krate, part, krate.has_flags, &|kind| {
+        format!("src/{kind}.rs")
     })
+}
+
+/// A crate with a folder for each kind of file, and a file for each part.
+fn divided(files: &mut Files, krate: &ir::Crate, parts: &[ir::Part]) -> Result<(), RenderError> {
+    let client = Client {
+        krate,
+        methods: &[],
+        modules: modules(parts, |part| !part.methods.items.is_empty()),
+    };
+    files.rust("src/client.rs", &client)?;
+    let operations = Operations {
+        krate,
+        uses: &krate.operation_uses,
+        operations: &[],
+        modules: modules(parts, |part| !part.operations.items.is_empty()),
+    };
+    files.rust("src/operations.rs", &operations)?;
+    let mut only = |path, about, modules: Modules<'_>, is_exported, has_flags| {
+        if modules.is_empty() {
+            return Ok(());
+        }
+        let file = ModulesOnly {
+            krate,
+            about,
+            modules,
+            is_exported,
+            has_flags,
+        };
+        files.rust(path, &file)
+    };
+    let errors = modules(parts, |part| !part.errors.items.is_empty());
+    only(
+        "src/errors.rs",
+        "How operations refuse, by tag.",
+        errors,
+        true,
+        false,
+    )?;
+    let types = modules(parts, |part| !part.types.items.is_empty());
+    only(
+        "src/types.rs",
+        "What the operations exchange, by tag.",
+        types,
+        true,
+        krate.has_flags,
+    )?;
+    let tables = modules(parts, |part| !part.tables.items.is_empty());
+    only(
+        "src/wire.rs",
+        "How types are read and written.",
+        tables,
+        false,
+        false,
+    )?;
+    for part in parts {
+        let name = part.file().unwrap_or_default();
+        let about = part.about.as_str();
+        if !part.methods.items.is_empty() {
+            let section = &part.methods;
+            let file = PartClient {
+                krate,
+                about,
+                section,
+            };
+            files.rust(&format!("src/client/{name}.rs"), &file)?;
+        }
+        if !part.operations.items.is_empty() {
+            let section = &part.operations;
+            let file = PartOperations {
+                krate,
+                about,
+                section,
+            };
+            files.rust(&format!("src/operations/{name}.rs"), &file)?;
+        }
+        contents(files, krate, part, false, &|kind| {
+            format!("src/{kind}/{name}.rs")
+        })?;
+    }
+    Ok(())
+}
+
+/// The files that look the same whether the crate is divided or not.
+fn contents(
+    files: &mut Files,
+    krate: &ir::Crate,
+    part: &ir::Part,
+    has_flags: bool,
+    path: &dyn Fn(&str) -> String,
+) -> Result<(), RenderError> {
+    let about = part.about.as_str();
+    if !part.errors.items.is_empty() {
+        let section = &part.errors;
+        let file = Errors {
+            krate,
+            about,
+            section,
+        };
+        files.rust(&path("errors"), &file)?;
+    }
+    if !part.types.items.is_empty() {
+        let section = &part.types;
+        let file = Types {
+            krate,
+            about,
+            has_flags,
+            section,
+        };
+        files.rust(&path("types"), &file)?;
+    }
+    if !part.tables.items.is_empty() {
+        let section = &part.tables;
+        files.tables(&path("wire"), &Wire { krate, section })?;
+    }
+    Ok(())
+}
+
+fn modules(parts: &[ir::Part], has: impl Fn(&ir::Part) -> bool) -> Modules<'_> {
+    parts
+        .iter()
+        .filter(|part| has(part))
+        .filter_map(|part| Some((part.module.as_deref()?, part.feature.as_deref())))
+        .collect()
+}
+
+fn printed(path: &str, template: &impl Template) -> Result<String, RenderError> {
+    template
+        .render()
+        .map_err(|error| failed(path, error.to_string()))
+}
+
+fn failed(path: &str, message: String) -> RenderError {
+    RenderError {
+        path: path.to_owned(),
+        message,
+    }
 }

@@ -75,12 +75,7 @@ fn shape(document: &str) -> String {
         let is_field =
             is_member && (bare.starts_with("pub ") && bare.ends_with(',') && !bare.contains("fn "));
         let is_variant = is_member && bare.ends_with(',') && bare.starts_with(char::is_uppercase);
-        let is_serde = is_member && bare.starts_with("#[serde");
-        if line.starts_with("pub struct")
-            || line.starts_with("pub enum")
-            || is_field
-            || is_variant
-            || is_serde
+        if line.starts_with("pub struct") || line.starts_with("pub enum") || is_field || is_variant
         {
             shape.push_str(line);
             shape.push('\n');
@@ -187,6 +182,27 @@ fn hostile_text_stays_text_wherever_it_stands() {
     }
 }
 
+/// Whether an item is a macro of the runtime, and of names and literals only.
+fn is_table(item: &syn::Item) -> bool {
+    const TABLES: [&str; 5] = ["object", "open_enum", "open_numbers", "union", "alike"];
+    let syn::Item::Macro(item) = item else {
+        return false;
+    };
+    let name = item.mac.path.get_ident().map(ToString::to_string);
+    let (mut in_text, mut escaped) = (false, false);
+    let outside = item.mac.tokens.to_string().chars().any(|c| {
+        let was_in_text = in_text;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_text => escaped = true,
+            '"' => in_text = !in_text,
+            _ => {}
+        }
+        !was_in_text && matches!(c, ';' | '.' | '!' | '\'')
+    });
+    name.is_some_and(|name| TABLES.contains(&name.as_str())) && !outside
+}
+
 /// Nothing but the expected items is in any file, and no text reaches the manifest or the banner unescaped.
 fn check_inert(files: &BTreeMap<String, String>, text: &str) {
     for (path, content) in files.iter().filter(|(path, _)| path.ends_with(".rs")) {
@@ -201,7 +217,7 @@ fn check_inert(files: &BTreeMap<String, String>, text: &str) {
                     | syn::Item::Impl(_)
                     | syn::Item::Const(_)
                     | syn::Item::Mod(_)
-            );
+            ) || is_table(item);
             assert!(
                 is_expected,
                 "an item of another kind in {path} for {text:?}"
@@ -228,7 +244,7 @@ fn check_inert(files: &BTreeMap<String, String>, text: &str) {
     let keys: Vec<&str> = manifest.iter().map(|(key, _)| key).collect();
     assert_eq!(
         keys,
-        ["package", "lib", "dependencies", "lints"],
+        ["package", "lib", "features", "dependencies", "lints"],
         "{text:?}"
     );
     assert_eq!(manifest["package"]["name"].as_str(), Some("orders-client"));
@@ -403,23 +419,61 @@ fn a_union_writes_its_tag_where_a_branch_may_leave_it_out() {
     let (files, _) = generated(&with_schemas(
         "Cat:\n  type: object\n  required: [kind]\n  properties: { kind: { type: string } }\nDog:\n  type: object\n  properties: { kind: { type: string } }\nEel:\n  type: object\n  properties: { volts: { type: integer } }\nPet:\n  oneOf: [{ $ref: '#/components/schemas/Cat' }, { $ref: '#/components/schemas/Dog' }, { $ref: '#/components/schemas/Eel' }]\n  discriminator: { propertyName: kind, mapping: { dog: Dog, puppy: Dog } }\n",
     ));
-    let types = &files["src/types.rs"];
-    for arm in [
-        "Self::Cat(value) => value.serialize(serializer),",
-        "Self::Dog(value) => encode::tagged(value, \"kind\", \"dog\", serializer),",
-        "Self::Eel(value) => encode::tagged(value, \"kind\", \"Eel\", serializer),",
-    ] {
-        assert!(types.contains(arm), "{arm} in {types}");
-    }
+    let wire = &files["src/wire.rs"];
+    let written = r#"write { Cat, Dog: "kind" = "dog", Eel: "kind" = "Eel" }"#;
+    assert!(wire.contains(written), "{wire}");
+}
+
+/// The table of each type, as `wire.rs` has it.
+fn tables(schemas: &str) -> String {
+    let (files, _) = generated(&with_schemas(schemas));
+    let wire = &files["src/wire.rs"];
+    let all = wire.split("\n\n").skip(2);
+    all.filter(|table| !table.contains("AllResponse"))
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 #[test]
-fn fields_are_read_into_variables_that_nothing_else_uses() {
-    let (files, _) = generated(&with_schemas(
-        "Open:\n  type: object\n  properties: { rest: { type: string }, drop: { type: string }, fields: { type: string }, name: { type: string } }\n  additionalProperties: { type: string }\n",
-    ));
-    for taken in ["rest", "drop", "fields", "name"] {
-        let variable = format!("let mut {taken} = decode::Field");
-        assert!(!files["src/types.rs"].contains(&variable), "{taken}");
+fn tables_say_what_tells_the_branches_of_a_union_apart() {
+    let tables = tables(
+        "Mixed:\n  oneOf:\n  - { type: object, required: [iban], properties: { iban: { type: string } } }\n  - { type: object, required: [amount], properties: { amount: { type: integer } } }\n  - { type: object, required: [amount], properties: { amount: { type: object, properties: { value: { type: number } } } } }\n  - { type: string }\n  - { type: integer }\nTagged:\n  oneOf:\n  - { type: object, required: [v], properties: { v: { const: 1 }, a: { type: string } } }\n  - { type: object, required: [v], properties: { v: { enum: [2, 3] } } }\nBase:\n  type: object\n  required: [id, kind]\n  properties: { id: { type: string } }\n  oneOf:\n  - { required: [kind, last4], properties: { kind: { const: card }, last4: { type: string } } }\n  - { required: [kind], properties: { kind: { enum: [cash] } } }\nAny:\n  type: object\n  properties: { id: { type: string } }\n  anyOf:\n  - { properties: { a: { type: string } } }\n  - { properties: { b: { type: string } } }\nLists:\n  anyOf:\n  - { type: array, items: { type: string } }\n  - { type: array, items: { type: integer } }\n",
+    );
+    insta::assert_snapshot!(tables);
+}
+
+#[test]
+fn a_large_contract_is_divided_by_tags_and_shares_what_several_use() {
+    let operation = |tag: &str, number: usize, schema: &str| {
+        format!(
+            "  /{tag}/{number}:\n    get:\n      operationId: {tag}{number}\n      tags: [{tag}]\n      responses: {{ '200': {{ description: ok, content: {{ application/json: {{ schema: {{ $ref: '#/components/schemas/{schema}' }} }} }} }}, '404': {{ description: gone }} }}\n"
+        )
+    };
+    let mut document = "openapi: 3.1.0\ninfo: { title: Large, version: '1' }\npaths:\n".to_owned();
+    for number in 0..40 {
+        document.push_str(&operation("orders", number, "Order"));
+        document.push_str(&operation(
+            "aux",
+            number,
+            if number == 0 { "Order" } else { "Own" },
+        ));
     }
+    document.push_str("components:\n  schemas:\n    Order: { type: object, properties: { money: { $ref: '#/components/schemas/Money' } } }\n    Money: { type: object, properties: { amount: { type: string } } }\n    Own: { type: object, properties: { x: { type: string } } }\n");
+    let (files, codes) = generated(&document);
+    assert!(codes.is_empty(), "{codes:?}");
+    let paths: Vec<&str> = files.keys().map(String::as_str).collect();
+    insta::assert_snapshot!(paths.join("\n"));
+    assert!(files["src/types/shared.rs"].contains("pub struct Money"));
+    assert!(files["src/types/aux_2.rs"].contains("pub struct Own"));
+    for path in ["src/client.rs", "src/errors.rs", "src/operations.rs"] {
+        let gate = "#[cfg(feature = \"orders\")]\nmod orders;";
+        assert!(files[path].contains(gate), "{path}: {}", files[path]);
+    }
+    let manifest: toml_edit::DocumentMut = files["Cargo.toml"].parse().expect("TOML");
+    assert_eq!(
+        manifest["features"]["default"]
+            .as_array()
+            .map(toml_edit::Array::len),
+        Some(2)
+    );
 }

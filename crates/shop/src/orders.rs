@@ -10,9 +10,7 @@ use axum::{Json, Router, routing};
 use dovetail_client::Credential;
 use orders_client::types::{NewOrder, Order, OrderStatus};
 use payments_client::errors::ChargeError;
-use payments_client::types::{
-    Card, CardKind, ChargeOptions, ChargeRequest, Currency, MethodType, Payment,
-};
+use payments_client::types::{Card, ChargeOptions, ChargeRequest, Currency, MethodType, Payment};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use users_client::errors::GetUserError;
@@ -132,7 +130,6 @@ impl Orders {
             amount,
             currency: Currency::Eur,
             method: MethodType::Card(Card {
-                kind: CardKind::Card,
                 token: token.to_owned(),
             }),
         };

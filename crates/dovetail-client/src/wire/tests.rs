@@ -86,7 +86,7 @@ fn objects_are_read_and_written_by_their_tables() {
     check::<OnlyOptional>(r#"{"note":null}"#, "{}");
     check::<Full>(
         r#"{"n\u0075llable":null,"kind":"full","new":7,"type":"a","type":"b","pa\"tch":null}"#,
-        r#"{"type":"b","nullable":null,"kind":"full","pa\"tch":null,"new":7}"#,
+        r#"{"kind":"full","type":"b","nullable":null,"pa\"tch":null,"new":7}"#,
     );
 }
 

@@ -33,8 +33,13 @@ pub(super) fn operation(
                 .find(|(known, _)| known == name)
                 .map(|(_, constant)| constant.clone())
         });
-        known.collect::<Vec<_>>()
+        let known: Vec<String> = known.collect();
+        for constant in &known {
+            uses.add("crate::operations", constant);
+        }
+        known
     });
+    let security: Vec<String> = alternatives.map(|names| names.join(", ")).collect();
     ir::Operation {
         docs: vec![format!(
             "{}.",
@@ -45,7 +50,7 @@ pub(super) fn operation(
         method: method_name(operation.method).to_owned(),
         path: literal::rust(&operation.path.value),
         idempotency,
-        security: alternatives.map(|names| names.join(", ")).collect(),
+        security,
     }
 }
 

@@ -1,13 +1,14 @@
 //! Fields of structs: names, presence, and what becomes of alternatives that share an object with ordinary fields.
 
-use dovetail_contract::schema::{SchemaId, Type};
+use dovetail_contract::schema::{Schema, SchemaId, Type};
 use indexmap::IndexMap;
+use serde_json::Value;
 
 use super::ty::{Ty, Typed};
 use super::types::{FieldDraft, StructBody, Types};
 use super::view::{View, says_nothing};
-use crate::codes;
 use crate::rust_name::{self, Casing, Scope};
+use crate::{codes, literal};
 
 impl Types<'_> {
     /// The fields of an object.
@@ -21,15 +22,19 @@ impl Types<'_> {
             {
                 continue;
             }
-            let typed = self.typed_all(candidates, &hint(owner, wire));
             let required = view.required.contains(wire);
-            body.fields.push(field(
-                &mut scope,
-                wire,
-                candidates.first().copied(),
-                typed,
-                required,
-            ));
+            let constant = self.constant(candidates).filter(|_| required);
+            // What is always the same needs no type.
+            let typed = if constant.is_some() {
+                Typed::plain(Ty::Value)
+            } else {
+                self.typed_all(candidates, &hint(owner, wire))
+            };
+            let origin = candidates.first().copied();
+            body.fields.push(FieldDraft {
+                constant,
+                ..field(&mut scope, wire, origin, typed, required)
+            });
         }
         for (wire, alternatives) in self.alternatives(view) {
             let typed = self.typed_any(&alternatives, &hint(owner, &wire));
@@ -58,6 +63,24 @@ impl Types<'_> {
             body.extra = Some((scope.claim("extra", Casing::Snake), Ty::map(ty)));
         }
         body
+    }
+
+    /// The one value that `const` gives a member, as a literal. A list of values may grow, even one of a single value.
+    fn constant(&self, candidates: &[SchemaId]) -> Option<String> {
+        let schemas = self.views.schemas;
+        let mut schemas = candidates
+            .iter()
+            .map(|id| schemas.schema(self.views.canonical(*id).0));
+        let is_one_way = |schema: &Schema| schema.notes.read_only || schema.notes.write_only;
+        if schemas.clone().any(is_one_way) {
+            return None;
+        }
+        match schemas.find_map(|schema| schema.constant.as_ref())? {
+            Value::String(text) => Some(literal::rust(text)),
+            Value::Bool(value) => Some(value.to_string()),
+            Value::Number(number) => number.as_i64().map(|number| number.to_string()),
+            _ => None,
+        }
     }
 
     /// Fields of the branches of unions that stand beside ordinary fields: any of them may be there.
@@ -100,6 +123,7 @@ fn field(
         ty: typed.ty,
         required,
         nullable: typed.nullable,
+        constant: None,
     }
 }
 

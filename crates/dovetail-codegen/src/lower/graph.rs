@@ -105,7 +105,7 @@ impl Graph {
                         .max(48)
                         + 8
                 }
-                Body::Words(_) | Body::Open => 24,
+                Body::Words(_) | Body::Alike(_) | Body::Open => 24,
                 Body::Numbers(..) => 16,
             };
             if let Some(size) = sizes.get_mut(index) {
@@ -148,7 +148,7 @@ fn edges(draft: &Draft, find: fn(&Ty, &mut Vec<usize>)) -> Vec<usize> {
             .variants
             .iter()
             .for_each(|variant| find(&variant.ty, &mut found)),
-        Body::Words(_) | Body::Numbers(..) | Body::Open => {}
+        Body::Words(_) | Body::Numbers(..) | Body::Alike(_) | Body::Open => {}
     }
     found
 }
@@ -169,7 +169,7 @@ fn floats(drafts: &[Draft], mentioned: &[Vec<usize>]) -> Vec<bool> {
                 || body.extra.as_ref().is_some_and(|(_, ty)| ty.has_float())
         }
         Body::Union(body) => body.variants.iter().any(|variant| variant.ty.has_float()),
-        Body::Words(_) | Body::Numbers(..) | Body::Open => false,
+        Body::Words(_) | Body::Numbers(..) | Body::Alike(_) | Body::Open => false,
     };
     let mut marked: Vec<bool> = drafts.iter().map(own).collect();
     let mut open: Vec<usize> = (0..drafts.len())

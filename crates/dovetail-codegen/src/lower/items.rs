@@ -6,61 +6,243 @@ use dovetail_contract::schema::{Schema, SchemaId, Type};
 
 use super::graph::BOXED_ABOVE;
 use super::operations::OperationDraft;
-use super::policies::grouped;
-use super::scalar;
+use super::parts::mentioned;
 use super::spell::{Speller, Uses};
 use super::ty::Ty;
-use super::types::{Body, Draft, FieldDraft, KindTest, StructBody, Types, UnionBody, WordDraft};
-use crate::rust_name::{Casing, Scope};
+use super::types::{Body, Draft, FieldDraft, StructBody, Test, Types, UnionBody, WordDraft};
+use super::{scalar, tables};
 use crate::{doc, ir, literal};
-
-/// More variants than this are kept in a table rather than in a `match`.
-const MATCH_MAX: usize = 60;
 
 /// Which way a type goes.
 #[derive(Debug, Clone, Copy, Default)]
-struct Directions {
-    sent: bool,
-    received: bool,
+pub(super) struct Directions {
+    pub(super) sent: bool,
+    pub(super) received: bool,
 }
 
-/// All types that come from schemas.
-pub(super) fn items(
-    types: &Types<'_>,
-    speller: &Speller<'_>,
-    uses: &mut Uses,
-    drafts: &[OperationDraft<'_>],
-) -> Vec<ir::TypeItem> {
-    let (sent, received) = super::roots(drafts);
-    let sent = reachable(&types.drafts, sent);
-    let received = reachable(&types.drafts, received);
-    let mut items = Vec::new();
-    for (index, draft) in types.drafts.iter().enumerate() {
-        let ways = Directions {
-            sent: sent.contains(&index),
-            received: received.contains(&index),
-        };
-        let docs = type_docs(types, draft);
-        items.push(match &draft.body {
-            Body::Struct(body) => ir::TypeItem::Struct(structure(
-                types,
-                speller,
-                uses,
-                (index, draft, body),
-                docs,
-                ways,
-            )),
-            Body::Words(variants) => ir::TypeItem::Words(words(draft, variants, docs, uses)),
-            Body::Numbers(repr, variants) => {
-                ir::TypeItem::Numbers(numbers(draft, repr, variants, docs, uses))
+/// A type and how it is read and written.
+type Item = (ir::TypeItem, ir::Table);
+
+/// Types that come from schemas, as they are written out.
+pub(super) struct Items<'a> {
+    types: &'a Types<'a>,
+    speller: Speller<'a>,
+    ways: Vec<Directions>,
+}
+
+impl<'a> Items<'a> {
+    /// Which way each type goes follows from all operations.
+    pub(super) fn new(
+        types: &'a Types<'a>,
+        speller: Speller<'a>,
+        drafts: &[OperationDraft<'_>],
+    ) -> Self {
+        let (sent, received) = super::roots(drafts);
+        let mut ways = vec![Directions::default(); types.drafts.len()];
+        for index in reachable(&types.drafts, sent) {
+            if let Some(ways) = ways.get_mut(index) {
+                ways.sent = true;
             }
-            Body::Union(body) => {
-                ir::TypeItem::Union(union(types, speller, uses, (index, draft, body), docs))
+        }
+        for index in reachable(&types.drafts, received) {
+            if let Some(ways) = ways.get_mut(index) {
+                ways.received = true;
             }
-            Body::Open => continue,
-        });
+        }
+        Self {
+            types,
+            speller,
+            ways,
+        }
     }
-    items
+
+    /// A type of the crate, and what the file of types and the file of tables import for it.
+    pub(super) fn item(&self, index: usize, uses: &mut Uses, wire: &mut Uses) -> Option<Item> {
+        let draft = self.types.drafts.get(index)?;
+        let ways = self.ways.get(index).copied().unwrap_or_default();
+        let docs = type_docs(self.types, draft);
+        wire.add("crate::types", &draft.name);
+        Some(match &draft.body {
+            Body::Struct(body) => self.structure((index, draft, body), docs, ways, uses, wire),
+            Body::Words(variants) => {
+                let unknown = uses.add("dovetail_client::types", "UnknownValue");
+                let derives = "Debug, Clone, PartialEq, Eq, Hash";
+                let item = words(draft, variants, derives, unknown, docs);
+                (item, tables::words(draft, variants, wire))
+            }
+            Body::Numbers(repr, variants) => {
+                let derives = "Debug, Clone, Copy, PartialEq, Eq, Hash";
+                let item = words(draft, variants, derives, (*repr).to_owned(), docs);
+                (item, tables::numbers(draft, repr, variants, wire))
+            }
+            Body::Union(body) => self.union((index, draft, body), docs, ways, uses, wire),
+            Body::Alike(accessors) => {
+                uses.runtime(&["types::RawJson"]);
+                let item = alike(draft, docs, ways);
+                (
+                    item,
+                    tables::alike(draft, accessors, &self.speller, ways, wire),
+                )
+            }
+            Body::Open => return None,
+        })
+    }
+
+    fn structure(
+        &self,
+        (index, draft, body): (usize, &Draft, &StructBody),
+        mut docs: Vec<String>,
+        ways: Directions,
+        uses: &mut Uses,
+        wire: &mut Uses,
+    ) -> Item {
+        let mut fields: Vec<ir::Field> = body
+            .fields
+            .iter()
+            .filter(|field| field.constant.is_none())
+            .map(|field| self.field((index, field), ways, uses))
+            .collect();
+        fields.extend(body.extra.as_ref().map(|(name, ty)| ir::Field {
+            docs: vec!["Fields that the contract does not name.".to_owned()],
+            name: name.clone(),
+            ty: self.speller.owned(ty, uses),
+        }));
+        for field in &body.fields {
+            if let Some(value) = &field.constant {
+                let about = format!(
+                    "Its {} is always {}.",
+                    doc::code(&field.wire),
+                    doc::code(value)
+                );
+                docs.push(String::new());
+                docs.extend(doc::wrap(&about));
+            }
+        }
+        let is_required = |index: usize| {
+            let field = body.fields.get(index);
+            field.is_some_and(|field| self.is_required(field, ways))
+        };
+        let table = tables::object(draft, body, is_required, ways, wire);
+        let item = ir::TypeItem::Struct(ir::Struct {
+            docs,
+            name: draft.name.clone(),
+            derives: format!("Debug, Clone, PartialEq{}", self.eq(index)),
+            fields: without_many_bools(fields),
+        });
+        (item, table)
+    }
+
+    /// Who sends a type need not give what only the provider knows, and who receives it cannot expect what is never told.
+    fn is_required(&self, field: &FieldDraft, ways: Directions) -> bool {
+        let notes = field
+            .origin
+            .map(|id| &self.types.views.schemas.schema(id).notes);
+        let is_one_way = notes.is_some_and(|notes| {
+            (notes.read_only && ways.sent) || (notes.write_only && ways.received)
+        });
+        field.required && !is_one_way
+    }
+
+    fn field(
+        &self,
+        (owner, field): (usize, &FieldDraft),
+        ways: Directions,
+        uses: &mut Uses,
+    ) -> ir::Field {
+        let schema = field.origin.map(|id| self.types.views.schemas.schema(id));
+        let mut spelled = self.speller.owned(&field.ty, uses);
+        if self.speller.graph.needs_box(owner, &field.ty) {
+            spelled = format!("Box<{spelled}>");
+        }
+        let nullable = field.nullable && field.ty != Ty::Value;
+        let ty = match (self.is_required(field, ways), nullable) {
+            (true, false) => spelled,
+            (true, true) | (false, false) => format!("Option<{spelled}>"),
+            (false, true) => {
+                uses.runtime(&["types::Patch"]);
+                format!("Patch<{spelled}>")
+            }
+        };
+        ir::Field {
+            docs: field_docs(field, schema, &self.speller),
+            name: field.name.clone(),
+            ty,
+        }
+    }
+
+    fn union(
+        &self,
+        (index, draft, body): (usize, &Draft, &UnionBody),
+        docs: Vec<String>,
+        ways: Directions,
+        uses: &mut Uses,
+        wire: &mut Uses,
+    ) -> Item {
+        uses.runtime(&["types::UnknownVariant"]);
+        let graph = self.speller.graph;
+        let variants = body.variants.iter().map(|variant| {
+            let spelled = self.speller.owned(&variant.ty, uses);
+            let boxed =
+                graph.needs_box(index, &variant.ty) || graph.size(&variant.ty) > BOXED_ABOVE;
+            ir::Variant {
+                docs: variant_docs(self.types, &self.speller, variant.origin, &variant.ty),
+                name: variant.name.clone(),
+                ty: if boxed {
+                    format!("Box<{spelled}>")
+                } else {
+                    spelled
+                },
+            }
+        });
+        let item = ir::TypeItem::Union(ir::Union {
+            docs,
+            name: draft.name.clone(),
+            derives: format!("Debug, Clone, PartialEq{}", self.eq(index)),
+            variants: variants.collect(),
+        });
+        let write_tag = |at: usize| self.written_tag(body, at);
+        (item, tables::union(draft, body, write_tag, ways, wire))
+    }
+
+    /// The tag that is written with a variant, where its type may leave that out.
+    fn written_tag(&self, body: &UnionBody, at: usize) -> Option<String> {
+        let member = body.tag.as_ref()?;
+        let variant = body.variants.get(at)?;
+        let Test::Tags(tags) = &variant.test else {
+            return None;
+        };
+        let held = match variant.ty {
+            Ty::Named(index) => self.types.drafts.get(index),
+            _ => None,
+        };
+        let says_it = |field: &FieldDraft| {
+            let notes = field
+                .origin
+                .map(|id| &self.types.views.schemas.schema(id).notes);
+            let is_one_way = notes.is_some_and(|notes| notes.read_only || notes.write_only);
+            field.wire == *member && field.required && !field.nullable && !is_one_way
+        };
+        if let Some(Body::Struct(held)) = held.map(|draft| &draft.body)
+            && held.fields.iter().any(says_it)
+        {
+            return None;
+        }
+        let tag = tags.first()?;
+        Some(format!(
+            "{} = {}",
+            literal::rust(member),
+            literal::rust(tag)
+        ))
+    }
+
+    /// The derive for types that can be compared exactly.
+    fn eq(&self, index: usize) -> &'static str {
+        if self.speller.graph.type_has_float(index) {
+            ""
+        } else {
+            ", Eq"
+        }
+    }
 }
 
 fn reachable(drafts: &[Draft], roots: Vec<usize>) -> HashSet<usize> {
@@ -70,78 +252,11 @@ fn reachable(drafts: &[Draft], roots: Vec<usize>) -> HashSet<usize> {
         if !found.insert(index) {
             continue;
         }
-        match drafts.get(index).map(|draft| &draft.body) {
-            Some(Body::Struct(body)) => {
-                body.fields
-                    .iter()
-                    .for_each(|field| field.ty.mentioned(&mut open));
-                body.extra
-                    .iter()
-                    .for_each(|(_, ty)| ty.mentioned(&mut open));
-            }
-            Some(Body::Union(body)) => body
-                .variants
-                .iter()
-                .for_each(|variant| variant.ty.mentioned(&mut open)),
-            _ => {}
+        if let Some(draft) = drafts.get(index) {
+            mentioned(draft, &mut open);
         }
     }
     found
-}
-
-fn structure(
-    types: &Types<'_>,
-    speller: &Speller<'_>,
-    uses: &mut Uses,
-    (index, draft, body): (usize, &Draft, &StructBody),
-    docs: Vec<String>,
-    ways: Directions,
-) -> ir::Struct {
-    let mut locals = Scope::with(&["fields", "name", "rest", "drop"]);
-    let fields: Vec<ir::Field> = body
-        .fields
-        .iter()
-        .map(|field| {
-            // A long variable would break its line, and a lint wants another form then.
-            let local: String = field
-                .name
-                .trim_start_matches("r#")
-                .chars()
-                .take(32)
-                .collect();
-            let local = locals.claim(local.trim_end_matches('_'), Casing::Snake);
-            ir::Field {
-                local,
-                ..wire_field(types, speller, uses, (index, field), ways)
-            }
-        })
-        .collect();
-    let extra = body.extra.as_ref().map(|(name, ty)| ir::Extra {
-        name: name.clone(),
-        ty: speller.owned(ty, uses),
-    });
-    let eq = if speller.graph.type_has_float(index) {
-        ""
-    } else {
-        ", Eq"
-    };
-    uses.add("serde", "Serialize");
-    uses.add("serde", "Deserialize");
-    let read = if extra.is_some() {
-        uses.add("serde", "Deserializer");
-        uses.add("serde::de", "MapAccess");
-        uses.add("dovetail_client", "decode");
-        ""
-    } else {
-        ", Deserialize"
-    };
-    ir::Struct {
-        docs,
-        name: draft.name.clone(),
-        derives: format!("Debug, Clone, PartialEq{eq}, Serialize{read}"),
-        fields: without_many_bools(fields),
-        extra,
-    }
 }
 
 /// Readers, and a lint, lose track of many fields that are just true or false; an alias at least says what they are.
@@ -153,60 +268,6 @@ pub(super) fn without_many_bools(mut fields: Vec<ir::Field>) -> Vec<ir::Field> {
         }
     }
     fields
-}
-
-fn wire_field(
-    types: &Types<'_>,
-    speller: &Speller<'_>,
-    uses: &mut Uses,
-    (owner, field): (usize, &FieldDraft),
-    ways: Directions,
-) -> ir::Field {
-    let schema = field.origin.map(|id| types.views.schemas.schema(id));
-    // Who sends a type need not give what only the provider knows, and who receives it cannot expect what is never told.
-    let is_one_way = schema.is_some_and(|schema| {
-        (schema.notes.read_only && ways.sent) || (schema.notes.write_only && ways.received)
-    });
-    let required = field.required && !is_one_way;
-    let mut spelled = speller.owned(&field.ty, uses);
-    if speller.graph.needs_box(owner, &field.ty) {
-        spelled = format!("Box<{spelled}>");
-    }
-    let nullable = field.nullable && field.ty != Ty::Value;
-    let mut serde = Vec::new();
-    if field.name.trim_start_matches("r#") != field.wire {
-        serde.push(format!("rename = {}", literal::rust(&field.wire)));
-    }
-    let (ty, read) = match (required, nullable) {
-        (true, false) => (spelled, "required()?"),
-        (true, true) => {
-            serde.push(
-                "deserialize_with = \"dovetail_client::decode::required_nullable\"".to_owned(),
-            );
-            (format!("Option<{spelled}>"), "required()?")
-        }
-        (false, false) => {
-            serde.push("skip_serializing_if = \"Option::is_none\"".to_owned());
-            (format!("Option<{spelled}>"), "or_default()")
-        }
-        (false, true) => {
-            serde.extend([
-                "default".to_owned(),
-                "skip_serializing_if = \"Patch::is_absent\"".to_owned(),
-            ]);
-            uses.runtime(&["types::Patch"]);
-            (format!("Patch<{spelled}>"), "or_default()")
-        }
-    };
-    ir::Field {
-        docs: field_docs(field, schema, speller),
-        serde,
-        name: field.name.clone(),
-        local: String::new(),
-        ty,
-        wire: literal::rust(&field.wire),
-        read: read.to_owned(),
-    }
 }
 
 fn field_docs(field: &FieldDraft, schema: Option<&Schema>, speller: &Speller<'_>) -> Vec<String> {
@@ -252,7 +313,7 @@ fn type_docs(types: &Types<'_>, draft: &Draft) -> Vec<String> {
             Body::Struct(_) => "an object",
             Body::Words(_) => "one of several strings",
             Body::Numbers(..) => "one of several integers",
-            Body::Union(_) | Body::Open => "one of several types",
+            Body::Union(_) | Body::Alike(_) | Body::Open => "one of several types",
         };
         docs = doc::wrap(&format!(
             "{}, {what}.",
@@ -265,148 +326,36 @@ fn type_docs(types: &Types<'_>, draft: &Draft) -> Vec<String> {
     docs
 }
 
-fn words(draft: &Draft, variants: &[WordDraft], docs: Vec<String>, uses: &mut Uses) -> ir::Words {
-    for item in ["Deserialize", "Deserializer", "Serialize", "Serializer"] {
-        uses.add("serde", item);
-    }
-    uses.add("std", "fmt");
-    uses.add("dovetail_client", "decode");
-    uses.runtime(&["types::UnknownValue"]);
-    let variant = |word: &WordDraft| ir::Word {
+fn alike(draft: &Draft, mut docs: Vec<String>, ways: Directions) -> ir::TypeItem {
+    let about = if ways.received {
+        "Nothing tells its types apart, so this is the JSON text, with an accessor for each."
+    } else {
+        "Nothing tells its types apart, so this is the JSON text: `RawJson::of` makes it of any of them."
+    };
+    docs.push(String::new());
+    docs.extend(doc::wrap(about));
+    let name = draft.name.clone();
+    ir::TypeItem::Alike(ir::Alike { docs, name })
+}
+
+fn words(
+    draft: &Draft,
+    variants: &[WordDraft],
+    derives: &'static str,
+    unknown: String,
+    docs: Vec<String>,
+) -> ir::TypeItem {
+    let variants = variants.iter().map(|word| ir::Word {
         docs: vec![format!("{}.", doc::code(&word.value))],
         name: word.name.clone(),
-        value: literal::rust(&word.value),
-    };
-    ir::Words {
+    });
+    ir::TypeItem::Words(ir::Words {
         docs,
         name: draft.name.clone(),
-        variants: variants.iter().map(variant).collect(),
-        is_long: variants.len() > MATCH_MAX,
-    }
-}
-
-fn numbers(
-    draft: &Draft,
-    repr: &str,
-    variants: &[WordDraft],
-    docs: Vec<String>,
-    uses: &mut Uses,
-) -> ir::Numbers {
-    for item in ["Deserialize", "Deserializer", "Serialize", "Serializer"] {
-        uses.add("serde", item);
-    }
-    let variant = |word: &WordDraft| {
-        let digits = word.value.trim_start_matches('-');
-        let sign = if word.value.starts_with('-') { "-" } else { "" };
-        let digits = digits.parse().map_or_else(|_| digits.to_owned(), grouped);
-        ir::Word {
-            docs: vec![format!("{}.", word.value)],
-            name: word.name.clone(),
-            value: format!("{sign}{digits}"),
-        }
-    };
-    ir::Numbers {
-        docs,
-        name: draft.name.clone(),
-        repr: repr.to_owned(),
-        variants: variants.iter().map(variant).collect(),
-        is_long: variants.len() > MATCH_MAX,
-    }
-}
-
-fn union(
-    types: &Types<'_>,
-    speller: &Speller<'_>,
-    uses: &mut Uses,
-    (index, draft, body): (usize, &Draft, &UnionBody),
-    docs: Vec<String>,
-) -> ir::Union {
-    for item in ["Deserialize", "Deserializer", "Serialize", "Serializer"] {
-        uses.add("serde", item);
-    }
-    uses.runtime(&["types::UnknownVariant"]);
-    uses.add("dovetail_client", "decode");
-    let variants: Vec<ir::Variant> = body
-        .variants
-        .iter()
-        .enumerate()
-        .map(|(at, variant)| {
-            let spelled = speller.owned(&variant.ty, uses);
-            let boxed = speller.graph.needs_box(index, &variant.ty)
-                || speller.graph.size(&variant.ty) > BOXED_ABOVE;
-            let ty = if boxed {
-                format!("Box<{spelled}>")
-            } else {
-                spelled
-            };
-            ir::Variant {
-                docs: variant_docs(types, speller, variant.origin, &variant.ty),
-                name: variant.name.clone(),
-                ty,
-                write: write(types, body, at, uses),
-            }
-        })
-        .collect();
-    let name_of = |index: usize| {
-        variants
-            .get(index)
-            .map(|variant| variant.name.clone())
-            .unwrap_or_default()
-    };
-    let arms = body.tags.iter().map(|(tags, index)| {
-        let tags: Vec<String> = tags.iter().map(|tag| literal::rust(tag)).collect();
-        ir::Arm {
-            pattern: format!("Some({})", tags.join(" | ")),
-            variant: name_of(*index),
-        }
-    });
-    let tests = body.kinds.iter().map(|(test, index)| ir::Arm {
-        pattern: condition(test),
-        variant: name_of(*index),
-    });
-    let eq = if speller.graph.type_has_float(index) {
-        ""
-    } else {
-        ", Eq"
-    };
-    ir::Union {
-        docs,
-        name: draft.name.clone(),
-        derives: format!("Debug, Clone, PartialEq{eq}"),
-        tag: body.tag.as_deref().map(literal::rust),
-        arms: arms.collect(),
-        tests: tests.collect(),
-        variants,
-    }
-}
-
-/// The expression that writes a variant, with its tag where its type may leave that out.
-fn write(types: &Types<'_>, body: &UnionBody, at: usize, uses: &mut Uses) -> String {
-    let plain = || "value.serialize(serializer)".to_owned();
-    let own = body.tags.iter().find(|(_, index)| *index == at);
-    let (Some(member), Some(tag)) = (&body.tag, own.and_then(|(tags, _)| tags.first())) else {
-        return plain();
-    };
-    let held = body.variants.get(at).and_then(|variant| match variant.ty {
-        Ty::Named(index) => types.drafts.get(index),
-        _ => None,
-    });
-    let says_it = |field: &FieldDraft| {
-        let schema = field.origin.map(|id| &types.views.schemas.schema(id).notes);
-        let is_one_way = schema.is_some_and(|notes| notes.read_only || notes.write_only);
-        field.wire == *member && field.required && !field.nullable && !is_one_way
-    };
-    if let Some(Body::Struct(held)) = held.map(|draft| &draft.body)
-        && held.fields.iter().any(says_it)
-    {
-        return plain();
-    }
-    uses.add("dovetail_client", "encode");
-    format!(
-        "encode::tagged(value, {}, {}, serializer)",
-        literal::rust(member),
-        literal::rust(tag)
-    )
+        derives,
+        variants: variants.collect(),
+        unknown,
+    })
 }
 
 fn variant_docs(
@@ -428,24 +377,15 @@ fn variant_docs(
     vec![format!("{words}.")]
 }
 
-fn condition(test: &KindTest) -> String {
-    match test {
-        KindTest::Field(field) => format!("variant.has({})", literal::rust(field)),
-        KindTest::Kind(Type::Number) => {
-            "matches!(variant.kind(), decode::JsonKind::Integer | decode::JsonKind::Number)"
-                .to_owned()
-        }
-        KindTest::Kind(kind) => {
-            let kind = match kind {
-                Type::Null => "Null",
-                Type::Boolean => "Boolean",
-                Type::Integer => "Integer",
-                Type::Number => "Number",
-                Type::String => "String",
-                Type::Array => "Array",
-                Type::Object => "Object",
-            };
-            format!("variant.kind() == decode::JsonKind::{kind}")
-        }
+/// What the runtime calls a JSON type. Every integer is a number.
+pub(super) fn wire_kind(kind: Type) -> &'static str {
+    match kind {
+        Type::Null => "Null",
+        Type::Boolean => "Boolean",
+        Type::Integer => "Integer",
+        Type::Number => "Integer | Number",
+        Type::String => "String",
+        Type::Array => "Array",
+        Type::Object => "Object",
     }
 }

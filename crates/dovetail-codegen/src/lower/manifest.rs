@@ -3,6 +3,7 @@
 use dovetail_contract::contract::RuntimeSource;
 
 use super::operations::OperationDraft;
+use super::parts::Parts;
 use super::spell::Uses;
 use crate::{ClientRequest, doc, ir, literal};
 
@@ -10,19 +11,16 @@ use crate::{ClientRequest, doc, ir, literal};
 pub(super) fn manifest(
     request: &ClientRequest<'_>,
     summary: &str,
-    uses: [&Uses; 3],
+    uses: &Uses,
+    parts: &Parts,
 ) -> ir::Manifest {
-    let mentions = |krate: &str| uses.iter().any(|uses| uses.mentions(krate));
+    let mentions = |krate: &str| uses.mentions(krate);
     let mut dependencies = vec![format!("dovetail-client{}", runtime(request))];
     let others = [
         ("bytes", "bytes = \"1\""),
         (
             "chrono",
             "chrono = { version = \"0.4.31\", default-features = false, features = [\"serde\", \"std\"] }",
-        ),
-        (
-            "serde",
-            "serde = { version = \"1.0.181\", features = [\"derive\"] }",
         ),
         ("serde_json", "serde_json = \"1.0.129\""),
         ("uuid", "uuid = { version = \"1\", features = [\"serde\"] }"),
@@ -44,7 +42,34 @@ pub(super) fn manifest(
         name: literal::toml(&super::package_name(request.service)),
         version: literal::toml(&request.version.to_string()),
         description: literal::toml(&shortened(&description.replace('\\', ""))),
+        features: features(parts),
         dependencies,
+    }
+}
+
+/// A feature for each part that can be left out; all are on by default. One more reads what is only sent and writes what is only received.
+fn features(parts: &Parts) -> Vec<String> {
+    let all: Vec<&str> = parts.features().map(String::as_str).collect();
+    let mut lines = Vec::new();
+    if !all.is_empty() {
+        lines.push("default = [".to_owned());
+        lines.extend(all.iter().map(|feature| format!("    {feature},")));
+        lines.push("]".to_owned());
+    }
+    lines.push(
+        "# Reads types that are only sent, and writes types that are only received.".to_owned(),
+    );
+    lines.push("full-serde = []".to_owned());
+    lines.extend(all.iter().map(|feature| format!("{} = []", key(feature))));
+    lines
+}
+
+/// A key of TOML needs no quotes where it is plain.
+fn key(feature: &str) -> &str {
+    if feature.is_ascii() {
+        feature.trim_matches('"')
+    } else {
+        feature
     }
 }
 

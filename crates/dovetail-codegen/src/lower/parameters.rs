@@ -60,7 +60,6 @@ pub(super) fn structs(
             name: name.clone(),
             derives: format!("Debug, Clone{default}, PartialEq{eq}"),
             fields: items::without_many_bools(fields),
-            extra: None,
         }));
     }
     structs
@@ -108,11 +107,7 @@ fn parameter_field(
 fn field(name: &str, ty: &str, about: &str) -> ir::Field {
     ir::Field {
         docs: vec![about.to_owned()],
-        serde: Vec::new(),
         name: name.to_owned(),
-        local: String::new(),
         ty: ty.to_owned(),
-        wire: String::new(),
-        read: String::new(),
     }
 }

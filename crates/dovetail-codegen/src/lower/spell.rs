@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::Graph;
-use super::operations::OperationDraft;
 use super::ty::Ty;
 use super::types::Draft;
 
@@ -129,20 +128,30 @@ impl Uses {
     }
 
     /// What `client.rs` always imports.
-    pub(super) fn add_client(&mut self, drafts: &[OperationDraft<'_>], has_callers: bool) {
+    pub(super) fn add_client(&mut self, has_callers: bool) {
         self.runtime(&["ConfigError", "Http", "HttpBuilder"]);
-        if !drafts.is_empty() {
-            self.runtime(&["Error"]);
-        }
         self.add("crate", "operations");
         if has_callers {
             self.add("crate", "policies");
         }
     }
 
-    /// Imports nothing from a path, because the file is that path.
-    pub(super) fn forget(&mut self, path: &str) {
-        self.items.remove(path);
+    /// Does not import these items of a path, because the file has them itself.
+    pub(super) fn forget(&mut self, path: &str, is_own: impl Fn(&str) -> bool) {
+        if let Some(items) = self.items.get_mut(path) {
+            items.retain(|item| !is_own(item));
+            if items.is_empty() {
+                self.items.remove(path);
+            }
+        }
+    }
+
+    /// Adds the imports of another file.
+    pub(super) fn take(&mut self, other: &Self) {
+        for (path, items) in &other.items {
+            let own = self.items.entry(path.clone()).or_default();
+            own.extend(items.iter().cloned());
+        }
     }
 
     /// Whether anything of a crate is imported.
@@ -150,6 +159,34 @@ impl Uses {
         self.items
             .keys()
             .any(|path| path.split("::").next() == Some(krate))
+    }
+
+    /// The imports as lines that are no longer than lines may be, for a file that nothing formats.
+    pub(super) fn wrapped(&self) -> Vec<String> {
+        const WIDTH_MAX: usize = 100;
+        let mut lines = Vec::new();
+        for line in self.lines() {
+            let list = line
+                .split_once('{')
+                .filter(|_| line.chars().count() > WIDTH_MAX);
+            let Some((path, items)) = list else {
+                lines.push(line);
+                continue;
+            };
+            lines.push(format!("{path}{{"));
+            let mut row = String::new();
+            for item in items.trim_end_matches("};").split(", ") {
+                if !row.is_empty() && row.len() + item.len() + 6 > WIDTH_MAX {
+                    lines.push(format!("    {}", row.trim_end()));
+                    row.clear();
+                }
+                row.push_str(item);
+                row.push_str(", ");
+            }
+            lines.push(format!("    {}", row.trim_end()));
+            lines.push("};".to_owned());
+        }
+        lines
     }
 
     /// The imports as lines: the standard library, other crates, this crate.

@@ -50,6 +50,8 @@ pub(super) enum Body {
     Words(Vec<WordDraft>),
     Numbers(&'static str, Vec<WordDraft>),
     Union(UnionBody),
+    /// JSON text with an accessor for each type that it may be.
+    Alike(Vec<(String, Ty)>),
 }
 
 /// A value of an enum; strings as they are, integers as digits.
@@ -75,6 +77,8 @@ pub(super) struct FieldDraft {
     pub(super) ty: Ty,
     pub(super) required: bool,
     pub(super) nullable: bool,
+    /// The one value that it has, as a literal: then it is no field of the struct.
+    pub(super) constant: Option<String>,
 }
 
 /// The variants of a union and what leads to each.
@@ -82,9 +86,8 @@ pub(super) struct FieldDraft {
 pub(super) struct UnionBody {
     pub(super) variants: Vec<VariantDraft>,
     pub(super) tag: Option<String>,
-    /// Values of the tag, and the variant that each leads to.
-    pub(super) tags: Vec<(Vec<String>, usize)>,
-    pub(super) kinds: Vec<(KindTest, usize)>,
+    /// Whether an object without the tag is wrong rather than unknown.
+    pub(super) is_tag_required: bool,
 }
 
 /// A variant of a union.
@@ -93,14 +96,22 @@ pub(super) struct VariantDraft {
     pub(super) name: String,
     pub(super) origin: Option<SchemaId>,
     pub(super) ty: Ty,
+    pub(super) test: Test,
 }
 
-/// What is asked of a value to choose a variant.
+/// What leads to a variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum KindTest {
+pub(super) enum Test {
+    /// Values of the tag.
+    Tags(Vec<String>),
+    /// The JSON type.
     Kind(Type),
-    /// An object with this field.
-    Field(String),
+    /// An object with this member.
+    Has(String),
+    /// An object with this member, of one of these kinds.
+    HasKind(String, Vec<Type>),
+    /// Any other object.
+    Otherwise,
 }
 
 /// A body that waits to be decided.
@@ -222,8 +233,13 @@ impl<'a> Types<'a> {
         if view.values.is_some() {
             return self.enumeration(at, &view, hint);
         }
-        if !view.unions.is_empty() && view.properties.is_empty() {
-            return self.union(at, &view, hint);
+        if !view.unions.is_empty() {
+            if view.properties.is_empty() {
+                return self.union(at, &view, hint);
+            }
+            if let Some(typed) = self.merged_union(at, &view, hint) {
+                return typed;
+            }
         }
         let kinds = view.kinds();
         let nullable = kinds.names(Type::Null);

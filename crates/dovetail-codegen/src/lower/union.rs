@@ -1,7 +1,8 @@
 //! Unions: how a value says which branch it is, found out from the schemas before any code is written.
 //!
 //! A declared discriminator comes first, then a field with one fixed value per branch, then the JSON type, then a required field that only
-//! one branch has. Where nothing tells branches apart nobody guesses: they become raw JSON, and a finding says so.
+//! one branch has, or has with values of another kind. Where nothing tells branches apart nobody guesses: they become the JSON text with an
+//! accessor for each branch, and a finding says so.
 
 mod tell;
 
@@ -10,10 +11,10 @@ use std::collections::HashSet;
 use dovetail_contract::schema::{Discriminator, SchemaId, Type, Types as Kinds};
 use serde_json::Value;
 
-use self::tell::{Objects, is_decimal};
+use self::tell::{Objects, Tell, is_decimal};
 use super::scalar;
 use super::ty::{Ty, Typed};
-use super::types::{KindTest, Pending, Types, UnionBody, VariantDraft, kinds_without_null};
+use super::types::{Body, Pending, Test, Types, UnionBody, VariantDraft, kinds_without_null};
 use super::view::View;
 use crate::codes;
 use crate::rust_name::{self, Casing, Scope};
@@ -26,14 +27,14 @@ const DEPTH_MAX: usize = 16;
 pub(super) struct Plan {
     origin: SchemaId,
     tag: Option<String>,
+    is_tag_required: bool,
     variants: Vec<PlannedVariant>,
 }
 
 #[derive(Debug)]
 struct PlannedVariant {
     what: Planned,
-    tags: Vec<String>,
-    test: Option<KindTest>,
+    test: Test,
 }
 
 /// What a variant holds.
@@ -45,8 +46,10 @@ enum Planned {
     /// Any of several kinds of string.
     Strings(Vec<SchemaId>),
     Numbers(Vec<SchemaId>),
+    /// A branch together with what stands beside the union, and the name of the branch.
+    Merged(SchemaId, Box<View>),
     /// What could not be told apart.
-    Raw(Type),
+    Alike(Vec<Planned>),
 }
 
 /// A branch of a union.
@@ -57,6 +60,8 @@ struct Branch {
     at: SchemaId,
     view: View,
     kinds: Kinds,
+    /// Whether the view holds what stands beside the union as well.
+    is_merged: bool,
 }
 
 impl Plan {
@@ -64,12 +69,12 @@ impl Plan {
     pub(super) fn of_kinds(at: SchemaId, kinds: &[Type]) -> Self {
         let variant = |kind: &Type| PlannedVariant {
             what: Planned::OfKind(at, *kind),
-            tags: Vec::new(),
-            test: Some(KindTest::Kind(*kind)),
+            test: Test::Kind(*kind),
         };
         Self {
             origin: at,
             tag: None,
+            is_tag_required: false,
             variants: kinds.iter().map(variant).collect(),
         }
     }
@@ -88,28 +93,15 @@ impl Types<'_> {
             .iter()
             .map(|child| self.branch(*child, *child))
             .collect::<Vec<_>>();
-        match self.objects(&branches.iter().collect::<Vec<_>>(), discriminator.as_ref()) {
-            Objects::Tags(tag, tags) => {
-                let variants = branches
-                    .iter()
-                    .zip(tags)
-                    .map(|(branch, tags)| PlannedVariant {
-                        what: Planned::Schema(branch.id),
-                        tags,
-                        test: None,
-                    });
-                let plan = Plan {
-                    origin: at,
-                    tag: Some(tag),
-                    variants: variants.collect(),
-                };
-                Typed::plain(self.declare(at, hint, Pending::Union(plan)))
-            }
-            Objects::Fields(_) | Objects::Alike => {
-                let view = self.views.view(at);
-                self.classify_view(at, view, hint)
-            }
+        let objects: Vec<&Branch> = branches.iter().collect();
+        let told = self.objects(&objects, discriminator.as_ref());
+        if told.tells.iter().any(|tell| !matches!(tell, Tell::Tags(_))) {
+            let view = self.views.view(at);
+            return self.classify_view(at, view, hint);
         }
+        let mut plan = Plan::of_objects(at, &told);
+        plan.add_objects(&objects, told);
+        Typed::plain(self.declare(at, hint, Pending::Union(plan)))
     }
 
     /// The type of a `oneOf` or `anyOf`.
@@ -194,29 +186,63 @@ impl Types<'_> {
             .filter(|branch| branch.kinds.names(Type::Object))
             .collect();
         let told = self.objects(&objects, discriminator);
-        let only_objects = found
-            .iter()
-            .all(|branch| branch.kinds == Kinds::only(Type::Object));
-        if matches!(told, Objects::Alike) {
+        if told.tells.contains(&Tell::Alike) {
             self.report(
                 &codes::INDISTINCT_UNION,
                 at,
-                "nothing tells the objects of this union apart, so they become raw JSON",
+                "nothing tells some objects of this union apart, so they become JSON text with an accessor for each",
             );
-            if only_objects {
-                return Ty::Value;
-            }
         }
-        let mut plan = Plan {
-            origin: at,
-            tag: None,
-            variants: Vec::new(),
-        };
+        let mut plan = Plan::of_objects(at, &told);
         plan.add_objects(&objects, told);
         plan.add_other_kinds(found);
         match plan.variants.as_slice() {
-            [only] if only.tags.is_empty() => self.planned(&only.what, at, hint),
+            [only] if !matches!(only.test, Test::Tags(_)) => self.planned(&only.what, at, hint),
             _ => self.declare(at, hint, Pending::Union(plan)),
+        }
+    }
+
+    /// The type of an object with a `oneOf` beside its own properties: one struct for each branch, with the properties in each. Nothing where
+    /// the branches could not be told apart or would repeat too much.
+    pub(super) fn merged_union(&mut self, at: SchemaId, view: &View, hint: &str) -> Option<Typed> {
+        const FIELDS_MAX: usize = 400;
+        let [(holder, ids)] = view.unions.as_slice() else {
+            return None;
+        };
+        let schema = self.views.schemas.schema(*holder);
+        if schema.one_of != *ids || ids.len() * view.properties.len() > FIELDS_MAX {
+            return None;
+        }
+        let discriminator = schema.discriminator.clone();
+        let branches: Vec<Branch> = ids.iter().map(|id| self.merged(at, *holder, *id)).collect();
+        let is_object = |branch: &Branch| {
+            branch.kinds == Kinds::only(Type::Object) && branch.view.unions.is_empty()
+        };
+        if !branches.iter().all(is_object) {
+            return None;
+        }
+        let objects: Vec<&Branch> = branches.iter().collect();
+        let told = self.objects(&objects, discriminator.as_ref());
+        if objects.len() < 2 || told.tells.contains(&Tell::Alike) {
+            return None;
+        }
+        let mut plan = Plan::of_objects(at, &told);
+        plan.add_objects(&objects, told);
+        let ty = self.declare(at, hint, Pending::Union(plan));
+        let nullable = view.types.names(Type::Null);
+        Some(Typed { ty, nullable })
+    }
+
+    /// A branch together with what stands beside its union.
+    fn merged(&self, at: SchemaId, holder: SchemaId, id: SchemaId) -> Branch {
+        let mut view = self.views.view_of_all(&[at, id]);
+        view.unions.retain(|(other, _)| *other != holder);
+        Branch {
+            id,
+            at: self.views.canonical(id).0,
+            kinds: kinds_without_null(&view),
+            view,
+            is_merged: true,
         }
     }
 
@@ -276,6 +302,7 @@ impl Types<'_> {
             at,
             kinds,
             view,
+            is_merged: false,
         }
     }
 
@@ -284,32 +311,24 @@ impl Types<'_> {
         let mut scope = Scope::with(&["Unknown"]);
         let mut body = UnionBody {
             tag: plan.tag,
+            is_tag_required: plan.is_tag_required,
             ..UnionBody::default()
         };
         for planned in plan.variants {
-            let wanted = self.variant_name(&planned);
+            let wanted = self.variant_name(&planned.what, Some(&planned.test));
             let hint = format!("{owner}{wanted}");
             let ty = self.planned(&planned.what, plan.origin, &hint);
-            let index = body.variants.len();
-            let origin = match planned.what {
-                Planned::Schema(id) => Some(id),
+            let origin = match &planned.what {
+                Planned::Schema(id) | Planned::Merged(id, _) => Some(*id),
                 _ => None,
             };
             body.variants.push(VariantDraft {
                 name: scope.claim(&wanted, Casing::Variant),
                 origin,
                 ty,
+                test: planned.test,
             });
-            if !planned.tags.is_empty() {
-                body.tags.push((planned.tags, index));
-            }
-            if let Some(test) = planned.test {
-                body.kinds.push((test, index));
-            }
         }
-        // What has a field of its own is asked before what is any object.
-        body.kinds
-            .sort_by_key(|(test, _)| matches!(test, KindTest::Kind(_)));
         body
     }
 
@@ -327,8 +346,21 @@ impl Types<'_> {
                 let views: Vec<View> = ids.iter().map(|id| self.views.view(*id)).collect();
                 scalar::numbers(&views, self.views.schemas)
             }
-            Planned::Raw(Type::Array) => Ty::list(Ty::Value),
-            Planned::Raw(_) => Ty::map(Ty::Value),
+            Planned::Merged(id, view) => self.declare(*id, hint, Pending::Struct(view.clone())),
+            Planned::Alike(all) => {
+                let mut scope = Scope::default();
+                let mut accessors = Vec::new();
+                for what in all {
+                    let name = self.variant_name(what, None);
+                    let ty = self.planned(what, origin, &format!("{hint}{name}"));
+                    if ty == Ty::Value || accessors.iter().any(|(_, known)| *known == ty) {
+                        continue;
+                    }
+                    let wanted = format!("as_{}", rust_name::identifier(&name, Casing::Snake));
+                    accessors.push((scope.claim(&wanted, Casing::Snake), ty));
+                }
+                Ty::Named(self.name(origin, hint, Body::Alike(accessors)))
+            }
         }
     }
 
@@ -361,25 +393,19 @@ impl Types<'_> {
         }
     }
 
-    fn variant_name(&self, planned: &PlannedVariant) -> String {
-        let of_kind = |kind: &Type| match kind {
-            Type::Null => "Null",
-            Type::Boolean => "Bool",
-            Type::Integer => "Integer",
-            Type::Number => "Number",
-            Type::String => "Text",
-            Type::Array => "List",
-            Type::Object => "Object",
-        };
-        let wanted = match &planned.what {
-            Planned::Schema(id) => {
+    fn variant_name(&self, what: &Planned, test: Option<&Test>) -> String {
+        let wanted = match what {
+            Planned::Schema(id) | Planned::Merged(id, _) => {
                 let schema = self.views.schemas.schema(*id);
                 let title = || schema.notes.title.clone();
-                let tag = || planned.tags.first().cloned();
-                let by_kind = || match &planned.test {
-                    Some(KindTest::Kind(kind)) => of_kind(kind).to_owned(),
-                    Some(KindTest::Field(field)) => format!("with {field}"),
-                    None => "object".to_owned(),
+                let tag = || match test {
+                    Some(Test::Tags(tags)) => tags.first().cloned(),
+                    _ => None,
+                };
+                let by_kind = || match test {
+                    Some(Test::Kind(kind)) => of_kind(*kind).to_owned(),
+                    Some(Test::Has(field) | Test::HasKind(field, _)) => format!("with {field}"),
+                    _ => self.kind_name(*id),
                 };
                 let name = self
                     .reference_name(*id)
@@ -388,9 +414,13 @@ impl Types<'_> {
                     .unwrap_or_else(by_kind);
                 rust_name::identifier(&name, Casing::Variant)
             }
-            Planned::OfKind(_, kind) | Planned::Raw(kind) => of_kind(kind).to_owned(),
+            Planned::OfKind(_, kind) => of_kind(*kind).to_owned(),
             Planned::Strings(_) => "Text".to_owned(),
             Planned::Numbers(_) => "Number".to_owned(),
+            Planned::Alike(_) => match test {
+                Some(Test::Kind(Type::Array)) => "List".to_owned(),
+                _ => "Object".to_owned(),
+            },
         };
         if wanted == "Unknown" {
             "DeclaredUnknown".to_owned()
@@ -398,43 +428,79 @@ impl Types<'_> {
             wanted
         }
     }
+
+    /// What a schema without a name is called: by what it holds, where it is a list.
+    fn kind_name(&self, id: SchemaId) -> String {
+        let view = self.views.view(self.views.canonical(id).0);
+        let kinds = kinds_without_null(&view);
+        let kind = Type::ALL
+            .into_iter()
+            .find(|kind| kinds == Kinds::only(*kind));
+        match (kind, view.items.first()) {
+            (Some(Type::Array), Some(item)) => {
+                let of = self
+                    .reference_name(*item)
+                    .unwrap_or_else(|| self.item_name(*item));
+                format!("list of {of}")
+            }
+            (Some(kind), _) => of_kind(kind).to_owned(),
+            (None, _) => "object".to_owned(),
+        }
+    }
+
+    fn item_name(&self, id: SchemaId) -> String {
+        let kinds = kinds_without_null(&self.views.view(self.views.canonical(id).0));
+        let kind = Type::ALL
+            .into_iter()
+            .find(|kind| kinds == Kinds::only(*kind));
+        kind.map_or("any", of_kind).to_owned()
+    }
+}
+
+fn of_kind(kind: Type) -> &'static str {
+    match kind {
+        Type::Null => "Null",
+        Type::Boolean => "Bool",
+        Type::Integer => "Integer",
+        Type::Number => "Number",
+        Type::String => "Text",
+        Type::Array => "List",
+        Type::Object => "Object",
+    }
 }
 
 impl Plan {
+    /// The beginning of a plan for objects.
+    fn of_objects(origin: SchemaId, told: &Objects) -> Self {
+        Self {
+            origin,
+            tag: told.tag.clone(),
+            is_tag_required: told.is_tag_required,
+            variants: Vec::new(),
+        }
+    }
+
     fn add_objects(&mut self, objects: &[&Branch], told: Objects) {
-        match told {
-            Objects::Tags(tag, tags) => {
-                self.tag = Some(tag);
-                self.variants
-                    .extend(
-                        objects
-                            .iter()
-                            .zip(tags)
-                            .map(|(branch, tags)| PlannedVariant {
-                                what: branch.object(),
-                                tags,
-                                test: None,
-                            }),
-                    );
-            }
-            Objects::Fields(fields) => {
-                self.variants
-                    .extend(
-                        objects
-                            .iter()
-                            .zip(fields)
-                            .map(|(branch, field)| PlannedVariant {
-                                what: branch.object(),
-                                tags: Vec::new(),
-                                test: Some(
-                                    field.map_or(KindTest::Kind(Type::Object), KindTest::Field),
-                                ),
-                            }),
-                    );
-            }
-            Objects::Alike => self
-                .variants
-                .push(PlannedVariant::of(Planned::Raw(Type::Object), Type::Object)),
+        let mut alike = Vec::new();
+        for (branch, tell) in objects.iter().zip(told.tells) {
+            let test = match tell {
+                Tell::Tags(tags) => Test::Tags(tags),
+                Tell::Has(name) => Test::Has(name),
+                Tell::HasKind(name, kinds) => Test::HasKind(name, kinds),
+                Tell::Otherwise => Test::Otherwise,
+                Tell::Alike => {
+                    alike.push(branch.object());
+                    continue;
+                }
+            };
+            let what = branch.object();
+            self.variants.push(PlannedVariant { what, test });
+        }
+        if !alike.is_empty() {
+            self.variants.push(PlannedVariant {
+                what: Planned::Alike(alike),
+                test: Test::Otherwise,
+            });
         }
     }
 
@@ -448,40 +514,25 @@ impl Plan {
         };
         let ids = |branches: &[&Branch]| branches.iter().map(|branch| branch.id).collect();
         for kind in [Type::String, Type::Boolean, Type::Array] {
-            match with(&[kind]).as_slice() {
-                [] => {}
-                [only] => self
-                    .variants
-                    .push(PlannedVariant::of(only.of_kind(kind), kind)),
-                many => {
-                    let what = match kind {
-                        Type::String => Planned::Strings(ids(many)),
-                        Type::Boolean => Planned::OfKind(
-                            many.first().map_or(self.origin, |branch| branch.id),
-                            kind,
-                        ),
-                        _ => Planned::Raw(kind),
-                    };
-                    self.variants.push(PlannedVariant::of(what, kind));
+            let what = match (with(&[kind]).as_slice(), kind) {
+                ([], _) => continue,
+                ([only], _) => only.of_kind(kind),
+                (many, Type::String) => Planned::Strings(ids(many)),
+                (many, Type::Array) => {
+                    Planned::Alike(many.iter().map(|branch| branch.of_kind(kind)).collect())
                 }
-            }
+                ([first, ..], _) => Planned::OfKind(first.id, kind),
+            };
+            self.variants.push(PlannedVariant::of(what, kind));
         }
-        match with(&[Type::Integer, Type::Number]).as_slice() {
-            [] => {}
-            [only] => {
-                let kind = if only.kinds.names(Type::Number) {
-                    Type::Number
-                } else {
-                    Type::Integer
-                };
-                self.variants
-                    .push(PlannedVariant::of(only.of_kind(kind), Type::Number));
-            }
-            many => self.variants.push(PlannedVariant::of(
-                Planned::Numbers(ids(many)),
-                Type::Number,
-            )),
-        }
+        let numbers = with(&[Type::Integer, Type::Number]);
+        let what = match numbers.as_slice() {
+            [] => return,
+            [only] if only.kinds.names(Type::Number) => only.of_kind(Type::Number),
+            [only] => only.of_kind(Type::Integer),
+            many => Planned::Numbers(ids(many)),
+        };
+        self.variants.push(PlannedVariant::of(what, Type::Number));
     }
 }
 
@@ -489,15 +540,18 @@ impl PlannedVariant {
     fn of(what: Planned, kind: Type) -> Self {
         Self {
             what,
-            tags: Vec::new(),
-            test: Some(KindTest::Kind(kind)),
+            test: Test::Kind(kind),
         }
     }
 }
 
 impl Branch {
     fn object(&self) -> Planned {
-        self.of_kind(Type::Object)
+        if self.is_merged {
+            Planned::Merged(self.id, Box::new(self.view.clone()))
+        } else {
+            self.of_kind(Type::Object)
+        }
     }
 
     /// The branch itself where it has but one type, else its part of that type.

@@ -10,7 +10,7 @@ use serde_json::Value;
 const DEPTH_MAX: usize = 64;
 
 /// A schema with what it inherits.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct View {
     /// Nothing is accepted.
     pub(super) never: bool,

@@ -2,83 +2,63 @@
 //! What the operations exchange.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use dovetail_client::types::{
     Base64, Decimal, DecimalNumber, Patch, UnknownValue, UnknownVariant,
 };
-use dovetail_client::{DecodeResult, Response, Success, decode};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use dovetail_client::{DecodeResult, Response, Success};
 use serde_json::Value;
 use uuid::Uuid;
 
 /// Fields named as keywords, and names that collide: `"]` and \*/ stay text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keywords {
     /// `type`, a string.
     pub r#type: String,
     /// `fn`, a string.
     pub r#fn: String,
     /// `Self`, a string.
-    #[serde(rename = "Self")]
     pub self_: String,
     /// `self`, a string.
-    #[serde(rename = "self", skip_serializing_if = "Option::is_none")]
     pub self_2: Option<String>,
     /// `crate`, a string.
-    #[serde(rename = "crate", skip_serializing_if = "Option::is_none")]
     pub crate_: Option<String>,
     /// `async`, a string.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub r#async: Option<String>,
     /// `a-b`, a string.
-    #[serde(rename = "a-b", skip_serializing_if = "Option::is_none")]
     pub a_b: Option<String>,
     /// `a_b`, a string.
-    #[serde(rename = "a_b", skip_serializing_if = "Option::is_none")]
     pub a_b_2: Option<String>,
     /// `aB`, a string.
-    #[serde(rename = "aB", skip_serializing_if = "Option::is_none")]
     pub a_b_3: Option<String>,
     /// `1st`, a string.
-    #[serde(rename = "1st", skip_serializing_if = "Option::is_none")]
     pub n1st: Option<String>,
     /// the empty text, a string.
-    #[serde(rename = "", skip_serializing_if = "Option::is_none")]
     pub empty: Option<String>,
     /// `_`, a string.
-    #[serde(rename = "_", skip_serializing_if = "Option::is_none")]
     pub underscore: Option<String>,
     /// `@odd$`, a string.
-    #[serde(rename = "@odd$", skip_serializing_if = "Option::is_none")]
     pub odd: Option<String>,
     /// `naïve`, a string.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub naïve: Option<String>,
     /// `🦀`, a string.
-    #[serde(rename = "\u{1f980}", skip_serializing_if = "Option::is_none")]
     pub u1f980: Option<String>,
     /// Always there, and may be `null`.
-    #[serde(
-        rename = "null-able",
-        deserialize_with = "dovetail_client::decode::required_nullable"
-    )]
     pub null_able: Option<String>,
     /// May be left out, and may be `null`.
-    #[serde(default, skip_serializing_if = "Patch::is_absent")]
     pub both: Patch<String>,
 }
 
 /// `Error`, an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorBody {
     /// `code`, an integer.
     pub code: i32,
 }
 
 /// `Point`, an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
     /// `x`, an integer.
     pub x: i32,
@@ -87,12 +67,11 @@ pub struct Point {
 }
 
 /// `SendFormBody`, an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendFormBody {
     /// What is asked for.
     pub grant_type: String,
     /// What for.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<Vec<String>>,
 }
 
@@ -104,33 +83,12 @@ pub enum Shape {
     Circle(Circle),
     /// A [`Square`].
     Square(Square),
-    /// A value that the contract did not name when this was generated.
+    /// A value that the contract did not describe when this was generated.
     Unknown(UnknownVariant),
 }
 
-impl Serialize for Shape {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Circle(value) => value.serialize(serializer),
-            Self::Square(value) => value.serialize(serializer),
-            Self::Unknown(value) => value.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Shape {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let variant = decode::Variant::deserialize(deserializer)?;
-        match variant.tag("kind").as_deref() {
-            Some("Circle") => variant.read().map(Self::Circle),
-            Some("Square") => variant.read().map(Self::Square),
-            tag => Ok(Self::Unknown(variant.unknown(tag))),
-        }
-    }
-}
-
 /// Made of parts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
     /// `id`, a string.
     pub id: String,
@@ -139,89 +97,64 @@ pub struct Ticket {
     /// `at`, a date and time.
     pub at: DateTime<FixedOffset>,
     /// `tags`, a map.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, String>>,
 }
 
 /// Every other schema, once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Everything {
     /// `option_value`, an [`OptionType`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub option_value: Option<OptionType>,
     /// `result_value`, a [`ResultType`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub result_value: Option<ResultType>,
     /// `string_value`, a [`StringType`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub string_value: Option<StringType>,
     /// `vec_value`, a list.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub vec_value: Option<Vec<StringType>>,
     /// `box_value`, a map.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub box_value: Option<BTreeMap<String, Value>>,
     /// `client_value`, a [`ClientType`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_value: Option<ClientType>,
     /// `error_value`, an [`ErrorBody`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error_value: Option<ErrorBody>,
     /// `order_value`, an [`Order2`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub order_value: Option<Order2>,
     /// `Order_value`, an [`Order`].
-    #[serde(rename = "Order_value", skip_serializing_if = "Option::is_none")]
     pub order_value_2: Option<Order>,
     /// `sort_value`, a [`Sort`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub sort_value: Option<Sort>,
     /// `level_value`, a [`Level`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub level_value: Option<Level>,
     /// `point_value`, a [`Point`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub point_value: Option<Point>,
     /// `numbers_value`, a [`Numbers`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub numbers_value: Option<Numbers>,
     /// `formats_value`, a [`Formats`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub formats_value: Option<Formats>,
     /// `tree_value`, a [`Tree`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tree_value: Option<Tree>,
     /// `parent_value`, a [`Parent`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_value: Option<Parent>,
     /// `base_value`, a [`Base`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub base_value: Option<Base>,
     /// `ticket_value`, a [`Ticket`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ticket_value: Option<Ticket>,
     /// `shape_value`, a [`Shape`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub shape_value: Option<Shape>,
     /// `untagged_value`, a [`Untagged`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub untagged_value: Option<Untagged>,
     /// `openenum_value`, an [`OpenEnum`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub openenum_value: Option<OpenEnum>,
     /// `pair_value`, a list of 2.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pair_value: Option<(String, i64)>,
     /// `constant_value`, a [`Constant`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub constant_value: Option<Constant>,
 }
 
 /// Named as a type of the standard library.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionType {
     /// `Some`, a string.
-    #[serde(rename = "Some", skip_serializing_if = "Option::is_none")]
     pub some: Option<String>,
 }
 
@@ -237,73 +170,31 @@ pub enum ResultType {
     Unknown(UnknownValue),
 }
 
-impl ResultType {
-    /// The value as it goes on the wire.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Ok => "Ok",
-            Self::Err => "Err",
-            Self::Unknown(value) => value.as_str(),
-        }
-    }
-
-    fn known(text: &str) -> Option<Self> {
-        match text {
-            "Ok" => Some(Self::Ok),
-            "Err" => Some(Self::Err),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for ResultType {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl Serialize for ResultType {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for ResultType {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        decode::open_enum(deserializer, Self::known, Self::Unknown)
-    }
-}
-
 /// `String`, an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StringType {
     /// `vec`, a list.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub vec: Option<Vec<StringType>>,
 }
 
 /// `Client`, an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientType {
     /// `client`, a [`ClientType`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<Box<ClientType>>,
 }
 
 /// `order`, an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order2 {
     /// `order`, an [`Order`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,
 }
 
 /// `Order`, an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     /// `sort`, a [`Sort`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub sort: Option<Sort>,
 }
 
@@ -341,204 +232,88 @@ pub enum Sort {
     Unknown(UnknownValue),
 }
 
-impl Sort {
-    /// The value as it goes on the wire.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Asc => "asc",
-            Self::Asc2 => "ASC",
-            Self::Empty => "",
-            Self::Equal => "=",
-            Self::NotEqual => "!=",
-            Self::Less => "<",
-            Self::LessOrEqual => "<=",
-            Self::V1 => "1",
-            Self::Minus1 => "-1",
-            Self::TwoWords => "two words",
-            Self::DeclaredUnknown => "Unknown",
-            Self::SelfType => "self",
-            Self::Null => "null",
-            Self::Unknown(value) => value.as_str(),
-        }
-    }
-
-    fn known(text: &str) -> Option<Self> {
-        match text {
-            "asc" => Some(Self::Asc),
-            "ASC" => Some(Self::Asc2),
-            "" => Some(Self::Empty),
-            "=" => Some(Self::Equal),
-            "!=" => Some(Self::NotEqual),
-            "<" => Some(Self::Less),
-            "<=" => Some(Self::LessOrEqual),
-            "1" => Some(Self::V1),
-            "-1" => Some(Self::Minus1),
-            "two words" => Some(Self::TwoWords),
-            "Unknown" => Some(Self::DeclaredUnknown),
-            "self" => Some(Self::SelfType),
-            "null" => Some(Self::Null),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Sort {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl Serialize for Sort {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Sort {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        decode::open_enum(deserializer, Self::known, Self::Unknown)
-    }
-}
-
 /// `Level`, one of several integers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Level {
-    /// 0.
+    /// `0`.
     V0,
-    /// 1.
+    /// `1`.
     V1,
-    /// -1.
+    /// `-1`.
     Minus1,
-    /// 10.
+    /// `10`.
     V10,
     /// A value that the contract did not name when this was generated.
     Unknown(i64),
 }
 
-impl Level {
-    /// The value as it goes on the wire.
-    #[must_use]
-    pub const fn value(self) -> i64 {
-        match self {
-            Self::V0 => 0,
-            Self::V1 => 1,
-            Self::Minus1 => -1,
-            Self::V10 => 10,
-            Self::Unknown(value) => value,
-        }
-    }
-}
-
-impl From<i64> for Level {
-    fn from(value: i64) -> Self {
-        match value {
-            0 => Self::V0,
-            1 => Self::V1,
-            -1 => Self::Minus1,
-            10 => Self::V10,
-            _ => Self::Unknown(value),
-        }
-    }
-}
-
-impl Serialize for Level {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.value().serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Level {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        i64::deserialize(deserializer).map(Self::from)
-    }
-}
-
 /// Numbers of every kind.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Numbers {
     /// `i32`, an integer.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub i32: Option<i32>,
     /// `i64`, an integer.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub i64: Option<i64>,
     /// `u64`, an integer.
     ///
     /// At least 0, at most 18446744073709551615.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub u64: Option<u64>,
     /// `plain`, an integer.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub plain: Option<i64>,
     /// `float`, a number.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub float: Option<f64>,
     /// `double`, a number.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub double: Option<f64>,
     /// `money`, a decimal number.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub money: Option<Decimal>,
     /// `exact`, a decimal number.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub exact: Option<DecimalNumber>,
 }
 
 /// Formats of text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Formats {
     /// `at`, a date and time.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<DateTime<FixedOffset>>,
     /// `day`, a date.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub day: Option<NaiveDate>,
     /// `id`, a UUID.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,
     /// `blob`, bytes, as Base64.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub blob: Option<Base64>,
     /// `odd`, a string.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub odd: Option<String>,
 }
 
 /// Names itself, directly and through others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree {
     /// `value`, a string.
     pub value: String,
     /// `left`, a [`Tree`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub left: Option<Box<Tree>>,
     /// `right`, a [`Tree`].
-    #[serde(default, skip_serializing_if = "Patch::is_absent")]
     pub right: Patch<Box<Tree>>,
     /// `children`, a list.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub children: Option<Vec<Tree>>,
     /// `parent`, a [`Parent`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<Box<Parent>>,
 }
 
 /// `Parent`, an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parent {
     /// `tree`, a [`Tree`].
     pub tree: Box<Tree>,
 }
 
 /// `Base`, an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base {
     /// `id`, a string.
     pub id: String,
     /// `label`, a string.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
 }
 
@@ -556,45 +331,8 @@ pub enum Untagged {
     List(Vec<String>),
     /// An integer.
     Number(i64),
-    /// A value that the contract did not name when this was generated.
+    /// A value that the contract did not describe when this was generated.
     Unknown(UnknownVariant),
-}
-
-impl Serialize for Untagged {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::ByName(value) => value.serialize(serializer),
-            Self::ByNumber(value) => value.serialize(serializer),
-            Self::Text(value) => value.serialize(serializer),
-            Self::List(value) => value.serialize(serializer),
-            Self::Number(value) => value.serialize(serializer),
-            Self::Unknown(value) => value.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Untagged {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let variant = decode::Variant::deserialize(deserializer)?;
-        if variant.has("name") {
-            return variant.read().map(Self::ByName);
-        }
-        if variant.has("number") {
-            return variant.read().map(Self::ByNumber);
-        }
-        if variant.kind() == decode::JsonKind::String {
-            return variant.read().map(Self::Text);
-        }
-        if variant.kind() == decode::JsonKind::Array {
-            return variant.read().map(Self::List);
-        }
-        if matches!(
-            variant.kind(), decode::JsonKind::Integer | decode::JsonKind::Number
-        ) {
-            return variant.read().map(Self::Number);
-        }
-        Ok(Self::Unknown(variant.unknown(None)))
-    }
 }
 
 /// `OpenEnum`, one of several strings.
@@ -609,118 +347,33 @@ pub enum OpenEnum {
     Unknown(UnknownValue),
 }
 
-impl OpenEnum {
-    /// The value as it goes on the wire.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::One => "one",
-            Self::Two => "two",
-            Self::Unknown(value) => value.as_str(),
-        }
-    }
-
-    fn known(text: &str) -> Option<Self> {
-        match text {
-            "one" => Some(Self::One),
-            "two" => Some(Self::Two),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for OpenEnum {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl Serialize for OpenEnum {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for OpenEnum {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        decode::open_enum(deserializer, Self::known, Self::Unknown)
-    }
-}
-
 /// `Constant`, an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Its `version` is always `"2"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Constant {
-    /// `version`, a [`ConstantVersion`].
-    pub version: ConstantVersion,
     /// `old`, a string.
     ///
     /// Deprecated.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub old: Option<String>,
 }
 
 /// By name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UntaggedByName {
     /// `name`, a string.
     pub name: String,
 }
 
 /// By number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UntaggedByNumber {
     /// `number`, an integer.
     pub number: i64,
 }
 
-/// `ConstantVersion`, one of several strings.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ConstantVersion {
-    /// `2`.
-    V2,
-    /// A value that the contract did not name when this was generated.
-    Unknown(UnknownValue),
-}
-
-impl ConstantVersion {
-    /// The value as it goes on the wire.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::V2 => "2",
-            Self::Unknown(value) => value.as_str(),
-        }
-    }
-
-    fn known(text: &str) -> Option<Self> {
-        match text {
-            "2" => Some(Self::V2),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for ConstantVersion {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl Serialize for ConstantVersion {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for ConstantVersion {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        decode::open_enum(deserializer, Self::known, Self::Unknown)
-    }
-}
-
 /// `Circle`, an object.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Circle {
     /// `kind`, a string.
     pub kind: String,
@@ -729,7 +382,7 @@ pub struct Circle {
 }
 
 /// `Square`, an object.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Square {
     /// `kind`, a string.
     pub kind: String,

@@ -9,6 +9,8 @@ pub mod errors;
 pub mod operations;
 #[rustfmt::skip]
 pub mod types;
+#[rustfmt::skip]
+mod wire;
 
 pub use client::Client;
 pub use dovetail_client::Error;

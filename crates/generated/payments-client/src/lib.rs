@@ -11,6 +11,8 @@ pub mod operations;
 pub mod policies;
 #[rustfmt::skip]
 pub mod types;
+#[rustfmt::skip]
+mod wire;
 
 pub use client::Client;
 pub use dovetail_client::Error;

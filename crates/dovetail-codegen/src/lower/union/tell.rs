@@ -1,17 +1,38 @@
 //! What tells the branches of a union apart.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use dovetail_contract::schema::{Discriminator, SchemaId, Type, Types as Kinds};
-use indexmap::IndexMap;
 
 use super::Branch;
 use crate::lower::types::Types;
 
-/// How the objects of a union are told apart.
-pub(super) enum Objects {
-    Tags(String, Vec<Vec<String>>),
-    Fields(Vec<Option<String>>),
+/// More objects than this are only told apart by a tag: comparing each with each would take too long.
+const COMPARED_MAX: usize = 64;
+
+/// More fields than this are not tried as the tag.
+const TAGS_TRIED_MAX: usize = 32;
+
+/// How the objects of a union are told apart: the tag that some have, and what leads to each, in the order of the objects.
+pub(super) struct Objects {
+    pub(super) tag: Option<String>,
+    /// Whether every object must have the tag.
+    pub(super) is_tag_required: bool,
+    pub(super) tells: Vec<Tell>,
+}
+
+/// What leads to one object of a union.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Tell {
+    /// Values of the tag.
+    Tags(Vec<String>),
+    /// A member that no other has.
+    Has(String),
+    /// A member that others have with values of other kinds.
+    HasKind(String, Vec<Type>),
+    /// Being none of the others.
+    Otherwise,
+    /// Nothing.
     Alike,
 }
 
@@ -22,18 +43,110 @@ impl Types<'_> {
         objects: &[&Branch],
         discriminator: Option<&Discriminator>,
     ) -> Objects {
+        let mut told = Objects {
+            tag: None,
+            is_tag_required: false,
+            tells: vec![Tell::Alike; objects.len()],
+        };
         if objects.len() < 2 && discriminator.is_none() {
-            return Objects::Fields(vec![None; objects.len()]);
+            told.tells.fill(Tell::Otherwise);
+            return told;
         }
         let declared =
             discriminator.and_then(|discriminator| self.declared_tags(objects, discriminator));
-        declared
-            .or_else(|| self.constant_tags(objects))
-            .or_else(|| own_fields(objects))
-            .unwrap_or(Objects::Alike)
+        let tags = declared.or_else(|| self.constant_tags(objects));
+        let mut rest: Vec<usize> = (0..objects.len()).collect();
+        if let Some((tag, tags)) = tags {
+            rest.retain(|index| tags.get(*index).is_some_and(Vec::is_empty));
+            let tagged = objects
+                .iter()
+                .zip(&tags)
+                .filter(|(_, tags)| !tags.is_empty());
+            told.is_tag_required = rest.is_empty()
+                && tagged
+                    .clone()
+                    .all(|(branch, _)| branch.view.required.contains(&tag));
+            for (tell, tags) in told.tells.iter_mut().zip(tags) {
+                if !tags.is_empty() {
+                    *tell = Tell::Tags(tags);
+                }
+            }
+            told.tag = Some(tag);
+        }
+        self.tell_by_members(objects, rest, &mut told.tells);
+        told
     }
 
-    fn declared_tags(&self, objects: &[&Branch], discriminator: &Discriminator) -> Option<Objects> {
+    /// Takes one object after the other away that has a member by which it cannot be any of those that are left.
+    fn tell_by_members(&self, objects: &[&Branch], mut rest: Vec<usize>, tells: &mut [Tell]) {
+        while (2..=COMPARED_MAX).contains(&rest.len()) || rest.len() == 1 && objects.len() > 1 {
+            let found = rest.iter().enumerate().find_map(|(place, index)| {
+                let others: Vec<&Branch> = rest
+                    .iter()
+                    .filter(|other| *other != index)
+                    .filter_map(|other| objects.get(*other).copied())
+                    .collect();
+                let branch = objects.get(*index)?;
+                self.own_member(branch, &others).map(|tell| (place, tell))
+            });
+            let Some((place, tell)) = found else { break };
+            let index = rest.remove(place);
+            if let Some(place) = tells.get_mut(index) {
+                *place = tell;
+            }
+        }
+        if let [only] = rest.as_slice()
+            && let Some(tell) = tells.get_mut(*only)
+        {
+            *tell = Tell::Otherwise;
+        }
+    }
+
+    /// A member that an object must have and that no other of these can have like this.
+    fn own_member(&self, branch: &Branch, others: &[&Branch]) -> Option<Tell> {
+        let knows = |other: &Branch, name: &str| {
+            other.view.properties.contains_key(name) || other.view.required.contains(name)
+        };
+        let mut required = branch.view.required.iter();
+        let own = required.clone().find(|name| {
+            branch.view.properties.contains_key(*name)
+                && !others.iter().any(|other| knows(other, name))
+        });
+        if let Some(name) = own {
+            return Some(Tell::Has(name.clone()));
+        }
+        required.find_map(|name| {
+            let kinds = self.member_kinds(branch, name)?;
+            let differs = others.iter().all(|other| {
+                !knows(other, name)
+                    || self.member_kinds(other, name).is_some_and(|others| {
+                        !kinds.iter().any(|kind| others.accepts(kind))
+                            && !others.iter().any(|kind| kinds.accepts(kind))
+                    })
+            });
+            differs.then(|| Tell::HasKind(name.clone(), kinds.iter().collect()))
+        })
+    }
+
+    /// The JSON types that a member may have, if that is said.
+    fn member_kinds(&self, branch: &Branch, name: &str) -> Option<Kinds> {
+        let candidates = branch.view.properties.get(name)?;
+        let mut kinds = self.views.view_of_all(candidates).kinds();
+        for id in candidates {
+            if self.views.canonical(*id).1 {
+                kinds = kinds.with(Type::Null);
+            }
+        }
+        let view = self.views.view_of_all(candidates);
+        (!kinds.is_any() && view.unions.is_empty()).then_some(kinds)
+    }
+
+    /// The tags of a declared discriminator; none for an object that has none.
+    fn declared_tags(
+        &self,
+        objects: &[&Branch],
+        discriminator: &Discriminator,
+    ) -> Option<(String, Vec<Vec<String>>)> {
         let mut taken = HashSet::new();
         let mut all = Vec::new();
         for branch in objects {
@@ -53,12 +166,11 @@ impl Types<'_> {
                 tags.extend(name);
             }
             tags.retain(|tag| taken.insert(tag.clone()));
-            if tags.is_empty() {
-                return None;
-            }
             all.push(tags);
         }
-        Some(Objects::Tags(discriminator.property.clone(), all))
+        all.iter()
+            .any(|tags| !tags.is_empty())
+            .then(|| (discriminator.property.clone(), all))
     }
 
     /// The name of a component, also where it is only referred to.
@@ -70,67 +182,59 @@ impl Types<'_> {
             .or_else(|| self.views.schemas.schema(schema.reference?).name.clone())
     }
 
-    fn constant_tags(&self, objects: &[&Branch]) -> Option<Objects> {
-        let (first, rest) = objects.split_first()?;
-        for property in first.view.properties.keys() {
-            let Some(constants) = self.constants(first, property) else {
-                continue;
-            };
-            let mut taken: HashSet<String> = constants.iter().cloned().collect();
-            let mut all = vec![constants];
-            for branch in rest {
-                match self.constants(branch, property) {
-                    Some(constants) if constants.iter().all(|tag| taken.insert(tag.clone())) => {
-                        all.push(constants);
-                    }
-                    _ => break,
+    /// The field that most objects have with values of their own, if two have one. No other object may have the field: it
+    /// could have any value there.
+    fn constant_tags(&self, objects: &[&Branch]) -> Option<(String, Vec<Vec<String>>)> {
+        let mut names: Vec<&String> = Vec::new();
+        for branch in objects {
+            for name in branch.view.properties.keys() {
+                if names.len() < TAGS_TRIED_MAX
+                    && !names.contains(&name)
+                    && self.constants(branch, name).is_some()
+                {
+                    names.push(name);
                 }
             }
-            if all.len() == objects.len() {
-                return Some(Objects::Tags(property.clone(), all));
-            }
         }
-        None
+        let tags = names.into_iter().filter_map(|name| {
+            let mut taken = HashSet::new();
+            let mut all = Vec::new();
+            for branch in objects {
+                let constants = match self.constants(branch, name) {
+                    Some(constants) => constants,
+                    None if branch.view.properties.contains_key(name) => return None,
+                    None => Vec::new(),
+                };
+                if !constants.iter().all(|tag| taken.insert(tag.clone())) {
+                    return None;
+                }
+                all.push(constants);
+            }
+            let count = all.iter().filter(|tags| !tags.is_empty()).count();
+            (count > 1).then(|| (count, name.clone(), all))
+        });
+        // The first of equals, so that the order of the document decides.
+        let best = tags.reduce(|best, next| if next.0 > best.0 { next } else { best })?;
+        Some((best.1, best.2))
     }
 
-    /// The strings that a field may be in a branch, if they are listed.
+    /// The texts that a field may be in a branch, if they are listed.
     fn constants(&self, branch: &Branch, property: &str) -> Option<Vec<String>> {
         let candidates = branch.view.properties.get(property)?;
         let values = self.views.view_of_all(candidates).values?;
-        let texts: Option<Vec<String>> = values
-            .iter()
-            .map(|value| value.as_str().map(str::to_owned))
-            .collect();
+        let texts: Option<Vec<String>> = values.iter().map(tag_text).collect();
         texts.filter(|texts| !texts.is_empty())
     }
 }
 
-/// Objects of which each, but for one at most, must have a field that no other knows.
-fn own_fields(objects: &[&Branch]) -> Option<Objects> {
-    let mut known: IndexMap<&str, usize> = IndexMap::new();
-    for branch in objects {
-        let names: BTreeSet<&str> = branch
-            .view
-            .properties
-            .keys()
-            .chain(&branch.view.required)
-            .map(String::as_str)
-            .collect();
-        for name in names {
-            *known.entry(name).or_default() += 1;
-        }
+/// A value as the runtime reads a tag.
+fn tag_text(value: &serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Bool(_) => Some(value.to_string()),
+        serde_json::Value::Number(number) if !number.is_f64() => Some(value.to_string()),
+        _ => None,
     }
-    let own = |branch: &&Branch| {
-        let has_map = branch.view.properties.is_empty();
-        let field = branch
-            .view
-            .required
-            .iter()
-            .find(|name| known.get(name.as_str()) == Some(&1));
-        field.filter(|_| !has_map).cloned()
-    };
-    let fields: Vec<Option<String>> = objects.iter().map(own).collect();
-    (fields.iter().filter(|field| field.is_none()).count() <= 1).then_some(Objects::Fields(fields))
 }
 
 /// Whether a union is a number that may also be written as text, as exact decimal numbers are.
