@@ -38,6 +38,7 @@ pub(crate) struct Inner {
     pub(crate) headers: HeaderMap,
     pub(crate) deadline_header: Option<HeaderName>,
     pub(crate) body_max: usize,
+    pub(crate) stream_idle_timeout: Duration,
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
     policies: Policies,
@@ -48,6 +49,10 @@ pub const BODY_MAX: usize = 8 * 1024 * 1024;
 
 /// How long a connection may take to come about, unless the builder says otherwise.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// How long a streamed answer may pause, unless the builder says otherwise: twice what services of events usually let
+/// pass without a comment to keep the connection.
+pub const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Http {
     /// Begins a client of the service.
@@ -61,6 +66,7 @@ impl Http {
             headers: HeaderMap::new(),
             deadline_header: Some(headers::DEADLINE),
             body_max: BODY_MAX,
+            stream_idle_timeout: STREAM_IDLE_TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             http2_only: false,
             system_proxy: false,
@@ -108,6 +114,7 @@ pub struct HttpBuilder {
     headers: HeaderMap,
     deadline_header: Option<HeaderName>,
     body_max: usize,
+    stream_idle_timeout: Duration,
     connect_timeout: Duration,
     http2_only: bool,
     system_proxy: bool,
@@ -184,9 +191,16 @@ impl HttpBuilder {
         self
     }
 
-    /// Sets the longest body of an answer; [`BODY_MAX`] unless said otherwise.
+    /// Sets the longest body of an answer; [`BODY_MAX`] unless said otherwise. Of an answer that streams, it bounds one
+    /// event and one line.
     pub const fn body_max(mut self, bytes: usize) -> Self {
         self.body_max = bytes;
+        self
+    }
+
+    /// Sets how long a streamed answer may pause; [`STREAM_IDLE_TIMEOUT`] unless said otherwise.
+    pub const fn stream_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.stream_idle_timeout = timeout;
         self
     }
 
@@ -259,6 +273,7 @@ impl HttpBuilder {
             headers: self.headers,
             deadline_header: self.deadline_header,
             body_max: self.body_max,
+            stream_idle_timeout: self.stream_idle_timeout,
             clock,
             chance: chance.clone(),
             policies: Policies::new(self.operation_policies, self.policies, clock, chance),

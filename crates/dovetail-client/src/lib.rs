@@ -135,6 +135,7 @@
 //! - No value can change the host or the path of a request, and no credential appears in an error or a log.
 //! - Redirects are not followed, proxies are not used unless asked, and no answer is longer than the limit.
 
+mod body;
 mod call;
 mod classify;
 mod credentials;
@@ -143,6 +144,7 @@ mod headers;
 mod http;
 mod operation;
 mod response;
+mod stream;
 
 pub mod decode;
 pub mod encode;
@@ -156,13 +158,15 @@ pub mod types;
 pub use dovetail_resilience as resilience;
 
 pub use crate::{
+    body::{Body, BodyReader},
     call::Call,
     credentials::{Credential, Secret},
     error::{
         Answer, ConfigError, DecodeError, Error, Failure, FailureKind, InvalidRequest, Unexpected,
     },
-    http::{BODY_MAX, CONNECT_TIMEOUT, Http, HttpBuilder},
+    http::{BODY_MAX, CONNECT_TIMEOUT, Http, HttpBuilder, STREAM_IDLE_TIMEOUT},
     operation::{Idempotency, Method, Operation, Placement, SecurityScheme, Service},
     response::{DecodeResult, Refusal, Response, Success, Undeclared},
+    stream::{ByteStream, Event, EventStream, LineStream},
     types::{Base64, Decimal, Patch, UnknownValue, UnknownVariant},
 };

@@ -5,7 +5,11 @@ use std::{error::Error as StdError, fmt, time::Duration};
 use http::HeaderMap;
 use thiserror::Error;
 
-use crate::{operation::Operation, policy::PolicyError};
+use crate::{
+    operation::Operation,
+    policy::PolicyError,
+    transport::{TransportError, TransportErrorKind},
+};
 
 /// Why a call failed in a way that its contract does not name.
 #[derive(Debug)]
@@ -70,6 +74,7 @@ impl Failure {
             | FailureKind::BulkheadFull
             | FailureKind::DeadlineSpent => true,
             FailureKind::Interrupted(_)
+            | FailureKind::Stalled { .. }
             | FailureKind::AttemptTimeout
             | FailureKind::DeadlineExceeded => self.0.may_repeat,
             FailureKind::Unexpected(unexpected) => {
@@ -77,6 +82,7 @@ impl Failure {
             }
             FailureKind::Decode { .. }
             | FailureKind::BodyTooLarge { .. }
+            | FailureKind::RequestBody(_)
             | FailureKind::InvalidRequest(_)
             | FailureKind::Policy(_)
             | FailureKind::MissingCredentials { .. } => false,
@@ -148,6 +154,15 @@ pub enum FailureKind {
     /// The connection broke after the request was sent; whether the work was done is not known.
     #[error("the connection broke before the answer was complete")]
     Interrupted(#[source] Box<dyn StdError + Send + Sync>),
+    /// The body of the request, which is a stream, broke before its end.
+    #[error("the body of the request could not be read")]
+    RequestBody(#[source] Box<dyn StdError + Send + Sync>),
+    /// Nothing more of a streamed answer came for as long as the client waits.
+    #[error("nothing more of the answer came for {idle:?}")]
+    Stalled {
+        /// How long the client waited.
+        idle: Duration,
+    },
     /// The last attempt took longer than an attempt may.
     #[error("the attempt took too long")]
     AttemptTimeout,
@@ -184,6 +199,18 @@ pub enum FailureKind {
         /// The limit.
         limit: usize,
     },
+}
+
+impl From<TransportError> for FailureKind {
+    fn from(TransportError { kind, source }: TransportError) -> Self {
+        match kind {
+            TransportErrorKind::Connect => Self::Connect(source),
+            TransportErrorKind::NotProcessed => Self::NotProcessed(source),
+            TransportErrorKind::Interrupted => Self::Interrupted(source),
+            TransportErrorKind::RequestBody => Self::RequestBody(source),
+            TransportErrorKind::BodyTooLarge { limit } => Self::BodyTooLarge { limit },
+        }
+    }
 }
 
 /// An answer that the contract does not declare.

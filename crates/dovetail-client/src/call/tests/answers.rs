@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use http::HeaderName;
+
 use super::*;
 use crate::{DecodeError, DecodeResult};
 
