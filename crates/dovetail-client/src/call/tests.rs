@@ -3,6 +3,7 @@
 mod answers;
 mod requests;
 mod spans;
+mod streams;
 
 use std::time::{Duration, UNIX_EPOCH};
 
