@@ -15,6 +15,7 @@ use crate::{
     credentials::join,
     error::InvalidRequest,
     http::Http,
+    multipart::Form,
     operation::Operation,
     parameter::{self, Flat, Parameter, Style},
 };
@@ -73,6 +74,18 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Sends documents as JSON, one on each line: `application/x-ndjson`.
+    pub fn json_lines<T: Serialize>(mut self, documents: impl IntoIterator<Item = T>) -> Self {
+        let mut lines = Vec::new();
+        for document in documents {
+            if let Err(error) = serde_json::to_writer(&mut lines, &document) {
+                self.draft.keep(Err(unserialisable("body", &error)));
+            }
+            lines.push(b'\n');
+        }
+        self.bytes("application/x-ndjson", lines)
+    }
+
     /// Sends a body as a form: `application/x-www-form-urlencoded`. `encoding` says how members are written for which
     /// the contract says it; of others, lists are repeated, and what is nested deeper is JSON.
     pub fn form(mut self, body: &(impl Serialize + ?Sized), encoding: &[Parameter]) -> Self {
@@ -97,6 +110,17 @@ impl<'a> Call<'a> {
         self.draft.keep(set);
         self.draft.body = body.into();
         self
+    }
+
+    /// Sends a form with files, or another body of several parts. One that holds a stream is sent once at most.
+    pub fn multipart(mut self, form: Form) -> Self {
+        match form.encode(&self.http.inner().chance) {
+            Ok((content_type, body)) => self.bytes(&content_type, body),
+            Err(problem) => {
+                self.draft.keep(Err(problem));
+                self
+            }
+        }
     }
 
     /// Sends this key instead of one that the client makes, for an operation that takes a key: so that a call which was

@@ -148,6 +148,7 @@ mod stream;
 
 pub mod decode;
 pub mod encode;
+pub mod multipart;
 pub mod parameter;
 pub mod policy;
 pub mod testing;

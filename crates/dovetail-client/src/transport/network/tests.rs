@@ -10,6 +10,7 @@ use tokio::{
 
 use crate::{
     Body, ConfigError, FailureKind, Http, Method, Operation, Response, Service, Undeclared,
+    multipart::{FilePart, Form},
     policy::{Policy, Retry},
 };
 
@@ -427,4 +428,36 @@ async fn a_streamed_body_is_sent_in_chunks_or_with_its_length() {
     let error = sent.unwrap_err();
     let kind = error.failure().unwrap().kind();
     assert!(matches!(kind, FailureKind::RequestBody(_)), "{kind:?}");
+}
+
+#[tokio::test]
+async fn a_form_with_a_streamed_file_arrives_as_one_with_all_of_it() {
+    let pieces = futures::stream::iter(["ab", "c"].map(|piece| Ok(piece.into())));
+    let streamed = FilePart::new(Body::stream(pieces).with_length(3));
+    for file in [FilePart::new("abc"), streamed] {
+        let (url, mut requests) = server(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+        let form = Form::new()
+            .value("title", "A cat")
+            .file("photo", &file.named("cat.png"));
+        let http = client(&url);
+        http.call(&CREATE)
+            .multipart(form)
+            .send_empty::<Undeclared>()
+            .await
+            .unwrap();
+        let request = requests.recv().await.unwrap();
+        let (head, body) = request.split_once("\r\n\r\n").unwrap();
+        let (_, boundary) = head
+            .split_once("content-type: multipart/form-data; boundary=")
+            .unwrap();
+        let boundary = boundary.lines().next().unwrap();
+        assert!(
+            head.contains(&format!("content-length: {}", body.len())),
+            "{head}"
+        );
+        let parts: Vec<_> = body.split(&format!("--{boundary}")).collect();
+        let title = "\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nA cat\r\n";
+        let photo = "\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"cat.png\"\r\nContent-Type: application/octet-stream\r\n\r\nabc\r\n";
+        assert_eq!(parts, ["", title, photo, "--\r\n"]);
+    }
 }
