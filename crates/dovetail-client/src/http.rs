@@ -9,6 +9,8 @@ use dovetail_resilience::{Breaker, Chance, Clock};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use self::{base_url::BaseUrl, policies::Policies};
+#[cfg(feature = "tls")]
+use crate::transport::TlsOptions;
 use crate::{
     call::Call,
     credentials::{Credential, Credentials},
@@ -70,6 +72,8 @@ impl Http {
             connect_timeout: CONNECT_TIMEOUT,
             http2_only: false,
             system_proxy: false,
+            #[cfg(feature = "tls")]
+            tls: TlsOptions::default(),
             transport: None,
             clock: Clock::system(),
             chance: None,
@@ -118,6 +122,8 @@ pub struct HttpBuilder {
     connect_timeout: Duration,
     http2_only: bool,
     system_proxy: bool,
+    #[cfg(feature = "tls")]
+    tls: TlsOptions,
     transport: Option<Box<dyn Transport>>,
     clock: Clock,
     chance: Option<Chance>,
@@ -222,6 +228,23 @@ impl HttpBuilder {
         self
     }
 
+    /// Shows this certificate and key to services that ask who calls (mutual TLS): PEM, the certificate with those that
+    /// it follows from first.
+    #[cfg(feature = "tls")]
+    pub fn identity_pem(mut self, certificate_and_key: &[u8]) -> Self {
+        let added = self.tls.identity(certificate_and_key);
+        self.keep(added);
+        self
+    }
+
+    /// Trusts services with certificates that follow from these, beside those that the machine trusts: PEM.
+    #[cfg(feature = "tls")]
+    pub fn root_certificate_pem(mut self, certificates: &[u8]) -> Self {
+        let added = self.tls.root_certificates(certificates);
+        self.keep(added);
+        self
+    }
+
     /// Sends requests through something else than the network, such as a [`Script`](crate::testing::Script).
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Box::new(transport));
@@ -260,6 +283,8 @@ impl HttpBuilder {
             connect_timeout: self.connect_timeout,
             http2_only: self.http2_only,
             system_proxy: self.system_proxy,
+            #[cfg(feature = "tls")]
+            tls: self.tls,
         };
         let transport = match self.transport {
             Some(transport) => transport,

@@ -161,9 +161,10 @@ pub use dovetail_resilience as resilience;
 pub use crate::{
     body::{Body, BodyReader},
     call::Call,
-    credentials::{Credential, Secret},
+    credentials::{ClientAuthentication, ClientCredentials, Credential, Secret},
     error::{
-        Answer, ConfigError, DecodeError, Error, Failure, FailureKind, InvalidRequest, Unexpected,
+        Answer, ConfigError, DecodeError, Error, Failure, FailureKind, InvalidRequest, TokenError,
+        TokenRefusal, Unexpected,
     },
     http::{BODY_MAX, CONNECT_TIMEOUT, Http, HttpBuilder, STREAM_IDLE_TIMEOUT},
     operation::{Idempotency, Method, Operation, Placement, SecurityScheme, Service},

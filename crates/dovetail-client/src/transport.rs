@@ -10,6 +10,8 @@ use http::HeaderMap;
 use thiserror::Error;
 use url::Url;
 
+#[cfg(feature = "tls")]
+pub(crate) use self::network::TlsOptions;
 pub(crate) use self::network::{Network, NetworkOptions};
 use crate::{body::Body, operation::Method, response::Response};
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
     body::Body,
-    credentials::{Proven, join},
+    credentials::{Proven, Tokens, join},
     error::{FailureKind, InvalidRequest},
     headers::idempotency_key,
     http::Inner,
@@ -136,13 +136,14 @@ impl Draft {
     }
 
     /// Adds the credentials and builds the request that every attempt repeats.
-    pub(crate) fn sign(mut self, http: &Inner) -> Result<Request, FailureKind> {
+    pub(crate) fn sign(mut self, http: &Inner, tokens: &Tokens) -> Result<Request, FailureKind> {
         let mut proven = Proven {
             headers: &mut self.headers,
             query: &mut self.query,
             cookies: &mut self.cookies,
         };
-        http.credentials.apply(self.operation, &mut proven)?;
+        http.credentials
+            .apply(self.operation, tokens, &mut proven)?;
         if !self.cookies.is_empty() {
             let mut value = HeaderValue::try_from(&self.cookies)
                 .map_err(|_| InvalidRequest::Header("cookie".to_owned()))?;

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use dovetail_resilience::{
-    Outcome, Repeat,
+    CallContext, Elapsed, Outcome, Repeat,
     retry::Reason,
     stack::{Attempt, Called, Ended, Failure as StackFailure},
 };
@@ -20,6 +20,7 @@ use tracing::Instrument;
 use super::{Call, Draft};
 use crate::{
     classify::{Classifier, retry_after},
+    credentials::Tokens,
     error::{Answer, AnswerParts, Error, Failure, FailureKind, Unexpected, is_passing},
     headers::{CallHeaders, telling},
     http::{Http, Inner, Resolved},
@@ -82,10 +83,60 @@ async fn call<A: Answers>(http: &Http, mut draft: Draft) -> Result<Exchange<A>, 
         .policies(operation)
         .map_err(|error| fail(FailureKind::Policy(error)))?;
     draft.complete(inner).map_err(fail)?;
-    let request = draft.sign(inner).map_err(fail)?;
+    if inner.credentials.need_tokens(operation) {
+        // Boxed, because few calls take this way, and all would be as large.
+        return Box::pin(call_with_tokens(inner, &resolved, draft)).await;
+    }
+    let request = draft.sign(inner, &Tokens::default()).map_err(fail)?;
     let called = attempt(inner, operation, &resolved, &request).await;
     conclude(inner, operation, called)
 }
+
+/// Makes a call that needs tokens, and once more with new ones where those from before were refused. All of it together
+/// has the time of one call.
+async fn call_with_tokens<A: Answers>(
+    http: &Inner,
+    resolved: &Resolved,
+    draft: Draft,
+) -> Result<Exchange<A>, Failure> {
+    let operation = draft.operation;
+    let deadline = resolved.stack.deadline();
+    let context = CallContext {
+        deadline: Some(deadline),
+        ..CallContext::current()
+    };
+    let tokens = async || {
+        let transport = &*http.transport;
+        let tokens = http.credentials.tokens(operation, transport, http.clock);
+        match http.clock.until(deadline.instant(), tokens).await {
+            Ok(tokens) => tokens.map_err(FailureKind::Token),
+            Err(Elapsed) => Err(FailureKind::DeadlineExceeded),
+        }
+    };
+    let calling = async {
+        let fail = |kind| Failure::new(operation, kind);
+        let known = tokens().await.map_err(fail)?;
+        let request = draft.clone().sign(http, &known).map_err(fail)?;
+        let called: Called<A, _> = attempt(http, operation, resolved, &request).await;
+        let is_unauthorised =
+            matches!(&called.result, Ok(answer) if answer.head().status() == UNAUTHORISED);
+        if !is_unauthorised || known.are_new() || draft.body.is_spent() {
+            return conclude(http, operation, called);
+        }
+        http.credentials.forget(&known);
+        let fail = |kind| Failure::new(operation, kind).after(called.attempts, false);
+        let request = draft
+            .sign(http, &tokens().await.map_err(fail)?)
+            .map_err(fail)?;
+        let mut again = attempt(http, operation, resolved, &request).await;
+        again.attempts += called.attempts;
+        conclude(http, operation, again)
+    };
+    context.scope(calling).await
+}
+
+/// The status of a call that was not worked on, because who made it is not known.
+const UNAUTHORISED: u16 = 401;
 
 /// Sends one request as often as the policies allow.
 async fn attempt<A: Answers>(

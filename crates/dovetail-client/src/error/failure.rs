@@ -5,6 +5,7 @@ use std::{error::Error as StdError, fmt, time::Duration};
 use http::HeaderMap;
 use thiserror::Error;
 
+use super::TokenError;
 use crate::{
     operation::Operation,
     policy::PolicyError,
@@ -73,6 +74,7 @@ impl Failure {
             | FailureKind::BreakerOpen { .. }
             | FailureKind::BulkheadFull
             | FailureKind::DeadlineSpent => true,
+            FailureKind::Token(error) => error.is_passing(),
             FailureKind::Interrupted(_)
             | FailureKind::Stalled { .. }
             | FailureKind::AttemptTimeout
@@ -187,6 +189,9 @@ pub enum FailureKind {
     /// The policies of the operation cannot be used.
     #[error("the policy cannot be used")]
     Policy(#[source] PolicyError),
+    /// The client could not get an access token; nothing was sent, or it was refused for the lack of a token.
+    #[error("no access token was issued")]
+    Token(#[source] TokenError),
     /// The client has none of the credentials that the operation accepts; nothing was sent.
     #[error("the client has no credentials for {}", .schemes.join(" or "))]
     MissingCredentials {

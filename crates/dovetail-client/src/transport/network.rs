@@ -1,7 +1,10 @@
-//! The real network, by way of `reqwest`; the only module that names it.
+//! The real network, by way of `reqwest`; the only module that names it, with those below it.
 //!
 //! Its own retries, redirects and proxies are off: retries live in one place, a redirect could carry credentials away, and
 //! a proxy is somebody's decision.
+
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::{
     error::Error as StdError,
@@ -16,6 +19,8 @@ use futures_core::Stream;
 use http_body::{Frame, SizeHint};
 use reqwest::{Client, ClientBuilder, redirect, retry};
 
+#[cfg(feature = "tls")]
+pub(crate) use self::tls::TlsOptions;
 use super::{
     Opened, Opening, Request, Sending, Transport, TransportError, TransportErrorKind, Whole,
 };
@@ -33,13 +38,15 @@ pub(crate) struct Network {
 }
 
 /// What may be chosen about connections.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct NetworkOptions {
     pub(crate) connect_timeout: Duration,
     /// Whether to speak HTTP/2 without asking whether the service does.
     pub(crate) http2_only: bool,
     /// Whether the proxies that the environment names are used.
     pub(crate) system_proxy: bool,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: TlsOptions,
 }
 
 impl Network {
@@ -63,6 +70,8 @@ impl Network {
         } else {
             builder.no_proxy()
         };
+        #[cfg(feature = "tls")]
+        let builder = options.tls.apply(builder);
         let client = builder
             .build()
             .map_err(|error| ConfigError::Transport(error.into()))?;
