@@ -3,12 +3,14 @@
 mod draft;
 mod exchange;
 mod send;
+mod with_headers;
 
 use std::fmt;
 
 use http::header;
 use serde::Serialize;
 
+pub use self::with_headers::WithHeaders;
 pub(crate) use self::{draft::Draft, exchange::reopen};
 use crate::{
     body::Body,

@@ -135,6 +135,7 @@
 //! - No value can change the host or the path of a request, and no credential appears in an error or a log.
 //! - Redirects are not followed, proxies are not used unless asked, and no answer is longer than the limit.
 
+mod answered;
 mod body;
 mod call;
 mod classify;
@@ -159,8 +160,9 @@ pub mod types;
 pub use dovetail_resilience as resilience;
 
 pub use crate::{
+    answered::{Answered, FromHeaders, Headers},
     body::{Body, BodyReader},
-    call::Call,
+    call::{Call, WithHeaders},
     credentials::{ClientAuthentication, ClientCredentials, Credential, Secret},
     error::{
         Answer, ConfigError, DecodeError, Error, Failure, FailureKind, InvalidRequest, TokenError,

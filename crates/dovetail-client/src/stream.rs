@@ -131,7 +131,7 @@ impl ByteStream {
     }
 
     /// A piece of the answer is not what the contract says.
-    fn undecodable(&self, source: DecodeError) -> Failure {
+    pub(crate) fn undecodable(&self, source: DecodeError) -> Failure {
         let status = self.status();
         self.failure(FailureKind::Decode { status, source })
     }

@@ -138,14 +138,14 @@ impl Call<'_> {
     }
 }
 
-const JSON: &str = "application/json";
-const TEXT: &str = "text/plain, */*;q=0.5";
-const ANY: &str = "*/*";
-const JSON_OR_ANY: &str = "application/json, */*;q=0.5";
+pub(super) const JSON: &str = "application/json";
+pub(super) const TEXT: &str = "text/plain, */*;q=0.5";
+pub(super) const ANY: &str = "*/*";
+pub(super) const JSON_OR_ANY: &str = "application/json, */*;q=0.5";
 const EVENTS: &str = "text/event-stream";
 const LINES: &str = "application/x-ndjson, application/jsonl, application/json-seq, */*;q=0.5";
 
-fn on_success<T>(
+pub(super) fn on_success<T>(
     response: &Response,
     read: impl FnOnce(&Response) -> Result<T, DecodeError>,
 ) -> DecodeResult<T> {

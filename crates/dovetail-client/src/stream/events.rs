@@ -168,6 +168,10 @@ impl<T> EventStream<T> {
         self
     }
 
+    pub(crate) const fn bytes(&self) -> &ByteStream {
+        &self.bytes
+    }
+
     /// The status of the answer.
     #[must_use]
     pub const fn status(&self) -> u16 {

@@ -40,6 +40,10 @@ impl<T: DeserializeOwned> LineStream<T> {
 }
 
 impl<T> LineStream<T> {
+    pub(crate) const fn bytes(&self) -> &ByteStream {
+        &self.bytes
+    }
+
     /// The status of the answer.
     #[must_use]
     pub const fn status(&self) -> u16 {
