@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     error::DecodeError,
+    pagination::{NextLink, next_link},
     response::{DecodeResult, Response},
 };
 
@@ -147,6 +148,12 @@ impl<'a> Headers<'a> {
         let elements = elements.filter(|element| !element.is_empty());
         let elements = elements.map(|element| read(name, element));
         elements.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Where the next page of a list is, if the answer links to it.
+    #[must_use]
+    pub fn next_link(&self) -> Option<NextLink> {
+        next_link(self.map)
     }
 
     /// The text of a header. One that stands several times is one list (RFC 9110, section 5.3).

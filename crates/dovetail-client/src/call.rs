@@ -19,6 +19,7 @@ use crate::{
     http::Http,
     multipart::Form,
     operation::Operation,
+    pagination::NextLink,
     parameter::{self, Flat, Parameter, Style},
 };
 use draft::header_name;
@@ -132,6 +133,13 @@ impl<'a> Call<'a> {
             let set = header_name(name).and_then(|name| self.draft.set_header(&name, key));
             self.draft.keep(set);
         }
+        self
+    }
+
+    /// Fetches the page that a link of an earlier answer leads to, instead of the path and the query of this call. A link
+    /// to another service than this client's cannot be sent.
+    pub fn follow(mut self, link: &NextLink) -> Self {
+        self.draft.link = Some(link.clone());
         self
     }
 

@@ -193,7 +193,7 @@ impl Credentials {
                 Some(Proof::Header(name, value)) => {
                     request.headers.insert(name, value.clone());
                 }
-                Some(Proof::Query(pair)) => join(request.query, "&", pair.expose()),
+                Some(Proof::Query(pair)) => join_once(request.query, pair.expose()),
                 Some(Proof::Cookie(pair)) => join(request.cookies, "; ", pair.expose()),
                 Some(Proof::Grant(_)) => {
                     let token = tokens.0.iter().find(|(name, _)| *name == scheme.name);
@@ -288,6 +288,13 @@ fn alternatives(operation: &Operation) -> Vec<String> {
             .join(" and ")
     };
     operation.security.iter().map(names).collect()
+}
+
+/// Appends a pair to a query, unless it stands there, as it may in a link to the next page.
+fn join_once(query: &mut String, pair: &str) {
+    if !query.split('&').any(|known| known == pair) {
+        join(query, "&", pair);
+    }
 }
 
 /// Appends with a separator where there is something before.

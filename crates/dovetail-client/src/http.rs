@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use dovetail_resilience::{Breaker, Chance, Clock};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use self::{base_url::BaseUrl, policies::Policies};
+use self::policies::Policies;
 #[cfg(feature = "tls")]
 use crate::transport::TlsOptions;
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     transport::{Network, NetworkOptions, Transport},
 };
 
-pub(crate) use self::policies::Resolved;
+pub(crate) use self::{base_url::BaseUrl, policies::Resolved};
 
 /// The client of one service. Cloning is cheap, and clones share everything.
 ///

@@ -150,6 +150,7 @@ mod stream;
 pub mod decode;
 pub mod encode;
 pub mod multipart;
+pub mod pagination;
 pub mod parameter;
 pub mod policy;
 pub mod testing;

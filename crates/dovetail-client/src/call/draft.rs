@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use url::Url;
 
 use crate::{
     body::Body,
@@ -11,6 +12,7 @@ use crate::{
     headers::idempotency_key,
     http::Inner,
     operation::Operation,
+    pagination::NextLink,
     parameter::{self, Flat, Location, Parameter},
     transport::Request,
 };
@@ -21,6 +23,8 @@ pub(crate) struct Draft {
     pub(crate) operation: &'static Operation,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
+    /// Where to go instead, once path and query are known.
+    pub(super) link: Option<NextLink>,
     path: Vec<(&'static str, String)>,
     query: String,
     cookies: String,
@@ -34,6 +38,7 @@ impl Draft {
             operation,
             headers,
             body: Body::default(),
+            link: None,
             path: Vec::new(),
             query: String::new(),
             cookies: String::new(),
@@ -137,6 +142,13 @@ impl Draft {
 
     /// Adds the credentials and builds the request that every attempt repeats.
     pub(crate) fn sign(mut self, http: &Inner, tokens: &Tokens) -> Result<Request, FailureKind> {
+        let page = match &self.link {
+            Some(link) => Some(self.page(http, link)?),
+            None => None,
+        };
+        if let Some(query) = page.as_ref().map(|page| page.query().unwrap_or_default()) {
+            query.clone_into(&mut self.query);
+        }
         let mut proven = Proven {
             headers: &mut self.headers,
             query: &mut self.query,
@@ -150,13 +162,26 @@ impl Draft {
             value.set_sensitive(true);
             self.headers.insert(header::COOKIE, value);
         }
-        let url = http.base_url.join(&self.filled_path()?, &self.query)?;
+        let url = match page {
+            Some(mut page) => {
+                // Credentials may have come to it.
+                page.set_query(Some(&*self.query).filter(|query| !query.is_empty()));
+                page
+            }
+            None => http.base_url.join(&self.filled_path()?, &self.query)?,
+        };
         Ok(Request {
             method: self.operation.method,
             url,
             headers: self.headers,
             body: self.body,
         })
+    }
+
+    /// Where a link leads, which may be relative to where the call would go without it.
+    fn page(&self, http: &Inner, link: &NextLink) -> Result<Url, InvalidRequest> {
+        let here = http.base_url.join(&self.filled_path()?, &self.query)?;
+        http.base_url.follow(&here, link.target())
     }
 }
 

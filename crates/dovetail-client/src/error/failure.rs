@@ -84,6 +84,8 @@ impl Failure {
             }
             FailureKind::Decode { .. }
             | FailureKind::BodyTooLarge { .. }
+            | FailureKind::PageLoop
+            | FailureKind::TooManyPages { .. }
             | FailureKind::RequestBody(_)
             | FailureKind::InvalidRequest(_)
             | FailureKind::Policy(_)
@@ -198,6 +200,15 @@ pub enum FailureKind {
         /// The schemes that the operation accepts; those joined by ` and ` are needed together.
         schemes: Vec<String>,
     },
+    /// A page of a list names one that was fetched before as the next.
+    #[error("a page names one that was fetched before as the next")]
+    PageLoop,
+    /// A list has more pages than the caller allows.
+    #[error("the list has more than {pages_max} pages")]
+    TooManyPages {
+        /// The limit.
+        pages_max: usize,
+    },
     /// The body of the answer is longer than the client allows.
     #[error("the body of the answer is longer than {limit} bytes")]
     BodyTooLarge {
@@ -296,6 +307,9 @@ pub enum InvalidRequest {
     /// A value would turn a part of the path into `.` or `..`, which leads elsewhere.
     #[error("a value makes a part of the path `.` or `..`")]
     DotSegment,
+    /// A link leads elsewhere than to the service.
+    #[error("a link leads elsewhere than to the service")]
+    ForeignLink,
     /// A header or cookie has characters that would end it.
     #[error("the header `{0}` has characters that headers must not have")]
     Header(String),
