@@ -199,6 +199,14 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A variable of a server's address cannot have the value.
+    #[error("the variable `{name}` of the server's address {reason}")]
+    ServerVariable {
+        /// Its name, as given.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A header cannot be sent.
     #[error(
         "the header `{name}` cannot be sent: its name or its value has characters that headers must not have"

@@ -145,6 +145,7 @@ mod headers;
 mod http;
 mod operation;
 mod response;
+mod server;
 mod stream;
 
 pub mod decode;
@@ -172,6 +173,7 @@ pub use crate::{
     http::{BODY_MAX, CONNECT_TIMEOUT, Http, HttpBuilder, STREAM_IDLE_TIMEOUT},
     operation::{Idempotency, Method, Operation, Placement, SecurityScheme, Service},
     response::{DecodeResult, Refusal, Response, Success, Undeclared},
+    server::{ServerTemplate, ServerVariable},
     stream::{ByteStream, Event, EventStream, LineStream},
     types::{Base64, Decimal, Patch, UnknownValue, UnknownVariant},
 };
