@@ -107,7 +107,7 @@ impl<'a> Call<'a> {
     }
 
     /// Sends a body as it is: bytes, or a [`Body`] that is a stream. A call with a stream is sent once at most, whatever
-    /// its policy says about trying again.
+    /// its policy says about trying again, and has no more time for it than for any other body.
     pub fn bytes(mut self, content_type: &str, body: impl Into<Body>) -> Self {
         let set = self.draft.set_header(&header::CONTENT_TYPE, content_type);
         self.draft.keep(set);

@@ -288,7 +288,7 @@ impl HttpBuilder {
         };
         let transport = match self.transport {
             Some(transport) => transport,
-            None => Box::new(Network::new(network)?),
+            None => Box::new(Network::new(&network)?),
         };
         let (clock, chance) = (self.clock, self.chance.unwrap_or_else(Chance::from_entropy));
         let inner = Inner {

@@ -125,15 +125,23 @@
 //! ```
 //!
 //! Other ways to send: [`Call::send_text`], [`Call::send_bytes`], [`Call::send_empty`], and [`Call::send`] for an
-//! operation with several successes, whose generated enum implements [`Success`]. Other bodies: [`Call::form`],
-//! [`Call::text`], [`Call::bytes`].
+//! operation with several successes, whose generated enum implements [`Success`]. Answers that are still coming:
+//! [`Call::send_stream`] for bytes, [`Call::send_events`] for server-sent events, [`Call::send_lines`] for JSON lines.
+//! Other bodies: [`Call::form`], [`Call::multipart`], [`Call::json_lines`], [`Call::text`], and [`Call::bytes`], which
+//! takes streams, too.
+//!
+//! [`Call::with_headers`] hands out the headers of an answer beside its body, [`pagination`] makes one stream of a list
+//! that comes page by page, and a [`ServerTemplate`] is the address of a service with variables in it.
 //!
 //! # What a client promises
 //!
 //! - An operation that may not be sent twice is only sent again where the service has seen nothing of it.
-//! - A call ends at its deadline, and tells the next service how much time is left.
+//! - A call ends at its deadline, and tells the next service how much time is left. An answer that streams has the
+//!   deadline for its head; from then on it may last, but not pause.
+//! - A body that is a stream is sent once at most, whatever the policy.
 //! - No value can change the host or the path of a request, and no credential appears in an error or a log.
-//! - Redirects are not followed, proxies are not used unless asked, and no answer is longer than the limit.
+//! - Links to further pages are followed within the service and nowhere else, and redirects not at all.
+//! - Proxies are not used unless asked, and no answer, event or line is longer than the limit.
 
 mod answered;
 mod body;

@@ -1,6 +1,7 @@
 //! A provider that follows a script, for tests of clients and of the services that use them.
 //!
-//! It needs no network, and goes by the clock of the test: with tokio's time paused, each hit has an exact instant.
+//! It needs no network, and goes by the clock of the test: with tokio's time paused, each hit has an exact instant, and so
+//! has each [`Step::chunk`] of an answer that streams.
 //!
 //! ```
 //! # use dovetail_client::{Http, Method, Operation, Service, Undeclared, policy::Policy, testing::{Script, Step}};

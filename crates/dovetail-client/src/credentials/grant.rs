@@ -30,7 +30,7 @@ use crate::{
 /// The token is fetched over the client's own transport when a call first needs it, by one call at a time, and again
 /// before it runs out. The time that this takes is part of the call's. A call that is refused with status 401 although it
 /// had a token from before gets a new one and is made once more: 401 means that it was not worked on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClientCredentials {
     /// Where tokens are issued: an `https` URL, or one of this machine.
     pub token_url: String,
@@ -96,6 +96,18 @@ impl ClientCredentials {
             authentication,
             ..self
         }
+    }
+}
+
+impl fmt::Debug for ClientCredentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Parameters, and those of the URL, may be secrets as well.
+        formatter
+            .debug_struct("ClientCredentials")
+            .field("client_id", &self.client_id)
+            .field("scopes", &self.scopes)
+            .field("authentication", &self.authentication)
+            .finish_non_exhaustive()
     }
 }
 

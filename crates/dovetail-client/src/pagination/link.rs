@@ -106,6 +106,7 @@ fn parameter(text: &str) -> Option<(&str, String, &str)> {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -150,6 +151,19 @@ mod tests {
             let headers: HeaderMap = values.map(|value| (header::LINK, value)).collect();
             let found = next_link(&headers);
             assert_eq!(found, expected.map(NextLink::new), "{headers:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_a_service_sends_is_read(value in "([<>;,=\"\\\\ ]|rel|next|/a|\u{e4}){0,24}") {
+            // Nothing but what stands between brackets is ever a link.
+            if let Some(link) = next_of(&value) {
+                let bracketed = format!("<{}", link.target());
+                prop_assert!(value.replace(' ', "").contains(&bracketed.replace(' ', "")));
+            }
         }
     }
 }

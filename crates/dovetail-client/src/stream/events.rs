@@ -73,6 +73,9 @@ type Reopening = Pin<Box<dyn Future<Output = Result<ByteStream, Failure>> + Send
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
+/// No server is asked again sooner, or one that ends each stream after an event would be asked without end.
+const RETRY_AFTER_MIN: Duration = Duration::from_millis(100);
+
 /// No server is waited for longer before connecting again.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60 * 60);
 
@@ -268,7 +271,7 @@ impl<T> EventStream<T> {
         let backoff = || BACKOFF.delay(reconnects.in_a_row, false, BACKOFF.max, fraction);
         let asked = failure.and_then(Failure::retry_after).unwrap_or_default();
         let wait = self.parser.retry_after().unwrap_or_else(backoff);
-        let wait = wait.max(asked).min(RETRY_AFTER_MAX);
+        let wait = wait.max(asked).clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX);
         reconnects.in_a_row += 1;
         reconnects.under_way = Some(origin.reopen(self.parser.last_id(), wait));
         true

@@ -380,3 +380,36 @@ async fn connecting_again_in_vain_ends_with_the_last_failure() {
         "what is refused is not asked for again"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_before_connecting_again_has_bounds() {
+    for (named, waited) in [
+        ("0", 100),
+        ("99", 100),
+        ("101", 101),
+        ("99999999999", 3_600_000),
+    ] {
+        let first = Step::events(format!("retry: {named}\ndata: 1\n\n"));
+        let script = Script::new([first, Step::status(204)]);
+        let http = client(&script);
+        let events = http
+            .call(&WATCH)
+            .send_events::<i32, Undeclared>()
+            .await
+            .unwrap();
+        assert_eq!(all(events.reconnecting(1)).await.len(), 1);
+        assert_eq!(script.hits()[1].at, MS(waited), "{named}");
+    }
+    let script = Script::new([Step::events("data: 1\n\n"), Step::status(204)]);
+    let http = client(&script);
+    let events = http
+        .call(&WATCH)
+        .send_events::<i32, Undeclared>()
+        .await
+        .unwrap();
+    assert_eq!(all(events.reconnecting(1)).await.len(), 1);
+    assert!(
+        script.hits()[1].at <= MS(1_000),
+        "the first wait is a second at most"
+    );
+}

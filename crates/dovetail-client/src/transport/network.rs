@@ -50,7 +50,7 @@ pub(crate) struct NetworkOptions {
 }
 
 impl Network {
-    pub(crate) fn new(options: NetworkOptions) -> Result<Self, ConfigError> {
+    pub(crate) fn new(options: &NetworkOptions) -> Result<Self, ConfigError> {
         let builder = ClientBuilder::new()
             .connect_timeout(options.connect_timeout)
             .redirect(redirect::Policy::none())

@@ -282,7 +282,8 @@ async fn why_there_is_no_token_is_told_without_secrets() {
             (told, is_retryable)
         );
         assert_eq!(script.hits().len(), 1);
-        let printed = format!("{error:?} {error} {http:?} {:?}", credentials());
+        let more = credentials().parameter("assertion", "s3cr3t");
+        let printed = format!("{error:?} {error} {http:?} {more:?}");
         assert!(!printed.contains("s3cr3t"), "{printed}");
     }
     assert_eq!(

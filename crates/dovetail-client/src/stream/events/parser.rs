@@ -173,6 +173,8 @@ fn text(bytes: Vec<u8>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     /// All events, written as `event#id=data`.
@@ -287,6 +289,27 @@ mod tests {
                 } {}
             }
             assert_eq!(read == too_long, !is_read, "{pieces:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn pieces_do_not_matter(
+            stream in "(data|id|event|retry|:|\u{feff}|[ 0-9a\r\n\n\u{0}\u{e4}]){0,60}",
+            cuts in vec(0..200_usize, 0..6),
+        ) {
+            let bytes = stream.as_bytes();
+            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let pieces: Vec<_> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+            let (whole, known) = read(&[bytes]);
+            let (parts, parser) = read(&pieces);
+            prop_assert_eq!(whole, parts);
+            prop_assert_eq!(known.last_id(), parser.last_id());
+            prop_assert_eq!(known.retry_after(), parser.retry_after());
         }
     }
 }

@@ -29,10 +29,10 @@ impl TlsOptions {
         Ok(())
     }
 
-    pub(super) fn apply(self, builder: ClientBuilder) -> ClientBuilder {
-        let builder = builder.tls_certs_merge(self.roots);
-        match self.identity {
-            Some(identity) => builder.identity(identity),
+    pub(super) fn apply(&self, builder: ClientBuilder) -> ClientBuilder {
+        let builder = builder.tls_certs_merge(self.roots.iter().cloned());
+        match &self.identity {
+            Some(identity) => builder.identity(identity.clone()),
             None => builder,
         }
     }
