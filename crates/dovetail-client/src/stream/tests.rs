@@ -413,3 +413,13 @@ async fn the_wait_before_connecting_again_has_bounds() {
         "the first wait is a second at most"
     );
 }
+
+#[test]
+fn streams_can_be_read_by_another_task() {
+    fn check<T: Send + Unpin + 'static>() {}
+    check::<ByteStream>();
+    check::<EventStream<Value>>();
+    check::<LineStream<Value>>();
+    check::<crate::pagination::Pages<Value, Undeclared>>();
+    check::<crate::pagination::Items<Value, Value, Undeclared>>();
+}
