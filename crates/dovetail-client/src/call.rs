@@ -1,21 +1,28 @@
 //! One call: its parameters and body, and what becomes of it.
 
+mod draft;
 mod exchange;
+mod send;
+mod with_headers;
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-use serde::{Serialize, de::DeserializeOwned};
+use http::header;
+use serde::Serialize;
 
+pub use self::with_headers::WithHeaders;
+pub(crate) use self::{draft::Draft, exchange::reopen};
 use crate::{
+    body::Body,
     credentials::join,
-    error::{Error, InvalidRequest},
+    error::InvalidRequest,
     http::Http,
+    multipart::Form,
     operation::Operation,
-    parameter::{self, Flat, Location, Parameter, Style},
-    response::{DecodeResult, Refusal, Response, Success},
+    pagination::NextLink,
+    parameter::{self, Flat, Parameter, Style},
 };
+use draft::header_name;
 
 /// A call in the making. The steps can be chained; the first thing that cannot be sent is kept, and is the result.
 ///
@@ -23,29 +30,13 @@ use crate::{
 #[must_use = "a call is made once it is sent"]
 pub struct Call<'a> {
     http: &'a Http,
-    operation: &'static Operation,
-    path: Vec<(&'static str, String)>,
-    query: String,
-    cookies: String,
-    headers: HeaderMap,
-    body: Bytes,
-    problem: Option<InvalidRequest>,
+    draft: Draft,
 }
 
 impl<'a> Call<'a> {
     pub(crate) fn new(http: &'a Http, operation: &'static Operation) -> Self {
-        let headers = http.inner().headers.clone();
-        let (path, query, cookies, body) = (Vec::new(), String::new(), String::new(), Bytes::new());
-        Self {
-            http,
-            operation,
-            path,
-            query,
-            cookies,
-            headers,
-            body,
-            problem: None,
-        }
+        let draft = Draft::new(operation, http.inner().headers.clone());
+        Self { http, draft }
     }
 
     /// Fills in a parameter of the path, in its default style.
@@ -70,8 +61,8 @@ impl<'a> Call<'a> {
 
     /// Adds a parameter in the style that the contract gives it.
     pub fn parameter(mut self, parameter: &Parameter, value: &(impl Serialize + ?Sized)) -> Self {
-        let added = flatten(parameter, value).and_then(|flat| self.add(parameter, &flat));
-        self.keep(added);
+        let added = flatten(parameter, value).and_then(|flat| self.draft.add(parameter, &flat));
+        self.draft.keep(added);
         self
     }
 
@@ -80,10 +71,22 @@ impl<'a> Call<'a> {
         match serde_json::to_vec(body) {
             Ok(bytes) => self.bytes("application/json", bytes),
             Err(error) => {
-                self.keep(Err(unserialisable("body", &error)));
+                self.draft.keep(Err(unserialisable("body", &error)));
                 self
             }
         }
+    }
+
+    /// Sends documents as JSON, one on each line: `application/x-ndjson`.
+    pub fn json_lines<T: Serialize>(mut self, documents: impl IntoIterator<Item = T>) -> Self {
+        let mut lines = Vec::new();
+        for document in documents {
+            if let Err(error) = serde_json::to_writer(&mut lines, &document) {
+                self.draft.keep(Err(unserialisable("body", &error)));
+            }
+            lines.push(b'\n');
+        }
+        self.bytes("application/x-ndjson", lines)
     }
 
     /// Sends a body as a form: `application/x-www-form-urlencoded`. `encoding` says how members are written for which
@@ -92,7 +95,7 @@ impl<'a> Call<'a> {
         match form_text(body, encoding) {
             Ok(text) => self.bytes("application/x-www-form-urlencoded", text),
             Err(problem) => {
-                self.keep(Err(problem));
+                self.draft.keep(Err(problem));
                 self
             }
         }
@@ -103,21 +106,40 @@ impl<'a> Call<'a> {
         self.bytes("text/plain; charset=utf-8", body.into())
     }
 
-    /// Sends a body as it is.
-    pub fn bytes(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
-        let set = self.set_header(&header::CONTENT_TYPE, content_type);
-        self.keep(set);
-        self.body = body.into();
+    /// Sends a body as it is: bytes, or a [`Body`] that is a stream. A call with a stream is sent once at most, whatever
+    /// its policy says about trying again, and has no more time for it than for any other body.
+    pub fn bytes(mut self, content_type: &str, body: impl Into<Body>) -> Self {
+        let set = self.draft.set_header(&header::CONTENT_TYPE, content_type);
+        self.draft.keep(set);
+        self.draft.body = body.into();
         self
+    }
+
+    /// Sends a form with files, or another body of several parts. One that holds a stream is sent once at most.
+    pub fn multipart(mut self, form: Form) -> Self {
+        match form.encode(&self.http.inner().chance) {
+            Ok((content_type, body)) => self.bytes(&content_type, body),
+            Err(problem) => {
+                self.draft.keep(Err(problem));
+                self
+            }
+        }
     }
 
     /// Sends this key instead of one that the client makes, for an operation that takes a key: so that a call which was
     /// stored and is made again later is still the same call.
     pub fn idempotency_key(mut self, key: &str) -> Self {
-        if let Some(name) = self.operation.idempotency.header() {
-            let set = header_name(name).and_then(|name| self.set_header(&name, key));
-            self.keep(set);
+        if let Some(name) = self.draft.operation.idempotency.header() {
+            let set = header_name(name).and_then(|name| self.draft.set_header(&name, key));
+            self.draft.keep(set);
         }
+        self
+    }
+
+    /// Fetches the page that a link of an earlier answer leads to, instead of the path and the query of this call. A link
+    /// to another service than this client's cannot be sent.
+    pub fn follow(mut self, link: &NextLink) -> Self {
+        self.draft.link = Some(link.clone());
         self
     }
 
@@ -131,151 +153,17 @@ impl<'a> Call<'a> {
 
     /// Asks for a media type. Each way of sending has its own default.
     pub fn accept(mut self, media_type: &str) -> Self {
-        let set = self.set_header(&header::ACCEPT, media_type);
-        self.keep(set);
+        let set = self.draft.set_header(&header::ACCEPT, media_type);
+        self.draft.keep(set);
         self
     }
 
-    /// Sends the call, for a success that is JSON.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] where the contract declares the refusal, [`Error::Failed`] for all else.
-    pub async fn send_json<T: DeserializeOwned, E: Refusal>(self) -> Result<T, Error<E>> {
-        let exchange = self
-            .accept_by_default("application/json")
-            .exchange()
-            .await?;
-        exchange.finish(|response| on_success(response, Response::json))
-    }
-
-    /// Sends the call, for a success that is text.
-    ///
-    /// # Errors
-    ///
-    /// As [`Call::send_json`].
-    pub async fn send_text<E: Refusal>(self) -> Result<String, Error<E>> {
-        let exchange = self
-            .accept_by_default("text/plain, */*;q=0.5")
-            .exchange()
-            .await?;
-        exchange.finish(|response| on_success(response, Response::text))
-    }
-
-    /// Sends the call, for a success that is bytes.
-    ///
-    /// # Errors
-    ///
-    /// As [`Call::send_json`].
-    pub async fn send_bytes<E: Refusal>(self) -> Result<Bytes, Error<E>> {
-        let exchange = self.accept_by_default("*/*").exchange().await?;
-        exchange.finish(|response| on_success(response, |response| Ok(response.body().clone())))
-    }
-
-    /// Sends the call, for a success that says nothing more.
-    ///
-    /// # Errors
-    ///
-    /// As [`Call::send_json`].
-    pub async fn send_empty<E: Refusal>(self) -> Result<(), Error<E>> {
-        let exchange = self.accept_by_default("*/*").exchange().await?;
-        exchange.finish(|response| on_success(response, |_| Ok(())))
-    }
-
-    /// Sends the call, for one of several successes, chosen by status.
-    ///
-    /// # Errors
-    ///
-    /// As [`Call::send_json`].
-    pub async fn send<T: Success, E: Refusal>(self) -> Result<T, Error<E>> {
-        let exchange = self
-            .accept_by_default("application/json, */*;q=0.5")
-            .exchange()
-            .await?;
-        exchange.finish(T::decode)
-    }
-
-    /// Sends the call and hands out the answer as it is, whatever its status.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Failed`] where there is no answer.
-    pub async fn send_raw(self) -> Result<Response, crate::error::Failure> {
-        Ok(self
-            .accept_by_default("*/*")
-            .exchange()
-            .await?
-            .into_response())
-    }
-
     fn accept_by_default(self, media_type: &'static str) -> Self {
-        if self.headers.contains_key(header::ACCEPT) {
+        if self.draft.headers.contains_key(header::ACCEPT) {
             self
         } else {
             self.accept(media_type)
         }
-    }
-
-    fn add(&mut self, parameter: &Parameter, value: &Flat) -> Result<(), InvalidRequest> {
-        match parameter.location {
-            Location::Path => {
-                let text = parameter::path_text(parameter, value)?;
-                self.path.push((parameter.name, text));
-                Ok(())
-            }
-            _ if *value == Flat::Absent => Ok(()),
-            Location::Query => {
-                for (name, value) in parameter::query_pairs(parameter, value)? {
-                    join(&mut self.query, "&", &format!("{name}={value}"));
-                }
-                Ok(())
-            }
-            Location::Header => {
-                let text = parameter::header_text(parameter, value)?;
-                self.set_header(&header_name(parameter.name)?, &text)
-            }
-            Location::Cookie => {
-                for (name, value) in parameter::query_pairs(parameter, value)? {
-                    join(&mut self.cookies, "; ", &format!("{name}={value}"));
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn set_header(&mut self, name: &HeaderName, text: &str) -> Result<(), InvalidRequest> {
-        let refuse = |_| InvalidRequest::Header(name.as_str().to_owned());
-        let value = HeaderValue::from_bytes(text.as_bytes()).map_err(refuse)?;
-        self.headers.insert(name.clone(), value);
-        Ok(())
-    }
-
-    fn keep(&mut self, result: Result<(), InvalidRequest>) {
-        if let Err(problem) = result {
-            self.problem.get_or_insert(problem);
-        }
-    }
-
-    /// The path with its values filled in.
-    fn filled_path(&self) -> Result<Cow<'static, str>, InvalidRequest> {
-        let template = self.operation.path;
-        if !template.contains('{') {
-            return Ok(Cow::Borrowed(template));
-        }
-        let mut path = String::with_capacity(template.len() + 32);
-        let mut rest = template;
-        while let Some((before, after)) = rest.split_once('{') {
-            let Some((name, after)) = after.split_once('}') else {
-                break;
-            };
-            let value = self.path.iter().find(|(known, _)| *known == name);
-            let (_, value) = value.ok_or_else(|| InvalidRequest::EmptyPath(name.to_owned()))?;
-            path.push_str(before);
-            path.push_str(value);
-            rest = after;
-        }
-        path.push_str(rest);
-        Ok(Cow::Owned(path))
     }
 }
 
@@ -283,19 +171,8 @@ impl fmt::Debug for Call<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Values may be anything that no log should hold.
         let mut call = formatter.debug_struct("Call");
-        call.field("operation", &self.operation.id)
+        call.field("operation", &self.draft.operation.id)
             .finish_non_exhaustive()
-    }
-}
-
-fn on_success<T>(
-    response: &Response,
-    read: impl FnOnce(&Response) -> Result<T, crate::error::DecodeError>,
-) -> DecodeResult<T> {
-    if response.is_success() {
-        read(response).map(Some)
-    } else {
-        Ok(None)
     }
 }
 
@@ -336,10 +213,6 @@ fn form_text(
         join(&mut text, "&", &format!("{name}={value}"));
     }
     Ok(text)
-}
-
-fn header_name(name: &str) -> Result<HeaderName, InvalidRequest> {
-    HeaderName::try_from(name).map_err(|_| InvalidRequest::Header(name.to_owned()))
 }
 
 fn unserialisable(name: &str, error: &serde_json::Error) -> InvalidRequest {

@@ -47,6 +47,8 @@ impl Classifier {
                 Sample::Failure,
                 self.repeat(Trigger::Reset, Repeat::IfIdempotent),
             ),
+            // The caller's own stream broke.
+            TransportErrorKind::RequestBody => Outcome::IGNORED,
             // The service answered; that we do not take the answer is our decision.
             TransportErrorKind::BodyTooLarge { .. } => Outcome::SUCCESS,
         }

@@ -4,6 +4,7 @@
 //! which is the same type for every operation.
 
 mod failure;
+mod token;
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
@@ -11,7 +12,10 @@ use http::HeaderMap;
 use thiserror::Error;
 
 pub(crate) use self::failure::is_passing;
-pub use self::failure::{DecodeError, Failure, FailureKind, InvalidRequest, Unexpected};
+pub use self::{
+    failure::{DecodeError, Failure, FailureKind, InvalidRequest, Unexpected},
+    token::{TokenError, TokenRefusal},
+};
 use crate::{headers::telling, policy::PolicyError, response::Refusal};
 
 /// Why a call has no result.
@@ -195,6 +199,14 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A variable of a server's address cannot have the value.
+    #[error("the variable `{name}` of the server's address {reason}")]
+    ServerVariable {
+        /// Its name, as given.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A header cannot be sent.
     #[error(
         "the header `{name}` cannot be sent: its name or its value has characters that headers must not have"
@@ -210,6 +222,20 @@ pub enum ConfigError {
     Credential {
         /// The name of the scheme.
         scheme: &'static str,
+    },
+    /// No token can be fetched with a credential.
+    #[error("no token can be fetched for `{scheme}`: of the token url, {reason}")]
+    TokenUrl {
+        /// The name of the scheme.
+        scheme: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A certificate or a key cannot be read.
+    #[error("the {what} is not pem as it should be")]
+    Pem {
+        /// What was given.
+        what: &'static str,
     },
     /// The policies cannot be used.
     #[error("the policies cannot be used")]

@@ -8,7 +8,9 @@ use std::{sync::Arc, time::Duration};
 use dovetail_resilience::{Breaker, Chance, Clock};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use self::{base_url::BaseUrl, policies::Policies};
+use self::policies::Policies;
+#[cfg(feature = "tls")]
+use crate::transport::TlsOptions;
 use crate::{
     call::Call,
     credentials::{Credential, Credentials},
@@ -19,7 +21,7 @@ use crate::{
     transport::{Network, NetworkOptions, Transport},
 };
 
-pub(crate) use self::policies::Resolved;
+pub(crate) use self::{base_url::BaseUrl, policies::Resolved};
 
 /// The client of one service. Cloning is cheap, and clones share everything.
 ///
@@ -38,6 +40,7 @@ pub(crate) struct Inner {
     pub(crate) headers: HeaderMap,
     pub(crate) deadline_header: Option<HeaderName>,
     pub(crate) body_max: usize,
+    pub(crate) stream_idle_timeout: Duration,
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
     policies: Policies,
@@ -48,6 +51,10 @@ pub const BODY_MAX: usize = 8 * 1024 * 1024;
 
 /// How long a connection may take to come about, unless the builder says otherwise.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// How long a streamed answer may pause, unless the builder says otherwise: twice what services of events usually let
+/// pass without a comment to keep the connection.
+pub const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Http {
     /// Begins a client of the service.
@@ -61,9 +68,12 @@ impl Http {
             headers: HeaderMap::new(),
             deadline_header: Some(headers::DEADLINE),
             body_max: BODY_MAX,
+            stream_idle_timeout: STREAM_IDLE_TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             http2_only: false,
             system_proxy: false,
+            #[cfg(feature = "tls")]
+            tls: TlsOptions::default(),
             transport: None,
             clock: Clock::system(),
             chance: None,
@@ -108,9 +118,12 @@ pub struct HttpBuilder {
     headers: HeaderMap,
     deadline_header: Option<HeaderName>,
     body_max: usize,
+    stream_idle_timeout: Duration,
     connect_timeout: Duration,
     http2_only: bool,
     system_proxy: bool,
+    #[cfg(feature = "tls")]
+    tls: TlsOptions,
     transport: Option<Box<dyn Transport>>,
     clock: Clock,
     chance: Option<Chance>,
@@ -184,9 +197,16 @@ impl HttpBuilder {
         self
     }
 
-    /// Sets the longest body of an answer; [`BODY_MAX`] unless said otherwise.
+    /// Sets the longest body of an answer; [`BODY_MAX`] unless said otherwise. Of an answer that streams, it bounds one
+    /// event and one line.
     pub const fn body_max(mut self, bytes: usize) -> Self {
         self.body_max = bytes;
+        self
+    }
+
+    /// Sets how long a streamed answer may pause; [`STREAM_IDLE_TIMEOUT`] unless said otherwise.
+    pub const fn stream_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.stream_idle_timeout = timeout;
         self
     }
 
@@ -205,6 +225,23 @@ impl HttpBuilder {
     /// Uses the proxies that the environment names. Without this, none is used.
     pub const fn system_proxy(mut self) -> Self {
         self.system_proxy = true;
+        self
+    }
+
+    /// Shows this certificate and key to services that ask who calls (mutual TLS): PEM, the certificate with those that
+    /// it follows from first.
+    #[cfg(feature = "tls")]
+    pub fn identity_pem(mut self, certificate_and_key: &[u8]) -> Self {
+        let added = self.tls.identity(certificate_and_key);
+        self.keep(added);
+        self
+    }
+
+    /// Trusts services with certificates that follow from these, beside those that the machine trusts: PEM.
+    #[cfg(feature = "tls")]
+    pub fn root_certificate_pem(mut self, certificates: &[u8]) -> Self {
+        let added = self.tls.root_certificates(certificates);
+        self.keep(added);
         self
     }
 
@@ -246,10 +283,12 @@ impl HttpBuilder {
             connect_timeout: self.connect_timeout,
             http2_only: self.http2_only,
             system_proxy: self.system_proxy,
+            #[cfg(feature = "tls")]
+            tls: self.tls,
         };
         let transport = match self.transport {
             Some(transport) => transport,
-            None => Box::new(Network::new(network)?),
+            None => Box::new(Network::new(&network)?),
         };
         let (clock, chance) = (self.clock, self.chance.unwrap_or_else(Chance::from_entropy));
         let inner = Inner {
@@ -259,6 +298,7 @@ impl HttpBuilder {
             headers: self.headers,
             deadline_header: self.deadline_header,
             body_max: self.body_max,
+            stream_idle_timeout: self.stream_idle_timeout,
             clock,
             chance: chance.clone(),
             policies: Policies::new(self.operation_policies, self.policies, clock, chance),

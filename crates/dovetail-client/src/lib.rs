@@ -125,16 +125,26 @@
 //! ```
 //!
 //! Other ways to send: [`Call::send_text`], [`Call::send_bytes`], [`Call::send_empty`], and [`Call::send`] for an
-//! operation with several successes, whose generated enum implements [`Success`]. Other bodies: [`Call::form`],
-//! [`Call::text`], [`Call::bytes`].
+//! operation with several successes, whose generated enum implements [`Success`]. Answers that are still coming:
+//! [`Call::send_stream`] for bytes, [`Call::send_events`] for server-sent events, [`Call::send_lines`] for JSON lines.
+//! Other bodies: [`Call::form`], [`Call::multipart`], [`Call::json_lines`], [`Call::text`], and [`Call::bytes`], which
+//! takes streams, too.
+//!
+//! [`Call::with_headers`] hands out the headers of an answer beside its body, [`pagination`] makes one stream of a list
+//! that comes page by page, and a [`ServerTemplate`] is the address of a service with variables in it.
 //!
 //! # What a client promises
 //!
 //! - An operation that may not be sent twice is only sent again where the service has seen nothing of it.
-//! - A call ends at its deadline, and tells the next service how much time is left.
+//! - A call ends at its deadline, and tells the next service how much time is left. An answer that streams has the
+//!   deadline for its head; from then on it may last, but not pause.
+//! - A body that is a stream is sent once at most, whatever the policy.
 //! - No value can change the host or the path of a request, and no credential appears in an error or a log.
-//! - Redirects are not followed, proxies are not used unless asked, and no answer is longer than the limit.
+//! - Links to further pages are followed within the service and nowhere else, and redirects not at all.
+//! - Proxies are not used unless asked, and no answer, event or line is longer than the limit.
 
+mod answered;
+mod body;
 mod call;
 mod classify;
 mod credentials;
@@ -143,9 +153,13 @@ mod headers;
 mod http;
 mod operation;
 mod response;
+mod server;
+mod stream;
 
 pub mod decode;
 pub mod encode;
+pub mod multipart;
+pub mod pagination;
 pub mod parameter;
 pub mod policy;
 pub mod testing;
@@ -178,13 +192,18 @@ pub mod generated {
 pub use dovetail_resilience as resilience;
 
 pub use crate::{
-    call::Call,
-    credentials::{Credential, Secret},
+    answered::{Answered, FromHeaders, Headers},
+    body::{Body, BodyReader},
+    call::{Call, WithHeaders},
+    credentials::{ClientAuthentication, ClientCredentials, Credential, Secret},
     error::{
-        Answer, ConfigError, DecodeError, Error, Failure, FailureKind, InvalidRequest, Unexpected,
+        Answer, ConfigError, DecodeError, Error, Failure, FailureKind, InvalidRequest, TokenError,
+        TokenRefusal, Unexpected,
     },
-    http::{BODY_MAX, CONNECT_TIMEOUT, Http, HttpBuilder},
+    http::{BODY_MAX, CONNECT_TIMEOUT, Http, HttpBuilder, STREAM_IDLE_TIMEOUT},
     operation::{Idempotency, Method, Operation, Placement, SecurityScheme, Service},
     response::{DecodeResult, Refusal, Response, Success, Undeclared},
+    server::{ServerTemplate, ServerVariable},
+    stream::{ByteStream, Event, EventStream, LineStream},
     types::{Base64, Decimal, Patch, UnknownValue, UnknownVariant},
 };

@@ -195,6 +195,15 @@ impl SecurityScheme {
         }
     }
 
+    /// A key in the `Authorization` header, after another word, such as `Token`.
+    #[must_use]
+    pub const fn authorization(name: &'static str, scheme: &'static str) -> Self {
+        Self {
+            name,
+            placement: Placement::Authorization(scheme),
+        }
+    }
+
     /// A key in a header of its own.
     #[must_use]
     pub const fn header_key(name: &'static str, header: &'static str) -> Self {
@@ -231,6 +240,8 @@ pub enum Placement {
     Bearer,
     /// The `Authorization` header, as user and password.
     Basic,
+    /// The `Authorization` header, after this word.
+    Authorization(&'static str),
     /// The header of this name.
     Header(&'static str),
     /// The query parameter of this name.

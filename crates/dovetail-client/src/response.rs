@@ -114,15 +114,7 @@ impl Response {
         if let Some(media_type) = self.media_type().filter(|media_type| !is_json(media_type)) {
             return Err(DecodeError::media_type(&media_type));
         }
-        // The path costs an allocation for each key, so it is only followed once something is known to be wrong.
-        serde_json::from_slice(&self.body).map_err(|first| {
-            let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
-            match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-                Err(error) => DecodeError::json(error.path().to_string(), error.inner()),
-                // What follows the value is wrong, rather than the value.
-                Ok(_) => DecodeError::json(".".to_owned(), &first),
-            }
-        })
+        read_json(&self.body)
     }
 
     /// Reads the body as text.
@@ -138,8 +130,21 @@ impl Response {
     }
 }
 
+/// Reads JSON, with the path of the place where it does not decode.
+pub(crate) fn read_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, DecodeError> {
+    // The path costs an allocation for each key, so it is only followed once something is known to be wrong.
+    serde_json::from_slice(json).map_err(|first| {
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+            Err(error) => DecodeError::json(error.path().to_string(), error.inner()),
+            // What follows the value is wrong, rather than the value.
+            Ok(_) => DecodeError::json(".".to_owned(), &first),
+        }
+    })
+}
+
 /// Whether a media type is JSON, or a format written in it.
-fn is_json(media_type: &str) -> bool {
+pub(crate) fn is_json(media_type: &str) -> bool {
     matches!(media_type, "application/json" | "text/json") || media_type.ends_with("+json")
 }
 

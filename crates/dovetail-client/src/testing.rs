@@ -1,6 +1,7 @@
 //! A provider that follows a script, for tests of clients and of the services that use them.
 //!
-//! It needs no network, and goes by the clock of the test: with tokio's time paused, each hit has an exact instant.
+//! It needs no network, and goes by the clock of the test: with tokio's time paused, each hit has an exact instant, and so
+//! has each [`Step::chunk`] of an answer that streams.
 //!
 //! ```
 //! # use dovetail_client::{Http, Method, Operation, Service, Undeclared, policy::Policy, testing::{Script, Step}};
@@ -19,19 +20,27 @@
 //! # }
 //! ```
 
+mod playing;
+
 use std::{
     collections::VecDeque,
+    future::poll_fn,
+    io,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use dovetail_resilience::{Clock, Instant};
+use futures_core::Stream;
 use http::{HeaderName, HeaderValue};
 
+use self::playing::{Chunk, Last, Playing};
 use crate::{
+    body::Body,
     response::Response,
-    transport::{Request, Sending, Transport, TransportError, TransportErrorKind},
+    transport::{Opened, Opening, Request, Transport, TransportError, TransportErrorKind},
 };
 
 /// A scripted provider. Clones share the script and what was hit.
@@ -60,6 +69,12 @@ pub struct Hit {
 }
 
 impl Hit {
+    /// The body of the request. One that was a stream has been read whole, unless the step refused the connection.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        self.request.body.as_bytes().map_or(&[], |bytes| bytes)
+    }
+
     /// A header of the request as text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -103,15 +118,32 @@ impl Script {
         self.lock().hits.clone()
     }
 
-    fn take(&self, request: Request) -> Step {
-        let now = self.clock.now();
+    /// Notes the request with all of its body, unless the step is to send nothing of it.
+    async fn take(&self, mut request: Request) -> Result<Step, TransportError> {
+        let at = self.clock.now();
+        let step = {
+            let mut state = self.lock();
+            state
+                .steps
+                .pop_front()
+                .unwrap_or_else(|| state.last.clone())
+        };
+        let body = match step.action {
+            Action::Break(TransportErrorKind::Connect) => Ok(request.body),
+            _ => read(&request.body).await,
+        };
+        let (body, result) = match body {
+            Ok(body) => (body, Ok(step)),
+            Err(error) => {
+                let kind = TransportErrorKind::RequestBody;
+                (Body::default(), Err(TransportError::new(kind, error)))
+            }
+        };
+        request.body = body;
         let mut state = self.lock();
-        let at = now.saturating_duration_since(state.start);
+        let at = at.saturating_duration_since(state.start);
         state.hits.push(Hit { at, request });
-        state
-            .steps
-            .pop_front()
-            .unwrap_or_else(|| state.last.clone())
+        result
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -119,20 +151,32 @@ impl Script {
     }
 }
 
+/// Reads a streamed body into one of bytes.
+async fn read(body: &Body) -> io::Result<Body> {
+    if body.as_bytes().is_some() {
+        return Ok(body.clone());
+    }
+    let (mut reader, mut bytes) = (body.read(), Vec::new());
+    while let Some(piece) = poll_fn(|context| Pin::new(&mut reader).poll_next(context)).await {
+        bytes.extend_from_slice(&piece?);
+    }
+    Ok(bytes.into())
+}
+
 impl Transport for Script {
-    fn send(&self, request: Request, body_max: usize) -> Sending<'_> {
+    fn open(&self, request: Request) -> Opening<'_> {
         Box::pin(async move {
-            let step = self.take(request);
+            let step = self.take(request).await?;
             if let Some(delay) = step.delay {
                 self.clock.sleep(delay).await;
             }
-            let broken = |kind| Err(TransportError::new(kind, "as the script says"));
             match step.action {
-                Action::Answer(answer) if answer.body().len() > body_max => {
-                    broken(TransportErrorKind::BodyTooLarge { limit: body_max })
+                Action::Answer(answer) => {
+                    let Answer { head, chunks, last } = *answer;
+                    let chunks = Box::pin(Playing::new(self.clock, chunks, last));
+                    Ok(Opened { head, chunks })
                 }
-                Action::Answer(answer) => Ok(answer),
-                Action::Break(kind) => broken(kind),
+                Action::Break(kind) => Err(TransportError::new(kind, "as the script says")),
                 Action::Hang => std::future::pending().await,
             }
         })
@@ -148,9 +192,16 @@ pub struct Step {
 
 #[derive(Debug, Clone)]
 enum Action {
-    Answer(Response),
+    Answer(Box<Answer>),
     Break(TransportErrorKind),
     Hang,
+}
+
+#[derive(Debug, Clone)]
+struct Answer {
+    head: Response,
+    chunks: Vec<Chunk>,
+    last: Last,
 }
 
 impl Step {
@@ -171,12 +222,33 @@ impl Step {
         )
     }
 
+    /// Answers with server-sent events, as they stand in the stream.
+    #[must_use]
+    pub fn events(events: impl Into<Bytes>) -> Self {
+        let event_stream = HeaderValue::from_static("text/event-stream");
+        Self::answer(
+            Response::new(200)
+                .with_header(http::header::CONTENT_TYPE, event_stream)
+                .with_body(events),
+        )
+    }
+
     /// Answers so.
     #[must_use]
-    pub const fn answer(response: Response) -> Self {
+    pub fn answer(response: Response) -> Self {
+        let bytes = response.body().clone();
+        let body = Chunk {
+            delay: Duration::ZERO,
+            bytes,
+        };
+        let answer = Answer {
+            head: response.with_body(Bytes::new()),
+            chunks: vec![body],
+            last: Last::End,
+        };
         Self {
             delay: None,
-            action: Action::Answer(response),
+            action: Action::Answer(Box::new(answer)),
         }
     }
 
@@ -227,13 +299,45 @@ impl Step {
 
     /// The same with a header, if it is an answer.
     #[must_use]
-    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
-        if let Action::Answer(answer) = self.action {
+    pub fn header(self, name: &'static str, value: &'static str) -> Self {
+        self.with_answer(|answer| {
+            let head = std::mem::take(&mut answer.head);
             let (name, value) = (
                 HeaderName::from_static(name),
                 HeaderValue::from_static(value),
             );
-            self.action = Action::Answer(answer.with_header(name, value));
+            answer.head = head.with_header(name, value);
+        })
+    }
+
+    /// The same with one more piece of its body, if it is an answer.
+    #[must_use]
+    pub fn chunk(self, bytes: impl Into<Bytes>) -> Self {
+        self.chunk_after(Duration::ZERO, bytes)
+    }
+
+    /// The same with one more piece of its body that comes after a while, if it is an answer.
+    #[must_use]
+    pub fn chunk_after(self, delay: Duration, bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        self.with_answer(|answer| answer.chunks.push(Chunk { delay, bytes }))
+    }
+
+    /// The same, but the connection breaks after the body, if it is an answer.
+    #[must_use]
+    pub fn then_reset(self) -> Self {
+        self.with_answer(|answer| answer.last = Last::Break)
+    }
+
+    /// The same, but nothing comes after the body and it never ends, if it is an answer.
+    #[must_use]
+    pub fn then_hang(self) -> Self {
+        self.with_answer(|answer| answer.last = Last::Hang)
+    }
+
+    fn with_answer(mut self, change: impl FnOnce(&mut Answer)) -> Self {
+        if let Action::Answer(answer) = &mut self.action {
+            change(answer);
         }
         self
     }

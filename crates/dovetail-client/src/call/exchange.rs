@@ -2,163 +2,284 @@
 //!
 //! Nothing here is generic over the operation, so that a generated crate does not compile it again for each.
 
-use std::{pin::Pin, time::Duration};
-
-use dovetail_resilience::{
-    retry::Reason,
-    stack::{Attempt, Called, Failure as StackFailure},
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
 };
-use http::{HeaderValue, header};
+
+use bytes::Bytes;
+use dovetail_resilience::{
+    CallContext, Elapsed, Outcome, Repeat,
+    retry::Reason,
+    stack::{Attempt, Called, Ended, Failure as StackFailure},
+};
+use futures_core::Stream;
 use tracing::Instrument;
 
-use super::{Call, header_name};
+use super::{Call, Draft};
 use crate::{
     classify::{Classifier, retry_after},
-    credentials::Proven,
-    error::{
-        Answer, AnswerParts, Error, Failure, FailureKind, InvalidRequest, Unexpected, is_passing,
-    },
-    headers::{CallHeaders, idempotency_key, telling},
-    http::Resolved,
+    credentials::Tokens,
+    error::{Answer, AnswerParts, Error, Failure, FailureKind, Unexpected, is_passing},
+    headers::{CallHeaders, telling},
+    http::{Http, Inner, Resolved},
     operation::Operation,
-    response::{DecodeResult, Refusal, Response},
-    transport::{Request, TransportError, TransportErrorKind},
+    response::{DecodeResult, Refusal, Response, Undeclared},
+    stream::ByteStream,
+    transport::{Opened, Request, Transport, TransportError},
 };
 
-/// An answer, whatever its status.
+/// An answer, whatever its status: read whole, or [`Opened`].
 #[derive(Debug)]
-pub(super) struct Exchange {
+pub(super) struct Exchange<A = Response> {
     operation: &'static Operation,
-    response: Response,
+    answer: A,
     retry_after: Option<Duration>,
     attempts: u32,
     retry_budget_exhausted: bool,
 }
 
-type Exchanging<'a> = Pin<Box<dyn Future<Output = Result<Exchange, Failure>> + Send + 'a>>;
+type Exchanging<'a, A> = Pin<Box<dyn Future<Output = Result<Exchange<A>, Failure>> + Send + 'a>>;
 
 impl<'a> Call<'a> {
-    /// Sends the call under its policies. Boxed, so that the futures of generated methods stay small.
-    pub(super) fn exchange(self) -> Exchanging<'a> {
-        let operation = self.operation;
-        let span = tracing::info_span!(
-            "call",
-            service = operation.service.name,
-            operation = operation.id
-        );
-        Box::pin(self.run().instrument(span))
+    /// Sends the call under its policies and reads the answer.
+    pub(super) fn exchange(self) -> Exchanging<'a, Response> {
+        run(self.http, self.draft)
     }
 
-    async fn run(mut self) -> Result<Exchange, Failure> {
-        let (http, operation) = (self.http, self.operation);
+    /// Sends the call under its policies, up to the head of a success; what refuses is read whole.
+    pub(super) fn open(self) -> Exchanging<'a, Opened> {
+        run(self.http, self.draft)
+    }
+}
+
+/// Sends a safe request once more and hands out the success, where nobody knows its refusals any more.
+pub(crate) async fn reopen(http: &Http, draft: Draft) -> Result<ByteStream, Failure> {
+    let exchange: Exchange<Opened> = run(http, draft).await?;
+    exchange
+        .finish_stream::<Undeclared>(http)
+        .map_err(|error| match error {
+            Error::Refused { refusal, .. } => match refusal {},
+            Error::Failed(failure) => failure,
+        })
+}
+
+/// Boxed, so that the futures of generated methods stay small.
+fn run<A: Answers>(http: &Http, draft: Draft) -> Exchanging<'_, A> {
+    let operation = draft.operation;
+    let span = tracing::info_span!(
+        "call",
+        service = operation.service.name,
+        operation = operation.id
+    );
+    Box::pin(call(http, draft).instrument(span))
+}
+
+async fn call<A: Answers>(http: &Http, mut draft: Draft) -> Result<Exchange<A>, Failure> {
+    let (operation, inner) = (draft.operation, http.inner());
+    let fail = |kind| Failure::new(operation, kind);
+    let resolved = http
+        .policies(operation)
+        .map_err(|error| fail(FailureKind::Policy(error)))?;
+    draft.complete(inner).map_err(fail)?;
+    if inner.credentials.need_tokens(operation) {
+        // Boxed, because few calls take this way, and all would be as large.
+        return Box::pin(call_with_tokens(inner, &resolved, draft)).await;
+    }
+    let request = draft.sign(inner, &Tokens::default()).map_err(fail)?;
+    let called = attempt(inner, operation, &resolved, &request).await;
+    conclude(inner, operation, called)
+}
+
+/// Makes a call that needs tokens, and once more with new ones where those from before were refused. All of it together
+/// has the time of one call.
+async fn call_with_tokens<A: Answers>(
+    http: &Inner,
+    resolved: &Resolved,
+    draft: Draft,
+) -> Result<Exchange<A>, Failure> {
+    let operation = draft.operation;
+    let deadline = resolved.stack.deadline();
+    let context = CallContext {
+        deadline: Some(deadline),
+        ..CallContext::current()
+    };
+    let tokens = async || {
+        let transport = &*http.transport;
+        let tokens = http.credentials.tokens(operation, transport, http.clock);
+        match http.clock.until(deadline.instant(), tokens).await {
+            Ok(tokens) => tokens.map_err(FailureKind::Token),
+            Err(Elapsed) => Err(FailureKind::DeadlineExceeded),
+        }
+    };
+    let calling = async {
         let fail = |kind| Failure::new(operation, kind);
-        let resolved = http
-            .policies(operation)
-            .map_err(|error| fail(FailureKind::Policy(error)))?;
-        let request = self.request().map_err(fail)?;
-        let inner = http.inner();
-        let headers = CallHeaders::new(
-            resolved.policy.deadline,
-            inner.deadline_header.clone(),
-            &inner.chance,
-        );
-        let attempt = |attempt: Attempt| {
-            let mut request = request.clone();
-            headers.add(&attempt, &inner.chance, &mut request.headers);
-            let span = span(operation, &attempt);
-            inner
-                .transport
-                .send(request, inner.body_max)
-                .instrument(span)
+        let known = tokens().await.map_err(fail)?;
+        let request = draft.clone().sign(http, &known).map_err(fail)?;
+        let called: Called<A, _> = attempt(http, operation, resolved, &request).await;
+        let is_unauthorised =
+            matches!(&called.result, Ok(answer) if answer.head().status() == UNAUTHORISED);
+        if !is_unauthorised || known.are_new() || draft.body.is_spent() {
+            return conclude(http, operation, called);
+        }
+        http.credentials.forget(&known);
+        let fail = |kind| Failure::new(operation, kind).after(called.attempts, false);
+        let request = draft
+            .sign(http, &tokens().await.map_err(fail)?)
+            .map_err(fail)?;
+        let mut again = attempt(http, operation, resolved, &request).await;
+        again.attempts += called.attempts;
+        conclude(http, operation, again)
+    };
+    context.scope(calling).await
+}
+
+/// The status of a call that was not worked on, because who made it is not known.
+const UNAUTHORISED: u16 = 401;
+
+/// Sends one request as often as the policies allow.
+async fn attempt<A: Answers>(
+    http: &Inner,
+    operation: &'static Operation,
+    resolved: &Resolved,
+    request: &Request,
+) -> Called<A, TransportError> {
+    // Whoever reads a stream waits for as long as something comes, so there is no deadline to tell.
+    let deadline_header = http.deadline_header.clone().filter(|_| A::IS_WHOLE);
+    let headers = CallHeaders::new(resolved.policy.deadline, deadline_header, &http.chance);
+    let attempt = |attempt: Attempt| {
+        let mut request = request.clone();
+        headers.add(&attempt, &http.chance, &mut request.headers);
+        let span = span(operation, &attempt);
+        A::ask(&*http.transport, request, http.body_max).instrument(span)
+    };
+    let classifier = Classifier {
+        on: resolved.policy.retry.on,
+        idempotency: operation.idempotency,
+    };
+    let judge = |number, ended: Ended<'_, A, TransportError>| {
+        let ended = match ended {
+            Ended::Answered(answer) => Ended::Answered(answer.head()),
+            Ended::Failed(error) => Ended::Failed(error),
+            Ended::TimedOut => Ended::TimedOut,
         };
-        let classifier = Classifier {
-            on: resolved.policy.retry.on,
-            idempotency: operation.idempotency,
-        };
-        let wall = || inner.clock.wall();
-        let may_repeat = operation.idempotency.may_repeat();
-        let Resolved { stack, .. } = &*resolved;
-        let called = stack
-            .call(may_repeat, attempt, |number, ended| {
-                classifier.judge(number, ended, wall)
+        let outcome = classifier.judge(number, ended, || http.clock.wall());
+        if request.body.is_spent() {
+            let repeat = Repeat::Never;
+            return Outcome { repeat, ..outcome };
+        }
+        outcome
+    };
+    let may_repeat = operation.idempotency.may_repeat();
+    resolved.stack.call(may_repeat, attempt, judge).await
+}
+
+fn conclude<A: Answers>(
+    http: &Inner,
+    operation: &'static Operation,
+    called: Called<A, TransportError>,
+) -> Result<Exchange<A>, Failure> {
+    let attempts = called.attempts;
+    let retry_budget_exhausted = called.gave_up == Some(Reason::BudgetSpent);
+    match called.result {
+        Ok(answer) => {
+            let retry_after = retry_after(answer.head(), || http.clock.wall());
+            Ok(Exchange {
+                operation,
+                answer,
+                retry_after,
+                attempts,
+                retry_budget_exhausted,
             })
-            .await;
-        self.conclude(called)
+        }
+        Err(failure) => {
+            Err(Failure::new(operation, kind_of(failure)).after(attempts, retry_budget_exhausted))
+        }
+    }
+}
+
+/// What a call asks for: an answer read whole, or one that is still coming.
+trait Answers: Sized + Send + 'static {
+    const IS_WHOLE: bool;
+
+    fn ask(transport: &dyn Transport, request: Request, body_max: usize) -> Asking<'_, Self>;
+
+    fn head(&self) -> &Response;
+}
+
+type Asking<'a, A> = Pin<Box<dyn Future<Output = Result<A, TransportError>> + Send + 'a>>;
+
+impl Answers for Response {
+    const IS_WHOLE: bool = true;
+
+    fn ask(transport: &dyn Transport, request: Request, body_max: usize) -> Asking<'_, Self> {
+        transport.send(request, body_max)
     }
 
-    /// Builds the request that every attempt repeats.
-    fn request(&mut self) -> Result<Request, FailureKind> {
-        if let Some(problem) = self.problem.take() {
-            return Err(problem.into());
-        }
-        let (http, operation) = (self.http.inner(), self.operation);
-        let mut proven = Proven {
-            headers: &mut self.headers,
-            query: &mut self.query,
-            cookies: &mut self.cookies,
-        };
-        http.credentials.apply(operation, &mut proven)?;
-        if !self.cookies.is_empty() {
-            let mut value = HeaderValue::try_from(&self.cookies)
-                .map_err(|_| InvalidRequest::Header("cookie".to_owned()))?;
-            value.set_sensitive(true);
-            self.headers.insert(header::COOKIE, value);
-        }
-        if let Some(name) = operation.idempotency.header() {
-            let name = header_name(name)?;
-            match self.headers.get(&name) {
-                // Without a key the service would do the work of each attempt.
-                Some(key) if key.as_bytes().trim_ascii().is_empty() => {
-                    return Err(InvalidRequest::EmptyKey(name.as_str().to_owned()).into());
-                }
-                Some(_) => {}
-                None => {
-                    // A UUID is always a valid value.
-                    let key = HeaderValue::try_from(idempotency_key(&http.clock, &http.chance));
-                    self.headers.extend(key.ok().map(|key| (name, key)));
-                }
+    fn head(&self) -> &Response {
+        self
+    }
+}
+
+impl Answers for Opened {
+    const IS_WHOLE: bool = false;
+
+    fn ask(transport: &dyn Transport, request: Request, body_max: usize) -> Asking<'_, Self> {
+        Box::pin(async move {
+            let opened = transport.open(request).await?;
+            if opened.head.is_success() {
+                return Ok(opened);
             }
-        }
-        let url = http.base_url.join(&self.filled_path()?, &self.query)?;
-        let (headers, body) = (
-            std::mem::take(&mut self.headers),
-            std::mem::take(&mut self.body),
-        );
-        Ok(Request {
-            method: operation.method,
-            url,
-            headers,
-            body,
+            let head = opened.whole(body_max).await?;
+            let chunks = Box::pin(Nothing);
+            Ok(Self { head, chunks })
         })
     }
 
-    fn conclude(&self, called: Called<Response, TransportError>) -> Result<Exchange, Failure> {
-        let operation = self.operation;
-        let attempts = called.attempts;
-        let retry_budget_exhausted = called.gave_up == Some(Reason::BudgetSpent);
-        match called.result {
-            Ok(response) => {
-                let wall = || self.http.inner().clock.wall();
-                let retry_after = retry_after(&response, wall);
-                Ok(Exchange {
-                    operation,
-                    response,
-                    retry_after,
-                    attempts,
-                    retry_budget_exhausted,
-                })
-            }
-            Err(failure) => {
-                Err(Failure::new(operation, kind_of(failure))
-                    .after(attempts, retry_budget_exhausted))
-            }
+    fn head(&self) -> &Response {
+        &self.head
+    }
+}
+
+/// What follows an answer that was read whole.
+struct Nothing;
+
+impl Stream for Nothing {
+    type Item = Result<Bytes, TransportError>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(None)
+    }
+}
+
+impl Exchange<Opened> {
+    /// Takes the answer apart by its status: a success that streams, a declared refusal, or neither.
+    pub(super) fn finish_stream<E: Refusal>(self, http: &Http) -> Result<ByteStream, Error<E>> {
+        let Opened { head, chunks } = self.answer;
+        if head.is_success() {
+            return Ok(ByteStream::new(
+                http,
+                self.operation,
+                self.attempts,
+                head,
+                chunks,
+            ));
         }
+        let exchange = Exchange {
+            operation: self.operation,
+            answer: head,
+            retry_after: self.retry_after,
+            attempts: self.attempts,
+            retry_budget_exhausted: self.retry_budget_exhausted,
+        };
+        exchange.finish(|_| Ok(None))
     }
 }
 
 impl Exchange {
     pub(super) fn into_response(self) -> Response {
-        self.response
+        self.answer
     }
 
     /// Takes the answer apart by its status: a success, a declared refusal, or neither.
@@ -166,9 +287,9 @@ impl Exchange {
         self,
         read: impl FnOnce(&Response) -> DecodeResult<T>,
     ) -> Result<T, Error<E>> {
-        let refusal = match read(&self.response) {
+        let refusal = match read(&self.answer) {
             Ok(Some(success)) => return Ok(success),
-            Ok(None) => E::decode(&self.response),
+            Ok(None) => E::decode(&self.answer),
             Err(error) => Err(error),
         };
         match refusal {
@@ -178,7 +299,7 @@ impl Exchange {
             }),
             Ok(None) => Err(Error::Failed(self.into_unexpected())),
             Err(source) => {
-                let status = self.response.status();
+                let status = self.answer.status();
                 Err(Error::Failed(
                     self.into_failure(FailureKind::Decode { status, source }),
                 ))
@@ -187,12 +308,12 @@ impl Exchange {
     }
 
     fn into_answer(self) -> Answer {
-        let status = self.response.status();
+        let status = self.answer.status();
         Answer(Box::new(AnswerParts {
             operation: self.operation.id,
             status,
             is_retryable: is_passing(status) && self.operation.idempotency.may_repeat(),
-            headers: self.response.into_headers(),
+            headers: self.answer.into_headers(),
             retry_after: self.retry_after,
             attempts: self.attempts,
             retry_budget_exhausted: self.retry_budget_exhausted,
@@ -201,9 +322,9 @@ impl Exchange {
 
     fn into_unexpected(self) -> Failure {
         let unexpected = Unexpected {
-            status: self.response.status(),
-            headers: telling(self.response.headers()),
-            excerpt: excerpt(self.response.body()),
+            status: self.answer.status(),
+            headers: telling(self.answer.headers()),
+            excerpt: excerpt(self.answer.body()),
             retry_after: self.retry_after,
         };
         self.into_failure(FailureKind::Unexpected(Box::new(unexpected)))
@@ -221,12 +342,7 @@ fn kind_of(failure: StackFailure<TransportError>) -> FailureKind {
         StackFailure::AttemptTimeout => FailureKind::AttemptTimeout,
         StackFailure::BreakerOpen { retry_after } => FailureKind::BreakerOpen { retry_after },
         StackFailure::BulkheadFull => FailureKind::BulkheadFull,
-        StackFailure::Call(TransportError { kind, source }) => match kind {
-            TransportErrorKind::Connect => FailureKind::Connect(source),
-            TransportErrorKind::NotProcessed => FailureKind::NotProcessed(source),
-            TransportErrorKind::Interrupted => FailureKind::Interrupted(source),
-            TransportErrorKind::BodyTooLarge { limit } => FailureKind::BodyTooLarge { limit },
-        },
+        StackFailure::Call(error) => error.into(),
     }
 }
 

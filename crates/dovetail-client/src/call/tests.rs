@@ -3,15 +3,17 @@
 mod answers;
 mod requests;
 mod spans;
+mod streams;
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use bytes::Bytes;
 use dovetail_resilience::{CallContext, Chance, Clock, Deadline, Sample, TraceParent, breaker};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    FailureKind, Idempotency, Method, Service, Undeclared,
+    Error, FailureKind, Idempotency, Method, Refusal, Response, Service, Success, Undeclared,
     policy::{Policy, Retry, Trigger, Triggers},
     testing::{Hit, Script, Step},
 };

@@ -5,7 +5,12 @@ use std::{error::Error as StdError, fmt, time::Duration};
 use http::HeaderMap;
 use thiserror::Error;
 
-use crate::{operation::Operation, policy::PolicyError};
+use super::TokenError;
+use crate::{
+    operation::Operation,
+    policy::PolicyError,
+    transport::{TransportError, TransportErrorKind},
+};
 
 /// Why a call failed in a way that its contract does not name.
 #[derive(Debug)]
@@ -69,7 +74,9 @@ impl Failure {
             | FailureKind::BreakerOpen { .. }
             | FailureKind::BulkheadFull
             | FailureKind::DeadlineSpent => true,
+            FailureKind::Token(error) => error.is_passing(),
             FailureKind::Interrupted(_)
+            | FailureKind::Stalled { .. }
             | FailureKind::AttemptTimeout
             | FailureKind::DeadlineExceeded => self.0.may_repeat,
             FailureKind::Unexpected(unexpected) => {
@@ -77,6 +84,9 @@ impl Failure {
             }
             FailureKind::Decode { .. }
             | FailureKind::BodyTooLarge { .. }
+            | FailureKind::PageLoop
+            | FailureKind::TooManyPages { .. }
+            | FailureKind::RequestBody(_)
             | FailureKind::InvalidRequest(_)
             | FailureKind::Policy(_)
             | FailureKind::MissingCredentials { .. } => false,
@@ -148,6 +158,15 @@ pub enum FailureKind {
     /// The connection broke after the request was sent; whether the work was done is not known.
     #[error("the connection broke before the answer was complete")]
     Interrupted(#[source] Box<dyn StdError + Send + Sync>),
+    /// The body of the request, which is a stream, broke before its end.
+    #[error("the body of the request could not be read")]
+    RequestBody(#[source] Box<dyn StdError + Send + Sync>),
+    /// Nothing more of a streamed answer came for as long as the client waits.
+    #[error("nothing more of the answer came for {idle:?}")]
+    Stalled {
+        /// How long the client waited.
+        idle: Duration,
+    },
     /// The last attempt took longer than an attempt may.
     #[error("the attempt took too long")]
     AttemptTimeout,
@@ -172,11 +191,23 @@ pub enum FailureKind {
     /// The policies of the operation cannot be used.
     #[error("the policy cannot be used")]
     Policy(#[source] PolicyError),
+    /// The client could not get an access token; nothing was sent, or it was refused for the lack of a token.
+    #[error("no access token was issued")]
+    Token(#[source] TokenError),
     /// The client has none of the credentials that the operation accepts; nothing was sent.
     #[error("the client has no credentials for {}", .schemes.join(" or "))]
     MissingCredentials {
         /// The schemes that the operation accepts; those joined by ` and ` are needed together.
         schemes: Vec<String>,
+    },
+    /// A page of a list names one that was fetched before as the next.
+    #[error("a page names one that was fetched before as the next")]
+    PageLoop,
+    /// A list has more pages than the caller allows.
+    #[error("the list has more than {pages_max} pages")]
+    TooManyPages {
+        /// The limit.
+        pages_max: usize,
     },
     /// The body of the answer is longer than the client allows.
     #[error("the body of the answer is longer than {limit} bytes")]
@@ -184,6 +215,18 @@ pub enum FailureKind {
         /// The limit.
         limit: usize,
     },
+}
+
+impl From<TransportError> for FailureKind {
+    fn from(TransportError { kind, source }: TransportError) -> Self {
+        match kind {
+            TransportErrorKind::Connect => Self::Connect(source),
+            TransportErrorKind::NotProcessed => Self::NotProcessed(source),
+            TransportErrorKind::Interrupted => Self::Interrupted(source),
+            TransportErrorKind::RequestBody => Self::RequestBody(source),
+            TransportErrorKind::BodyTooLarge { limit } => Self::BodyTooLarge { limit },
+        }
+    }
 }
 
 /// An answer that the contract does not declare.
@@ -264,6 +307,9 @@ pub enum InvalidRequest {
     /// A value would turn a part of the path into `.` or `..`, which leads elsewhere.
     #[error("a value makes a part of the path `.` or `..`")]
     DotSegment,
+    /// A link leads elsewhere than to the service.
+    #[error("a link leads elsewhere than to the service")]
+    ForeignLink,
     /// A header or cookie has characters that would end it.
     #[error("the header `{0}` has characters that headers must not have")]
     Header(String),

@@ -12,7 +12,7 @@ pub(crate) struct BaseUrl {
 }
 
 impl BaseUrl {
-    pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         let refuse = |url: &str, reason| ConfigError::BaseUrl {
             url: url.to_owned(),
             reason,
@@ -62,6 +62,18 @@ impl BaseUrl {
         let mut url = self.url.clone();
         url.set_path(&format!("{}{path}", self.prefix));
         url.set_query((!query.is_empty()).then_some(query));
+        Ok(url)
+    }
+
+    /// The URL that a link in the answer to `request` leads to, where that is the same service.
+    pub(crate) fn follow(&self, request: &Url, link: &str) -> Result<Url, InvalidRequest> {
+        let foreign = |_| InvalidRequest::ForeignLink;
+        let mut url = request.join(link).map_err(foreign)?;
+        let is_plain = url.username().is_empty() && url.password().is_none();
+        if url.origin() != self.url.origin() || !is_plain {
+            return Err(InvalidRequest::ForeignLink);
+        }
+        url.set_fragment(None);
         Ok(url)
     }
 }

@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 
+use http::HeaderName;
+
 use super::*;
-use crate::{DecodeError, DecodeResult};
+use crate::{DecodeError, DecodeResult, FromHeaders, Headers};
 
 #[derive(Debug, PartialEq, Deserialize)]
 struct Problem {
@@ -139,4 +141,78 @@ async fn an_answer_can_be_taken_as_it_is() {
     );
     let decode: fn(&Response) -> Result<String, DecodeError> = Response::json;
     assert!(decode(&response).is_err());
+}
+
+#[derive(Debug, PartialEq)]
+struct Page {
+    rest: u32,
+}
+
+impl FromHeaders for Page {
+    fn from_headers(headers: &Headers<'_>) -> Result<Self, DecodeError> {
+        let rest = headers.required("x-rest")?;
+        Ok(Self { rest })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_come_beside_the_body_whichever_way_a_call_is_sent() {
+    let step = Step::json(200, "[1]").header("x-rest", "7");
+    let script = Script::always(step);
+    let http = client(&script);
+    let call = || http.call(&CREATE).with_headers::<Page>();
+    let json = call().send_json::<Vec<u8>, Undeclared>().await.unwrap();
+    assert_eq!((json.len(), &json.headers), (1, &Page { rest: 7 }));
+    assert_eq!(json.into_body(), [1]);
+    let text = call().send_text::<Undeclared>().await.unwrap();
+    let bytes = call().send_bytes::<Undeclared>().await.unwrap();
+    let nothing = call().send_empty::<Undeclared>().await.unwrap();
+    let rests = [text.headers.rest, bytes.headers.rest, nothing.headers.rest];
+    assert_eq!((&**text, &bytes[..], rests), ("[1]", &b"[1]"[..], [7; 3]));
+    let stream = call().send_stream::<Undeclared>().await.unwrap();
+    assert_eq!(stream.headers.rest, 7);
+    assert_eq!(stream.into_body().collect_bytes(9).await.unwrap(), "[1]");
+    let mut lines = call().send_lines::<Value, Undeclared>().await.unwrap();
+    assert_eq!(
+        (
+            lines.headers.rest,
+            lines.body.next().await.unwrap().unwrap()
+        ),
+        (7, json!([1]))
+    );
+    let script = Script::always(Step::events("data: 1\n\n").header("x-rest", "7"));
+    let http = client(&script);
+    let call = || http.call(&CREATE).with_headers::<Page>();
+    let mut events = call().send_events::<u8, Undeclared>().await.unwrap();
+    assert_eq!(
+        (
+            events.headers.rest,
+            events.body.next().await.unwrap().unwrap().data
+        ),
+        (7, 1)
+    );
+    let events = call().send_text_events::<Undeclared>().await.unwrap();
+    assert_eq!(events.headers.rest, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_that_is_not_what_the_contract_says_is_told_by_its_name() {
+    let script = Script::always(Step::json(200, "[1]").header("x-rest", "many"));
+    let http = client(&script);
+    let call = || http.call(&CREATE).with_headers::<Page>();
+    let json = call().send_json::<Value, Undeclared>().await.unwrap_err();
+    let stream = call().send_stream::<Undeclared>().await.unwrap_err();
+    for error in [json, stream] {
+        let FailureKind::Decode { status, source } = error.failure().unwrap().kind() else {
+            panic!("{error:?}")
+        };
+        assert_eq!((*status, source.path()), (200, "header x-rest"));
+    }
+    let refusing = client(&Script::always(Step::json(404, r#"{"title":"none"}"#)));
+    let call = refusing.call(&CREATE).with_headers::<Page>();
+    let error = call.send_json::<Value, Refused>().await.unwrap_err();
+    assert!(
+        error.refusal().is_some(),
+        "a refusal has headers of its own"
+    );
 }

@@ -9,7 +9,8 @@ use tokio::{
 };
 
 use crate::{
-    ConfigError, FailureKind, Http, Method, Operation, Response, Service, Undeclared,
+    Body, ConfigError, FailureKind, Http, Method, Operation, Response, Service, Undeclared,
+    multipart::{FilePart, Form},
     policy::{Policy, Retry},
 };
 
@@ -335,4 +336,128 @@ fn a_client_can_be_built_without_a_runtime() {
         Http::builder(&SERVICE).build(),
         Err(ConfigError::NoBaseUrl)
     ));
+}
+
+#[tokio::test]
+async fn a_streamed_answer_comes_as_it_is_sent_and_is_abandoned_when_dropped() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (say, mut said) = mpsc::unbounded_channel();
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4_096];
+        assert!(stream.read(&mut request).await.unwrap() > 0);
+        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        // Each piece is sent only once the one before has been read.
+        while let Some(piece) = said.recv().await {
+            stream.write_all(piece).await.unwrap();
+        }
+        // The client has hung up when there is nothing to read.
+        stream.read(&mut request).await.unwrap_or(0)
+    });
+    let http = client(&url);
+    let mut stream = http.call(&GET).send_stream::<Undeclared>().await.unwrap();
+    for (sent, expected) in [(&b"2\r\nab\r\n"[..], "ab"), (b"1\r\nc\r\n", "c")] {
+        say.send(sent).unwrap();
+        assert_eq!(stream.next().await.unwrap().unwrap(), expected);
+    }
+    drop((stream, say));
+    assert_eq!(server.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_streamed_answer_that_breaks_ends_with_an_error() {
+    for (answer, is_whole) in [
+        (
+            &b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"[..],
+            true,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n",
+            false,
+        ),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\na", false),
+    ] {
+        let (url, _requests) = server(answer).await;
+        let http = client(&url);
+        let stream = http.call(&GET).send_stream::<Undeclared>().await.unwrap();
+        match stream.collect_bytes(16).await {
+            Ok(bytes) => assert!(is_whole && bytes == "a"),
+            Err(failure) => {
+                assert!(matches!(failure.kind(), FailureKind::Interrupted(_)) && !is_whole);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_streamed_body_is_sent_in_chunks_or_with_its_length() {
+    let pieces = || futures::stream::iter(["ab", "c"].map(|piece| Ok(piece.into())));
+    let done = b"HTTP/1.1 204 No Content\r\n\r\n";
+    let (url, mut requests) = server(done).await;
+    let sized = Body::stream(pieces()).with_length(3);
+    let sent = client(&url)
+        .call(&CREATE)
+        .bytes("text/csv", sized)
+        .send_empty::<Undeclared>()
+        .await;
+    assert!(sent.is_ok(), "{sent:?}");
+    let request = requests.recv().await.unwrap();
+    assert!(request.contains("content-length: 3\r\n") && request.ends_with("\r\n\r\nabc"));
+    let (url, mut requests) = server(done).await;
+    let unsized_ = Body::stream(pieces());
+    let _ = client(&url)
+        .call(&CREATE)
+        .bytes("text/csv", unsized_)
+        .send_empty::<Undeclared>()
+        .await;
+    let request = requests.recv().await.unwrap();
+    assert!(
+        request.contains("transfer-encoding: chunked\r\n"),
+        "{request}"
+    );
+    // One that breaks is told from a connection that does.
+    let (url, _requests) = server(b"").await;
+    let short = Body::stream(pieces()).with_length(9);
+    let sent = client(&url)
+        .call(&CREATE)
+        .bytes("text/csv", short)
+        .send_empty::<Undeclared>()
+        .await;
+    let error = sent.unwrap_err();
+    let kind = error.failure().unwrap().kind();
+    assert!(matches!(kind, FailureKind::RequestBody(_)), "{kind:?}");
+}
+
+#[tokio::test]
+async fn a_form_with_a_streamed_file_arrives_as_one_with_all_of_it() {
+    let pieces = futures::stream::iter(["ab", "c"].map(|piece| Ok(piece.into())));
+    let streamed = FilePart::new(Body::stream(pieces).with_length(3));
+    for file in [FilePart::new("abc"), streamed] {
+        let (url, mut requests) = server(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+        let form = Form::new()
+            .value("title", "A cat")
+            .file("photo", &file.named("cat.png"));
+        let http = client(&url);
+        http.call(&CREATE)
+            .multipart(form)
+            .send_empty::<Undeclared>()
+            .await
+            .unwrap();
+        let request = requests.recv().await.unwrap();
+        let (head, body) = request.split_once("\r\n\r\n").unwrap();
+        let (_, boundary) = head
+            .split_once("content-type: multipart/form-data; boundary=")
+            .unwrap();
+        let boundary = boundary.lines().next().unwrap();
+        assert!(
+            head.contains(&format!("content-length: {}", body.len())),
+            "{head}"
+        );
+        let parts: Vec<_> = body.split(&format!("--{boundary}")).collect();
+        let title = "\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nA cat\r\n";
+        let photo = "\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"cat.png\"\r\nContent-Type: application/octet-stream\r\n\r\nabc\r\n";
+        assert_eq!(parts, ["", title, photo, "--\r\n"]);
+    }
 }
