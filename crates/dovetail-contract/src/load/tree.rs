@@ -90,6 +90,12 @@ impl Node {
         self.entry(key).map(|entry| &entry.value)
     }
 
+    /// Whether nothing lies in it.
+    #[must_use]
+    pub fn is_scalar(&self) -> bool {
+        !matches!(self.value, NodeValue::Sequence(_) | NodeValue::Mapping(_))
+    }
+
     /// What it is, for messages: `a string`, `a mapping`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
