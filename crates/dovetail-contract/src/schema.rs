@@ -4,6 +4,8 @@
 //! OpenAPI 3.0's boolean `exclusiveMinimum` and the like are converted on loading. `nullable` becomes `null` among the types and values of `enum`
 //! beside `type`, one more branch beside `oneOf` or `anyOf`, and an `anyOf` of everything that was said and of `null` beside `$ref` or `allOf`.
 
+mod walk;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 

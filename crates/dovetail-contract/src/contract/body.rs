@@ -133,6 +133,16 @@ pub struct Header {
     pub examples: IndexMap<String, Value>,
 }
 
+impl Media {
+    /// Whether its content is JSON (RFC 8259), or of a type that is written as JSON (RFC 6839, section 3.1).
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        let essence = self.media_type.split(';').next().unwrap_or_default();
+        let essence = essence.trim().to_ascii_lowercase();
+        essence == "application/json" || essence.ends_with("+json")
+    }
+}
+
 impl StatusRange {
     /// Whether a status belongs to it.
     #[must_use]

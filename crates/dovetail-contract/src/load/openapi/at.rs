@@ -1,8 +1,8 @@
 //! A place in a document while it is read: a node with the file and the JSON pointer by which it was reached.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
+use crate::json_pointer::escape;
 use crate::load::tree::{Entry, Node, NodeValue};
 use crate::source::{FileId, Span};
 
@@ -137,25 +137,7 @@ impl<'d> At<'d> {
     }
 }
 
-/// A key as a token of a JSON pointer (RFC 6901).
-pub(super) fn escape(key: &str) -> Cow<'_, str> {
-    if key.contains(['~', '/']) {
-        Cow::Owned(key.replace('~', "~0").replace('/', "~1"))
-    } else {
-        Cow::Borrowed(key)
-    }
-}
-
 /// What tells one node of the documents from every other while they are read: where it is in memory, which is quicker to compare than a pointer.
 pub(super) fn place(node: &Node) -> usize {
     std::ptr::from_ref(node).addr()
-}
-
-/// The key that a token of a JSON pointer stands for.
-pub(super) fn unescape(token: &str) -> Cow<'_, str> {
-    if token.contains('~') {
-        Cow::Owned(token.replace("~1", "/").replace("~0", "~"))
-    } else {
-        Cow::Borrowed(token)
-    }
 }

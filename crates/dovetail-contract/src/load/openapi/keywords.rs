@@ -305,7 +305,12 @@ impl<'d> Reader<'d, '_> {
     /// The branch that a mapping names: by the bare name of a schema, or by reference.
     fn tagged_branch(&mut self, target: &At<'d>) -> Option<SchemaId> {
         let text = self.text_of(target)?;
-        let by_name = || format!("#/components/schemas/{}", super::at::escape(&text));
+        let by_name = || {
+            format!(
+                "#/components/schemas/{}",
+                crate::json_pointer::escape(&text)
+            )
+        };
         let is_name = !text.contains(['#', '/']);
         let named = is_name.then(by_name).and_then(|pointer| {
             let here = self.locate_quietly(target, &pointer);

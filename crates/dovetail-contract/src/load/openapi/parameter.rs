@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 
-use super::at::{At, escape};
+use super::at::At;
 use super::fields::shown;
 use super::path::{Draft, template_names};
 use super::reference::Kind;
@@ -14,6 +14,7 @@ use super::{Reader, warning};
 use crate::codes;
 use crate::contract::{Parameter, ParameterEncoding, ParameterLocation, Style};
 use crate::finding::{Finding, Severity};
+use crate::json_pointer::escape;
 use crate::schema::{SchemaId, Types};
 
 /// Where a parameter goes, as OpenAPI tells it.

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use percent_encoding::percent_decode_str;
 
 use super::Reader;
-use super::at::{At, place, unescape};
+use super::at::{At, place};
 use crate::codes;
 use crate::finding::{Finding, Severity};
+use crate::json_pointer::unescape;
 use crate::load::files::Files;
 use crate::load::tree::NodeValue;
 use crate::source::{FileId, Span};

@@ -5,11 +5,12 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::Reader;
-use super::at::{At, place, unescape};
+use super::at::{At, place};
 use super::reference::Kind;
 use super::{cycle, warning};
 use crate::codes;
 use crate::finding::{Finding, Severity};
+use crate::json_pointer::unescape;
 use crate::load::tree::NodeValue;
 use crate::schema::{Schema, SchemaId, Schemas, Type, Types};
 use crate::source::{FileId, Span};

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use indexmap::IndexSet;
 
-use super::super::at::{escape, place};
+use super::super::at::place;
 use super::super::reference::{file_part, resolve_address, split};
 use super::SEARCHED_MAX;
+use crate::json_pointer::escape;
 use crate::load::tree::{Entry, Node, NodeValue};
 
 /// What a document names: other files, and places of its own.
