@@ -395,3 +395,33 @@ const SECTIONS: [(&str, &str); 11] = [
 pub(super) fn is_nothing(node: Option<&crate::load::tree::Node>) -> bool {
     node.is_none_or(|node| node.value == NodeValue::Null)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_against_that_of_its_document() {
+        let rows = [
+            ("", "a.json", "a.json"),
+            ("https://h/b/c.json", "a.json", "https://h/b/a.json"),
+            ("https://h/b/c.json", "./x/../a.json", "https://h/b/a.json"),
+            ("https://h/b/c.json", "../../../a.json", "https://h/a.json"),
+            ("https://h/b/c.json", "/a.json", "https://h/a.json"),
+            ("https://h/b/", "a.json", "https://h/b/a.json"),
+            ("https://h", "a.json", "https://h/a.json"),
+            ("https://h/b", "https://i/a", "https://i/a"),
+            ("https://h/b", "urn:x:y", "urn:x:y"),
+            ("b/c.json", "a.json", "b/a.json"),
+            ("c.json", "a.json", "a.json"),
+            ("/b/c.json", "a.json", "/b/a.json"),
+        ];
+        for (base, reference, expected) in rows {
+            assert_eq!(
+                resolve_address(base, reference),
+                expected,
+                "{base} {reference}"
+            );
+        }
+    }
+}

@@ -158,7 +158,7 @@ impl<'d> Reader<'d, '_> {
                 self.nullable(id, at, schema);
                 return;
             }
-        } else if let Some(reference) = at.get("$dynamicRef") {
+        } else if let Some(reference) = at.get("$dynamicRef").or_else(|| at.get("$recursiveRef")) {
             // Which anchor is meant depends on who refers here; the one in this document is what almost always is.
             let text = reference.node.as_str().unwrap_or_default();
             match self.locate_quietly(at, text) {

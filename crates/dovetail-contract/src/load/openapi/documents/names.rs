@@ -87,7 +87,7 @@ impl Names {
             return;
         };
         match entry.key.as_str() {
-            "$ref" | "$dynamicRef" => self.reference(Some(text)),
+            "$ref" | "$dynamicRef" | "$recursiveRef" => self.reference(Some(text)),
             "$anchor" | "$dynamicAnchor" => {
                 self.anchors.push((text.to_owned(), trail.pointer()));
             }
