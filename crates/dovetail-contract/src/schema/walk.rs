@@ -5,6 +5,9 @@ use std::collections::HashSet;
 use super::{Schema, SchemaId, Schemas, Type};
 use crate::json_pointer::unescape;
 
+/// Most schemas that are applied to one value. No honest schema is made of more.
+const APPLIED_MAX: usize = 1_000;
+
 impl Schemas {
     /// The schema of what stands at a JSON pointer (RFC 6901) in values of `id`: the first that names it, through references, `allOf` and
     /// branches of unions. `None` where no schema names a step, or where the text is no pointer.
@@ -52,13 +55,14 @@ impl Schemas {
     fn applied(&self, id: SchemaId) -> impl Iterator<Item = &Schema> {
         let mut seen = HashSet::from([id]);
         let mut stack = vec![id];
-        std::iter::from_fn(move || {
+        let all = std::iter::from_fn(move || {
             let schema = self.schema(stack.pop()?);
             let parts = [&schema.all_of, &schema.any_of, &schema.one_of];
             let next = parts.into_iter().flatten().copied().chain(schema.reference);
             let next: Vec<SchemaId> = next.filter(|id| seen.insert(*id)).collect();
             stack.extend(next.into_iter().rev());
             Some(schema)
-        })
+        });
+        all.take(APPLIED_MAX)
     }
 }

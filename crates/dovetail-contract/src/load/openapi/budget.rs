@@ -7,7 +7,7 @@
 use super::Reader;
 use super::at::At;
 use crate::codes;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::load::tree::{Node, NodeValue};
 
 /// Most bytes that are made of one document beside its schemas, roughly. The largest real documents need a tenth of it.
@@ -45,7 +45,9 @@ impl<'d> Reader<'d, '_> {
 
     /// A value as JSON, if it may still be made.
     pub(super) fn json(&mut self, at: &At<'d>, node: &Node) -> Option<serde_json::Value> {
-        self.spend(at, bytes_of(node)).then(|| node.to_json())
+        self.spend(at, bytes_of(node))
+            .then(|| self.value(node, Severity::Warning))
+            .flatten()
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use indexmap::{IndexMap, IndexSet};
+use serde_json::Value;
 
 use super::at::At;
 use super::reference::{Kind, SUGGESTED_MAX, is_nothing};
 use super::{Reader, warning};
 use crate::codes;
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::load::tree::{Node, NodeValue};
 use crate::schema::{Condition, Discriminator, Property, Schema, SchemaId, Type};
 
@@ -17,25 +18,36 @@ impl<'d> Reader<'d, '_> {
     pub(super) fn schema_notes(&mut self, at: &At<'d>, schema: &mut Schema) {
         schema.notes.title = self.text(at, "title");
         schema.notes.description = self.text(at, "description");
-        schema.notes.default = at.value("default").map(Node::to_json);
+        let default = at.value("default");
+        schema.notes.default = default.and_then(|value| self.value(value, Severity::Warning));
         schema.notes.deprecated = self.note_flag(at, "deprecated");
         schema.notes.read_only = self.note_flag(at, "readOnly");
         schema.notes.write_only = self.note_flag(at, "writeOnly");
         schema.notes.external_docs = self.external_docs(at).map(Box::new);
-        let single = at.value("example").map(Node::to_json);
-        schema.notes.examples.extend(single);
+        let mut examples: Vec<&Node> = at.value("example").into_iter().collect();
         match at.get("examples").map(|examples| &examples.node.value) {
-            Some(NodeValue::Sequence(examples)) => {
-                let examples = examples.iter().map(Node::to_json);
-                schema.notes.examples.extend(examples);
-            }
+            Some(NodeValue::Sequence(listed)) => examples.extend(listed),
             // Written as examples of a media type are.
-            Some(NodeValue::Mapping(examples)) => {
-                let values = examples.iter().filter_map(|entry| entry.value.get("value"));
-                schema.notes.examples.extend(values.map(Node::to_json));
+            Some(NodeValue::Mapping(named)) => {
+                examples.extend(named.iter().filter_map(|entry| entry.value.get("value")));
             }
             _ => {}
         }
+        let examples = examples.into_iter();
+        let examples = examples.filter_map(|value| self.value(value, Severity::Warning));
+        schema.notes.examples.extend(examples);
+    }
+
+    /// A value that can be had, compared and sent: without numbers beyond every double. Says so where it has one.
+    pub(super) fn value(&mut self, node: &Node, severity: Severity) -> Option<Value> {
+        if let Some(number) = node.endless_number() {
+            let message = "the number lies beyond what programs can hold";
+            let mut finding = Finding::new(&codes::INVALID_VALUE, number.span, message);
+            finding.severity = severity;
+            self.files.push(finding.expected("a number below 1.8e308"));
+            return None;
+        }
+        Some(node.to_json())
     }
 
     /// What is said of the values that are accepted.
@@ -61,7 +73,8 @@ impl<'d> Reader<'d, '_> {
     }
 
     fn enumeration(&mut self, at: &At<'d>, schema: &mut Schema) {
-        schema.constant = at.value("const").map(Node::to_json);
+        let constant = at.value("const");
+        schema.constant = constant.and_then(|value| self.value(value, Severity::Error));
         if is_nothing(at.value("enum")) {
             return;
         }
@@ -77,7 +90,9 @@ impl<'d> Reader<'d, '_> {
         let mut seen = HashSet::new();
         let mut kept = Vec::with_capacity(values.len());
         for (index, value) in values.iter().enumerate() {
-            let value = value.to_json();
+            let Some(value) = self.value(value, Severity::Error) else {
+                continue;
+            };
             // A value that is listed twice is one value.
             if seen.insert(value.to_string()) {
                 schema.enumeration_names.extend(names.get(index).cloned());

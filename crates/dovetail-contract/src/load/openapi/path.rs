@@ -210,6 +210,17 @@ impl<'d> Reader<'d, '_> {
                     .expected("`{name}` for each parameter of a path"),
             );
         }
+        let is_dots = |part: &str| {
+            let part = part.to_ascii_lowercase().replace("%2e", ".");
+            part == "." || part == ".."
+        };
+        if path.split('/').any(is_dots) {
+            let message = format!("`{}` climbs by dots, and is another path", shown(path));
+            self.files.push(
+                warning(&codes::INVALID_VALUE, span, message)
+                    .expected("a path without `.` and `..` between slashes"),
+            );
+        }
         if path.starts_with('/') {
             return path.to_owned();
         }

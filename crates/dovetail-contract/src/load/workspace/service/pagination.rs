@@ -60,17 +60,22 @@ pub(super) fn read(files: &mut Files, node: &Node, api: &mut HttpApi) {
     };
     let common = common(files, node);
     let mut paged: HashMap<String, Option<Pagination>> = HashMap::new();
+    let operations = api.operations.iter();
+    let by_id: HashMap<&str, &Operation> = operations
+        .map(|operation| (operation.id.value.as_str(), operation))
+        .collect();
     let operations = node.get("operations");
     let what = "paged operations by id";
     for entry in operations
         .and_then(|node| lower::free_mapping(files, node, what))
         .unwrap_or_default()
     {
-        let Some(operation) = api.operation(&entry.key) else {
+        let Some(operation) = by_id.get(entry.key.as_str()) else {
             let message = format!("there is no operation `{}`", lower::shorten(&entry.key));
             let ids = api.operations.iter().map(|o| o.id.value.as_str());
             let finding = Finding::new(&codes::UNFIT_PAGINATION, entry.key_span, message);
-            files.push(finding.did_you_mean(&entry.key, ids.take(SUGGESTED_MAX)));
+            let finding = lower::suggest(files, finding, &entry.key, ids);
+            files.push(finding);
             continue;
         };
         let own = own(files, &entry.value, operation, &api.schemas);
@@ -103,9 +108,6 @@ pub(super) fn read(files: &mut Files, node: &Node, api: &mut HttpApi) {
     }
 }
 
-/// Most ids that are looked at for one that is close to a wrong one.
-const SUGGESTED_MAX: usize = 1_000;
-
 /// What is said of one operation: `off`, or what has to fit.
 fn own(
     files: &mut Files,
@@ -122,11 +124,10 @@ fn own(
         Ok(pagination) => Some(pagination),
         Err(misfits) => {
             for misfit in misfits {
-                files.push(
-                    Finding::new(&codes::UNFIT_PAGINATION, misfit.span, misfit.message)
-                        .related(operation.id.span, "the operation")
-                        .did_you_mean(misfit.said, misfit.known),
-                );
+                let finding = Finding::new(&codes::UNFIT_PAGINATION, misfit.span, misfit.message)
+                    .related(operation.id.span, "the operation");
+                let finding = lower::suggest(files, finding, misfit.said, misfit.known);
+                files.push(finding);
             }
             None
         }

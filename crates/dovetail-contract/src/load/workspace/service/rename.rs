@@ -20,11 +20,14 @@ pub(crate) const RENAME: Keys = Keys {
     required: &[],
 };
 
+/// Most new names of one kind.
+const NAMES_MAX: usize = 10_000;
+
+/// Most schemas of one name that are looked into.
+const SAME_NAME_MAX: usize = 64;
+
 /// Most dots of a name that are tried as the one before the property.
 const DOTS_MAX: usize = 32;
-
-/// Most names that are looked at for one that is close to a wrong one.
-const SUGGESTED_MAX: usize = 1_000;
 
 /// Reads the new names of an interface, leaving out what cannot be given.
 pub(super) fn read(files: &mut Files, node: &Node, api: &HttpApi) -> Renames {
@@ -57,13 +60,12 @@ fn names(
     known: &[&str],
 ) -> IndexMap<String, Spanned<String>> {
     let present: HashSet<&str> = known.iter().copied().collect();
-    let entries = lower::free_mapping(files, node, &format!("new names by {what}"));
-    let entries = entries.unwrap_or_default();
+    let entries = entries(files, node, &format!("new names by {what}"));
     let mut names = IndexMap::new();
     for entry in entries {
         if !present.contains(entry.key.as_str()) {
-            let known = known.iter().copied().take(SUGGESTED_MAX);
-            files.push(missing(entry, what, &entry.key, known));
+            let finding = missing(files, entry, (what, &entry.key), known.iter().copied());
+            files.push(finding);
             continue;
         }
         if let Some(name) = new_name(files, &entry.value) {
@@ -74,6 +76,17 @@ fn names(
     names
 }
 
+/// What is renamed, unless that is more than anybody would write.
+fn entries<'n>(files: &mut Files, node: &'n Node, what: &str) -> &'n [Entry] {
+    let entries = lower::free_mapping(files, node, what).unwrap_or_default();
+    if entries.len() > NAMES_MAX {
+        let message = format!("more than {NAMES_MAX} new names are given");
+        files.push(Finding::new(&codes::TOO_LARGE, node.span, message));
+        return &[];
+    }
+    entries
+}
+
 /// New names of properties, written as `Schema.property`. Either may hold dots itself, so every dot is tried.
 fn properties(
     files: &mut Files,
@@ -82,8 +95,7 @@ fn properties(
     by_name: &IndexMap<&str, Vec<SchemaId>>,
 ) -> IndexMap<String, IndexMap<String, Spanned<String>>> {
     let mut properties: IndexMap<String, IndexMap<String, Spanned<String>>> = IndexMap::new();
-    let entries = lower::free_mapping(files, node, "new names by `Schema.property`");
-    for entry in entries.unwrap_or_default() {
+    for entry in entries(files, node, "new names by `Schema.property`") {
         let splits = entry.key.match_indices('.').take(DOTS_MAX);
         let pairs = splits.filter_map(|(dot, _)| {
             let (schema, rest) = entry.key.split_at_checked(dot)?;
@@ -98,13 +110,14 @@ fn properties(
             nearest = Some((ids, property));
             let pointer = format!("/{}", escape(property));
             let has = |id: &SchemaId| schemas.at_pointer(*id, &pointer).is_some();
-            if ids.iter().any(has) {
+            if ids.iter().take(SAME_NAME_MAX).any(has) {
                 found = Some((schema, property));
                 break;
             }
         }
         let Some((schema, property)) = found else {
-            files.push(missing_property(entry, schemas, by_name, nearest));
+            let finding = missing_property(files, entry, schemas, (by_name, nearest));
+            files.push(finding);
             continue;
         };
         if let Some(name) = new_name(files, &entry.value) {
@@ -122,36 +135,47 @@ fn properties(
     properties
 }
 
+/// Names of schemas, and the schema that was tried last with what was looked for in it.
+type Looked<'a> = (
+    &'a IndexMap<&'a str, Vec<SchemaId>>,
+    Option<(&'a Vec<SchemaId>, &'a str)>,
+);
+
 fn missing_property(
+    files: &Files,
     entry: &Entry,
     schemas: &Schemas,
-    by_name: &IndexMap<&str, Vec<SchemaId>>,
-    nearest: Option<(&Vec<SchemaId>, &str)>,
+    (by_name, nearest): Looked<'_>,
 ) -> Finding {
     match nearest {
         Some((ids, property)) => {
             let own = ids.iter();
             let own = own.flat_map(|id| schemas.schema(*id).object.properties.keys());
-            let own = own.map(String::as_str).take(SUGGESTED_MAX);
-            missing(entry, "property", property, own)
+            missing(
+                files,
+                entry,
+                ("property", property),
+                own.map(String::as_str),
+            )
         }
         None => {
             let schema = entry.key.rsplit_once('.').map_or("", |(schema, _)| schema);
-            let known = by_name.keys().copied().take(SUGGESTED_MAX);
-            let finding = missing(entry, "schema", schema, known);
-            finding.expected("the name of a schema, a dot, and the name of its property")
+            let known = by_name.keys().copied();
+            missing(files, entry, ("schema", schema), known)
+                .expected("the name of a schema, a dot, and the name of its property")
         }
     }
 }
 
 fn missing<'a>(
+    files: &Files,
     entry: &Entry,
-    what: &str,
-    name: &str,
+    (what, name): (&str, &str),
     known: impl Iterator<Item = &'a str>,
 ) -> Finding {
     let message = format!("there is no {what} `{}`", lower::shorten(name));
-    Finding::new(&codes::UNFIT_RENAME, entry.key_span, message).did_you_mean(name, known)
+    let finding = Finding::new(&codes::UNFIT_RENAME, entry.key_span, message);
+    lower::suggest(files, finding, name, known)
 }
 
 /// A name that can be given: what every casing can be made of.
