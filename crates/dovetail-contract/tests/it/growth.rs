@@ -51,6 +51,6 @@ fn quadratic_work_is_seen() {
         let equal = |byte: &u8| text.iter().filter(|other| *other == byte).count();
         text.iter().map(equal).sum()
     };
-    let seen = std::panic::catch_unwind(|| check("pairs", 400, |n| vec![1; n], pairs));
+    let seen = std::panic::catch_unwind(|| check("pairs", 1_500, |n| vec![1; n], pairs));
     assert!(seen.is_err());
 }
