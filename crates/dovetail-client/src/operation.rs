@@ -293,3 +293,29 @@ pub enum Placement {
     /// The cookie of this name.
     Cookie(&'static str),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_sent_by_its_name_and_repeated_only_where_that_is_known_to_be_safe() {
+        const COPY: Method = Method::other("COPY");
+        let rows = [
+            (Method::Get, "GET", Idempotency::Safe),
+            (Method::Query, "QUERY", Idempotency::Safe),
+            (Method::Put, "PUT", Idempotency::Idempotent),
+            (Method::Post, "POST", Idempotency::None),
+            (COPY, "COPY", Idempotency::None),
+            (Method::other("a'`|~1"), "a'`|~1", Idempotency::None),
+        ];
+        for (method, name, idempotency) in rows {
+            assert_eq!(method.as_str(), name);
+            assert_eq!(method.idempotency(), idempotency, "{name}");
+        }
+        for name in ["", "A B", "A\r\n", "é", "A/B", "\"A\""] {
+            let refused = std::panic::catch_unwind(|| Method::other(name));
+            assert!(refused.is_err(), "{name:?}");
+        }
+    }
+}

@@ -10,8 +10,8 @@ use crate::codes;
 use crate::finding::{Finding, Severity};
 use crate::load::tree::{Node, NodeValue};
 
-/// Most bytes that are made of one document beside its schemas, roughly. The largest real documents need a tenth of it.
-const BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Most bytes that are made of one document beside its schemas, roughly. The largest real documents need less than an eighth of it.
+const BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// What was spent so far.
 #[derive(Debug, Default)]
