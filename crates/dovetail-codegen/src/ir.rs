@@ -12,6 +12,8 @@ pub(crate) struct Crate {
     /// Documentation of the crate, line by line.
     pub(crate) docs: Vec<String>,
     pub(crate) service: Service,
+    /// Addresses that the contract declares.
+    pub(crate) servers: Vec<Scheme>,
     pub(crate) client: ClientFile,
     /// How every operation is called, as an expression, where there is any operation.
     pub(crate) policy: Option<String>,
@@ -97,7 +99,7 @@ pub(crate) struct Service {
     pub(crate) schemes: Vec<Scheme>,
 }
 
-/// The constant of a security scheme.
+/// The constant of a security scheme or of an address.
 #[derive(Debug, Clone)]
 pub(crate) struct Scheme {
     pub(crate) docs: Vec<String>,

@@ -4,15 +4,20 @@ mod answers;
 mod bodies;
 mod constants;
 mod enums;
+mod events;
 mod fields;
+mod forms;
 mod graph;
+mod headers;
 mod items;
 mod manifest;
+mod methods;
 mod operations;
 mod parameters;
 mod parts;
 mod policies;
 mod scalar;
+mod servers;
 mod spell;
 mod tables;
 mod ty;
@@ -33,6 +38,17 @@ use crate::{ClientRequest, doc, ir, literal};
 
 /// Names that generated files import or that the language knows: no type of a contract may take them.
 const RESERVED: &[&str] = &[
+    "Answered",
+    "Body",
+    "ByteStream",
+    "EventStream",
+    "FilePart",
+    "Form",
+    "LineStream",
+    "NextLink",
+    "Pages",
+    "ServerTemplate",
+    "ServerVariable",
     "Arc",
     "AsMut",
     "AsRef",
@@ -155,6 +171,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         .filter_map(|number| writer.part(number, &mut all_uses))
         .collect();
     let (policy, operation_uses) = writer.operations_root();
+    let servers = servers::servers(request, &mut Uses::default());
     let client = writer.client_root(&callers, &mut all_uses);
     let summary = request
         .summary
@@ -165,6 +182,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         readme: manifest::readme(request, &drafts, &summary),
         docs: crate_docs(request, &summary),
         service: constants::service(request, &drafts),
+        servers,
         client,
         operation_uses: operation_uses.lines(),
         policy,
@@ -216,7 +234,7 @@ impl<'a> Writer<'a> {
     fn methods(&self, part: &'a Part, all: &mut Uses) -> ir::Section<ir::Method> {
         let mut uses = Uses::default();
         let drafts = self.drafts_of(part);
-        let items = drafts.map(|draft| operations::method(draft, &self.speller, &mut uses));
+        let items = drafts.flat_map(|draft| methods::methods(draft, &self.speller, &mut uses));
         let items: Vec<ir::Method> = items.collect();
         if !items.is_empty() {
             uses.runtime(&["Error"]);
@@ -253,7 +271,7 @@ impl<'a> Writer<'a> {
         all: &mut Uses,
     ) -> (ir::Section<ir::TypeItem>, ir::Section<ir::Table>) {
         let (mut uses, mut wire) = (Uses::default(), Uses::default());
-        let (mut items, tables): (Vec<_>, Vec<_>) = self
+        let (mut items, mut tables): (Vec<_>, Vec<_>) = self
             .division
             .types(number)
             .filter_map(|index| self.items.item(index, &mut uses, &mut wire))
@@ -267,6 +285,13 @@ impl<'a> Writer<'a> {
             ));
             let successes = answers::successes(draft, &self.speller, &mut uses);
             items.extend(successes.map(ir::TypeItem::Answer));
+            if let Some(headers) = &draft.headers {
+                let (types, method) = (self.types, &draft.method);
+                let (item, table) =
+                    headers::item(headers, method, types, &self.speller, &mut uses, &mut wire);
+                items.push(item);
+                tables.push(table);
+            }
         }
         if items.iter().any(has_flags) && self.division.are_several() {
             uses.add("crate::types", "Flag");
@@ -320,6 +345,7 @@ impl<'a> Writer<'a> {
         let policy =
             (!self.drafts.is_empty()).then(|| policies::expression(self.request.policy, uses));
         uses.runtime(&["Service"]);
+        servers::servers(self.request, uses);
         let mut schemes = self.request.api.security_schemes.values();
         if schemes.any(|scheme| constants::is_spoken(&scheme.kind)) {
             uses.runtime(&["SecurityScheme"]);
@@ -341,7 +367,7 @@ impl<'a> Writer<'a> {
         if !self.division.are_several() {
             // Methods stand in the same file.
             for draft in self.drafts {
-                operations::method(draft, &self.speller, &mut uses);
+                methods::methods(draft, &self.speller, &mut uses);
             }
             if !self.drafts.is_empty() {
                 uses.runtime(&["Error"]);

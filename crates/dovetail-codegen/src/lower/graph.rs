@@ -105,7 +105,7 @@ impl Graph {
                         .max(48)
                         + 8
                 }
-                Body::Words(_) | Body::Alike(_) | Body::Open => 24,
+                Body::Words(_) | Body::Alike(_) | Body::Form(..) | Body::Open => 24,
                 Body::Numbers(..) => 16,
             };
             if let Some(size) = sizes.get_mut(index) {
@@ -126,6 +126,7 @@ fn size(ty: &Ty, sizes: &[usize]) -> usize {
         Ty::Int(_) | Ty::Uuid | Ty::DateTime => 16,
         Ty::Text | Ty::Base64 | Ty::Decimal | Ty::DecimalNumber | Ty::List(_) | Ty::Map(_) => 24,
         Ty::Bytes | Ty::Value => 32,
+        Ty::Body | Ty::File | Ty::Form | Ty::Stream | Ty::Events(_) | Ty::Lines(_) => 96,
         Ty::Optional(inner) => size(inner, sizes).saturating_add(8),
         Ty::Tuple(parts) => parts
             .iter()
@@ -148,6 +149,7 @@ fn edges(draft: &Draft, find: fn(&Ty, &mut Vec<usize>)) -> Vec<usize> {
             .variants
             .iter()
             .for_each(|variant| find(&variant.ty, &mut found)),
+        Body::Form(_, parts) => parts.iter().for_each(|part| find(&part.ty, &mut found)),
         Body::Words(_) | Body::Numbers(..) | Body::Alike(_) | Body::Open => {}
     }
     found
@@ -169,7 +171,7 @@ fn floats(drafts: &[Draft], mentioned: &[Vec<usize>]) -> Vec<bool> {
                 || body.extra.as_ref().is_some_and(|(_, ty)| ty.has_float())
         }
         Body::Union(body) => body.variants.iter().any(|variant| variant.ty.has_float()),
-        Body::Words(_) | Body::Numbers(..) | Body::Alike(_) | Body::Open => false,
+        Body::Form(..) | Body::Words(_) | Body::Numbers(..) | Body::Alike(_) | Body::Open => false,
     };
     let mut marked: Vec<bool> = drafts.iter().map(own).collect();
     let mut open: Vec<usize> = (0..drafts.len())

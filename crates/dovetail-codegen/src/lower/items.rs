@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use dovetail_contract::schema::{Schema, SchemaId, Type};
 
+use super::forms::PartDraft;
 use super::graph::BOXED_ABOVE;
 use super::operations::OperationDraft;
 use super::parts::mentioned;
@@ -60,6 +61,9 @@ impl<'a> Items<'a> {
     pub(super) fn item(&self, index: usize, uses: &mut Uses, wire: &mut Uses) -> Option<Item> {
         let draft = self.types.drafts.get(index)?;
         let ways = self.ways.get(index).copied().unwrap_or_default();
+        if !ways.sent && !ways.received {
+            return None;
+        }
         let docs = type_docs(self.types, draft);
         wire.add("crate::types", &draft.name);
         Some(match &draft.body {
@@ -83,6 +87,10 @@ impl<'a> Items<'a> {
                     item,
                     tables::alike(draft, accessors, &self.speller, ways, wire),
                 )
+            }
+            Body::Form(subtype, parts) => {
+                let item = self.form(draft, parts, docs, uses);
+                (item, tables::form(draft, subtype.as_deref(), parts, wire))
             }
             Body::Open => return None,
         })
@@ -164,10 +172,38 @@ impl<'a> Items<'a> {
             }
         };
         ir::Field {
-            docs: field_docs(field, schema, &self.speller),
+            docs: member_docs(&field.wire, &field.ty, schema, &self.speller),
             name: field.name.clone(),
             ty,
         }
+    }
+
+    fn form(
+        &self,
+        draft: &Draft,
+        parts: &[PartDraft],
+        docs: Vec<String>,
+        uses: &mut Uses,
+    ) -> ir::TypeItem {
+        let fields = parts.iter().map(|part| {
+            let schema = part.origin.map(|id| self.types.views.schemas.schema(id));
+            let ty = self.speller.owned(&part.ty, uses);
+            ir::Field {
+                docs: member_docs(&part.wire, &part.ty, schema, &self.speller),
+                name: part.name.clone(),
+                ty: if part.required {
+                    ty
+                } else {
+                    format!("Option<{ty}>")
+                },
+            }
+        });
+        ir::TypeItem::Struct(ir::Struct {
+            docs,
+            name: draft.name.clone(),
+            derives: "Debug, Clone".to_owned(),
+            fields: without_many_bools(fields.collect()),
+        })
     }
 
     fn union(
@@ -270,15 +306,11 @@ pub(super) fn without_many_bools(mut fields: Vec<ir::Field>) -> Vec<ir::Field> {
     fields
 }
 
-fn field_docs(field: &FieldDraft, schema: Option<&Schema>, speller: &Speller<'_>) -> Vec<String> {
+fn member_docs(wire: &str, ty: &Ty, schema: Option<&Schema>, speller: &Speller<'_>) -> Vec<String> {
     let description = schema.and_then(|schema| schema.notes.description.as_deref());
     let mut docs = doc::lines(description.unwrap_or_default());
     if docs.is_empty() {
-        docs = doc::wrap(&format!(
-            "{}, {}.",
-            doc::code(&field.wire),
-            speller.words(&field.ty)
-        ));
+        docs = doc::wrap(&format!("{}, {}.", doc::code(wire), speller.words(ty)));
     }
     if let Some(schema) = schema {
         add_limits(&mut docs, schema, schema.notes.deprecated);
@@ -311,6 +343,7 @@ fn type_docs(types: &Types<'_>, draft: &Draft) -> Vec<String> {
     if docs.is_empty() {
         let what = match &draft.body {
             Body::Struct(_) => "an object",
+            Body::Form(..) => "a form of several parts",
             Body::Words(_) => "one of several strings",
             Body::Numbers(..) => "one of several integers",
             Body::Union(_) | Body::Alike(_) | Body::Open => "one of several types",

@@ -1,17 +1,15 @@
-//! Operations: a constant, a method, and a struct for what may be left out.
+//! Operations while they are decided: names, parameters, bodies and answers.
 
 use dovetail_contract::contract::{
-    HttpApi, Idempotency, Method, Operation, Parameter, ParameterEncoding, ParameterLocation,
-    StatusRange, Style,
+    HttpApi, Idempotency, Method, Operation, Parameter, ParameterLocation, Response, StatusRange,
 };
 
 use super::answers::{self, AnswerDraft};
 use super::bodies::{self, Payload, RequestDraft, RequestFormat};
-use super::spell::{Speller, Uses};
+use super::headers::{self, HeadersDraft};
 use super::ty::{Ty, Typed};
 use super::types::Types;
 use crate::rust_name::{self, Casing, Scope};
-use crate::{doc, ir, literal};
 
 /// More arguments than this, `&self` included, go into a struct.
 const ARGUMENTS_MAX: usize = 7;
@@ -24,6 +22,8 @@ pub(super) struct OperationDraft<'a> {
     pub(super) method: String,
     pub(super) inputs: Vec<Input<'a>>,
     pub(super) body: Option<RequestDraft>,
+    /// Other ways to write the body, each with the name of its method.
+    pub(super) other_bodies: Vec<(String, RequestDraft)>,
     /// Name of the body among the arguments or the options.
     pub(super) body_name: String,
     /// Name of the argument that holds the media type of the body, where callers choose it.
@@ -33,6 +33,9 @@ pub(super) struct OperationDraft<'a> {
     /// Name of the struct of optional parameters.
     pub(super) options: Option<String>,
     pub(super) success: AnswerDraft,
+    /// Other ways in which a success may come, each with the name of its method.
+    pub(super) other_answers: Vec<(String, AnswerDraft)>,
+    pub(super) headers: Option<HeadersDraft>,
     pub(super) refusals: Option<AnswerDraft>,
 }
 
@@ -54,14 +57,34 @@ impl OperationDraft<'_> {
         self.inputs
             .iter()
             .map(|input| &input.ty)
-            .chain(self.body.iter().map(|body| &body.ty))
+            .chain(self.bodies().map(|body| &body.ty))
     }
 
     /// Types that are received.
     pub(super) fn received(&self) -> impl Iterator<Item = &Ty> {
-        self.success
-            .types()
-            .chain(self.refusals.iter().flat_map(AnswerDraft::types))
+        let others = self.other_answers.iter().map(|(_, answer)| answer);
+        let answers = [&self.success]
+            .into_iter()
+            .chain(others)
+            .chain(&self.refusals);
+        answers
+            .flat_map(AnswerDraft::types)
+            .chain(self.header_types())
+    }
+
+    fn bodies(&self) -> impl Iterator<Item = &RequestDraft> {
+        let others = self.other_bodies.iter().map(|(_, body)| body);
+        self.body.iter().chain(others)
+    }
+
+    /// Whether the body is an argument of its own.
+    pub(super) fn is_body_argument(&self, body: &RequestDraft) -> bool {
+        body.ty == Ty::Form || (self.is_body_required(body) && self.request.is_none())
+    }
+
+    /// Whether callers must give the body.
+    pub(super) fn is_body_required(&self, body: &RequestDraft) -> bool {
+        body.required || self.content_type.is_some() || body.ty == Ty::Form
     }
 }
 
@@ -103,7 +126,9 @@ pub(super) fn draft<'a>(api: &'a HttpApi, types: &mut Types<'_>) -> Vec<Operatio
             &rust_name::identifier(id, Casing::Constant),
             Casing::Constant,
         );
-        one(operation, method, constant, types)
+        let mut draft = one(operation, method, constant, types);
+        others(&mut draft, &mut methods, types);
+        draft
     };
     api.operations.iter().map(draft).collect()
 }
@@ -159,7 +184,9 @@ fn one<'a>(
     let mut optional = inputs.iter().filter(|input| !input.required).count();
     let mut required = inputs.len() - optional + usize::from(content_type.is_some());
     match &body {
-        Some(body) if body.required || content_type.is_some() => required += 1,
+        Some(body) if body.required || content_type.is_some() || body.ty == Ty::Form => {
+            required += 1;
+        }
         Some(_) => optional += 1,
         None => {}
     }
@@ -169,19 +196,56 @@ fn one<'a>(
     let request = is_crowded.then(|| claim("Request"));
     let options = (optional > 0).then(|| claim("Options"));
     let (success, refusals) = answers::draft(operation, &base, types);
+    let good: Vec<&Response> = operation
+        .responses
+        .iter()
+        .filter(|response| is_success(operation, response.status))
+        .collect();
+    let headers = headers::draft(&good, &base, types);
+    // What may be left out stands among the options, and there is one body there.
+    let other_bodies = match &operation.request_body {
+        Some(body) if body.required && request.is_none() => {
+            let others = bodies::other_requests(body, types, &base);
+            others
+                .into_iter()
+                .map(|body| (String::new(), body))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
     OperationDraft {
         operation,
         constant,
         method,
         inputs,
         body,
+        other_bodies,
         body_name,
         content_type,
         request,
         options,
         success,
+        other_answers: Vec::new(),
+        headers,
         refusals,
     }
+}
+
+/// Names the methods of the other ways to write the body or to read the answer.
+fn others(draft: &mut OperationDraft<'_>, methods: &mut Scope, types: &mut Types<'_>) {
+    let base = draft.method.trim_start_matches("r#").to_owned();
+    for (name, body) in &mut draft.other_bodies {
+        *name = methods.claim(&format!("{base}{}", body.suffix), Casing::Snake);
+    }
+    let hint = rust_name::identifier(&draft.operation.id.value, Casing::Type);
+    let answers = answers::others(draft.operation, &hint, types);
+    let named = answers.into_iter().map(|(suffix, answer)| {
+        (
+            methods.claim(&format!("{base}{suffix}"), Casing::Snake),
+            answer,
+        )
+    });
+    draft.other_answers = named.collect();
 }
 
 /// Whether names of required parameters differ by so little that readers would mix them up as arguments.
@@ -228,230 +292,6 @@ fn is_key(operation: &Operation, parameter: &Parameter) -> bool {
         if parameter.location == ParameterLocation::Header && header.eq_ignore_ascii_case(&parameter.name))
 }
 
-/// The method of an operation.
-pub(super) fn method(
-    draft: &OperationDraft<'_>,
-    speller: &Speller<'_>,
-    uses: &mut Uses,
-) -> ir::Method {
-    let operation = draft.operation;
-    let mut arguments = Vec::new();
-    if let Some(request) = &draft.request {
-        arguments.push(format!("request: &{}", uses.add("crate::types", request)));
-    } else {
-        for input in draft.inputs.iter().filter(|input| input.required) {
-            arguments.push(format!(
-                "{}: {}",
-                input.name,
-                speller.borrowed(&input.ty, uses)
-            ));
-        }
-        if let Some(content_type) = &draft.content_type {
-            arguments.push(format!("{content_type}: &str"));
-        }
-        if let Some(body) = draft
-            .body
-            .as_ref()
-            .filter(|body| body.required || draft.content_type.is_some())
-        {
-            let ty = match body.format {
-                RequestFormat::Bytes(_) => format!("impl Into<{}>", uses.add("bytes", "Bytes")),
-                _ => speller.borrowed(&body.ty, uses),
-            };
-            arguments.push(format!("{}: {ty}", draft.body_name));
-        }
-    }
-    if let Some(options) = &draft.options {
-        arguments.push(format!("options: &{}", uses.add("crate::types", options)));
-    }
-    let (returns, send) = draft.success.returned(speller, uses);
-    let error = match &draft.refusals {
-        Some(refusals) => uses.add("crate::errors", &refusals.name),
-        None => {
-            uses.runtime(&["Undeclared"]);
-            "Undeclared".to_owned()
-        }
-    };
-    let mut steps: Vec<String> = draft
-        .inputs
-        .iter()
-        .map(|input| step(draft, input, uses))
-        .collect();
-    steps.extend(draft.body.as_ref().map(|body| body_step(draft, body, uses)));
-    if !draft.success.accept.is_empty() {
-        steps.push(format!(".accept({})", literal::rust(&draft.success.accept)));
-    }
-    steps.push(format!(".{send}()"));
-    ir::Method {
-        docs: method_docs(draft),
-        deprecated: operation.deprecated,
-        name: draft.method.clone(),
-        arguments,
-        returns,
-        error,
-        operation: draft.constant.clone(),
-        steps,
-    }
-}
-
-/// How the value of a parameter is reached: as an argument, or in a struct.
-fn value(draft: &OperationDraft<'_>, name: &str, ty: &Ty, required: bool) -> String {
-    match (&draft.request, required) {
-        (_, false) => format!("&options.{name}"),
-        (Some(_), true) => format!("&request.{name}"),
-        (None, true) if ty.is_copy() => format!("&{name}"),
-        (None, true) => name.to_owned(),
-    }
-}
-
-fn step(draft: &OperationDraft<'_>, input: &Input<'_>, uses: &mut Uses) -> String {
-    let parameter = input.parameter;
-    let value = value(draft, &input.name, &input.ty, input.required);
-    let name = literal::rust(&parameter.name);
-    let method = place(parameter.location);
-    let (style, explode, reserved) = match &parameter.encoding {
-        ParameterEncoding::Content(_) => {
-            uses.runtime(&["parameter::Parameter", "parameter::Style"]);
-            return format!(".parameter(&Parameter::{method}({name}).style(Style::Json), {value})");
-        }
-        ParameterEncoding::Style {
-            style,
-            explode,
-            allow_reserved,
-        } => (*style, *explode, *allow_reserved),
-    };
-    let (usual, exploded) = match parameter.location {
-        ParameterLocation::Path | ParameterLocation::Header => (Style::Simple, false),
-        ParameterLocation::Query | ParameterLocation::Cookie => (Style::Form, true),
-    };
-    if style == usual && explode == exploded && !reserved {
-        return format!(".{method}({name}, {value})");
-    }
-    uses.runtime(&["parameter::Parameter"]);
-    let mut text = format!("Parameter::{method}({name})");
-    if style != usual {
-        uses.runtime(&["parameter::Style"]);
-        text.push_str(&format!(".style(Style::{style:?})"));
-    }
-    if explode != exploded {
-        text.push_str(&format!(".explode({explode})"));
-    }
-    if reserved {
-        text.push_str(".allow_reserved()");
-    }
-    format!(".parameter(&{text}, {value})")
-}
-
-/// A parameter of a query or a form, as an expression.
-pub(super) fn query_parameter(name: &str, style: Style, explode: bool, reserved: bool) -> String {
-    let style = if style == Style::Form {
-        String::new()
-    } else {
-        format!(".style(Style::{style:?})")
-    };
-    let explode = if explode { "" } else { ".explode(false)" };
-    let reserved = if reserved { ".allow_reserved()" } else { "" };
-    format!(
-        "Parameter::query({}){style}{explode}{reserved}",
-        literal::rust(name)
-    )
-}
-
-fn place(location: ParameterLocation) -> &'static str {
-    match location {
-        ParameterLocation::Path => "path",
-        ParameterLocation::Query => "query",
-        ParameterLocation::Header => "header",
-        ParameterLocation::Cookie => "cookie",
-    }
-}
-
-fn body_step(draft: &OperationDraft<'_>, body: &RequestDraft, uses: &mut Uses) -> String {
-    let required = body.required || draft.content_type.is_some();
-    let holder = if required { "request" } else { "options" };
-    let is_argument = required && draft.request.is_none();
-    let owned = if is_argument {
-        draft.body_name.clone()
-    } else {
-        format!("{holder}.{}.clone()", draft.body_name)
-    };
-    let value = value(draft, &draft.body_name, &body.ty, required);
-    let write = |value: &str, owned: &str, uses: &mut Uses| match &body.format {
-        RequestFormat::Json(None) => format!(".json({value})"),
-        RequestFormat::Json(Some(name)) => format!(
-            ".json({value}).header(\"content-type\", {})",
-            literal::rust(name)
-        ),
-        RequestFormat::Form(encodings) => {
-            if !encodings.is_empty() {
-                uses.runtime(&["parameter::Parameter"]);
-            }
-            if encodings
-                .iter()
-                .any(|encoding| encoding.contains("Style::"))
-            {
-                uses.runtime(&["parameter::Style"]);
-            }
-            format!(".form({value}, &[{}])", encodings.join(", "))
-        }
-        RequestFormat::Text => format!(".text({value})"),
-        RequestFormat::Bytes(Some(name)) => format!(".bytes({}, {owned})", literal::rust(name)),
-        RequestFormat::Bytes(None) => {
-            let name = draft.content_type.as_deref().unwrap_or("content_type");
-            let name = if is_argument {
-                name.to_owned()
-            } else {
-                format!("&{holder}.{name}")
-            };
-            format!(".bytes({name}, {owned})")
-        }
-    };
-    if required {
-        let value = if matches!(body.format, RequestFormat::Text) && !is_argument {
-            format!("{value}[..]")
-        } else {
-            value
-        };
-        return write(&value, &owned, uses);
-    }
-    let step = match body.format {
-        RequestFormat::Text => write("body.as_str()", "body.clone()", uses),
-        _ => write("body", "body.clone()", uses),
-    };
-    if step == ".json(body)" {
-        uses.runtime(&["Call"]);
-        return format!(".with(options.{}.as_ref(), Call::json)", draft.body_name);
-    }
-    format!(
-        ".with(options.{}.as_ref(), |call, body| call{step})",
-        draft.body_name
-    )
-}
-
-fn method_docs(draft: &OperationDraft<'_>) -> Vec<String> {
-    let operation = draft.operation;
-    let place = doc::code(&format!("{} {}", operation.method, operation.path.value));
-    let mut docs = doc::wrap(&doc::sentence(
-        operation.summary.as_deref().unwrap_or_default(),
-    ));
-    if !docs.is_empty() {
-        docs.push(String::new());
-    }
-    let description = doc::lines(operation.description.as_deref().unwrap_or_default());
-    if !description.is_empty() && operation.description.as_deref() != operation.summary.as_deref() {
-        docs.extend(description);
-        docs.push(String::new());
-    }
-    docs.push(place);
-    docs.extend([String::new(), "# Errors".to_owned(), String::new()]);
-    match &draft.refusals {
-        Some(refusals) => docs.extend(refusals.error_docs()),
-        None => docs
-            .push("Where no answer comes, or one that the contract does not declare.".to_owned()),
-    }
-    docs
-}
-
 /// All successes of an operation; a default that stands alone is one.
 pub(super) fn is_success(operation: &Operation, status: StatusRange) -> bool {
     let any = operation
@@ -468,11 +308,12 @@ pub(super) fn payload(
     status: StatusRange,
     types: &mut Types<'_>,
     hint: &str,
+    is_alone: bool,
 ) -> Payload {
     let has_body =
         operation.method != Method::Head && !matches!(status, StatusRange::Exactly(204 | 304));
     if has_body {
-        bodies::response(content, types, hint)
+        bodies::response(content, types, hint, is_alone)
     } else {
         Payload::Empty
     }

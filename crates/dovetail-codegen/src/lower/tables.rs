@@ -1,5 +1,6 @@
 //! How types are read and written: the tables that the runtime's macros take.
 
+use super::forms::PartDraft;
 use super::items::{Directions, wire_kind};
 use super::spell::{Speller, Uses};
 use super::ty::Ty;
@@ -170,6 +171,38 @@ pub(super) fn alike(
     }
 }
 
+/// The table of a multipart form.
+pub(super) fn form(
+    draft: &Draft,
+    subtype: Option<&str>,
+    parts: &[PartDraft],
+    uses: &mut Uses,
+) -> ir::Table {
+    uses.runtime(&["form"]);
+    let entries = |is_file: bool, is_typed: bool| -> Vec<String> {
+        let of = parts
+            .iter()
+            .filter(|part| part.is_file == is_file && part.content_type.is_some() == is_typed);
+        of.map(|part| {
+            let media = part.content_type.as_ref().map(|name| literal::rust(name));
+            let media = media.map_or_else(String::new, |name| format!(" = {name}"));
+            format!("{}: {}{media}", part.name, literal::rust(&part.wire))
+        })
+        .collect()
+    };
+    let mut lines = Vec::new();
+    section(&mut lines, "values", &entries(false, false));
+    section(&mut lines, "values_as", &entries(false, true));
+    section(&mut lines, "files", &entries(true, false));
+    section(&mut lines, "files_as", &entries(true, true));
+    let subtype = subtype.map_or_else(String::new, |name| format!("{} ", literal::rust(name)));
+    ir::Table {
+        name: "form",
+        head: format!("{subtype}{}", draft.name),
+        lines,
+    }
+}
+
 fn table(name: &'static str, ways: Directions, of: &str, lines: Vec<String>) -> ir::Table {
     let direction = match (ways.received, ways.sent) {
         (true, false) => "read ",
@@ -184,7 +217,7 @@ fn table(name: &'static str, ways: Directions, of: &str, lines: Vec<String>) -> 
 }
 
 /// A section of a table: on one line where it fits, else with a line for each entry.
-fn section(lines: &mut Vec<String>, head: &str, entries: &[String]) {
+pub(super) fn section(lines: &mut Vec<String>, head: &str, entries: &[String]) {
     const INDENT: usize = 8;
     if entries.is_empty() {
         return;

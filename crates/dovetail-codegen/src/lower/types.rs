@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use dovetail_contract::finding::{Code, Finding};
 use dovetail_contract::schema::{Schema, SchemaId, Schemas, Type, Types as Kinds};
 
+use super::forms::PartDraft;
 use super::scalar;
 use super::ty::{Ty, Typed};
 use super::union::Plan;
@@ -52,6 +53,8 @@ pub(super) enum Body {
     Union(UnionBody),
     /// JSON text with an accessor for each type that it may be.
     Alike(Vec<(String, Ty)>),
+    /// The parts of a multipart form, and what kind of multipart where it is no ordinary one.
+    Form(Option<String>, Vec<PartDraft>),
 }
 
 /// A value of an enum; strings as they are, integers as digits.
@@ -329,6 +332,18 @@ impl<'a> Types<'a> {
                 .scope
                 .claim(&rust_name::identifier(hint, Casing::Type), Casing::Type),
         };
+        self.drafts.push(Draft {
+            name,
+            origin: at,
+            body,
+        });
+        self.drafts.len() - 1
+    }
+
+    /// A new type of the crate, with a name of its own whatever the schema is called.
+    pub(super) fn name_only(&mut self, at: SchemaId, hint: &str, body: Body) -> usize {
+        let wanted = rust_name::identifier(hint, Casing::Type);
+        let name = self.scope.claim(&wanted, Casing::Type);
         self.drafts.push(Draft {
             name,
             origin: at,
