@@ -2,7 +2,6 @@
 
 mod codegen;
 mod compile;
-mod document;
 mod measure;
 mod peers;
 mod table;

@@ -55,12 +55,15 @@ pub(crate) struct Corpus {
 const VERSION: semver::Version = semver::Version::new(0, 1, 0);
 
 /// What came of one document.
-struct Done {
-    package: Option<Package>,
+pub(crate) struct Done {
+    /// The crate, if one could be made.
+    pub(crate) package: Option<Package>,
     operations: usize,
     schemas: usize,
-    findings: Vec<Finding>,
-    sources: Sources,
+    /// What is wrong with the document.
+    pub(crate) findings: Vec<Finding>,
+    /// The document.
+    pub(crate) sources: Sources,
     millis: u128,
 }
 
@@ -168,7 +171,8 @@ fn is_openapi(path: &Path) -> Result<bool> {
     Ok(has_line || text.contains("\"openapi\":"))
 }
 
-fn generate(path: &Path) -> Done {
+/// Loads a document and generates its crate, whose folder is to lie five folders below the repository.
+pub(crate) fn generate(path: &Path) -> Done {
     #[expect(
         clippy::disallowed_methods,
         reason = "how long a document takes is for people to read"

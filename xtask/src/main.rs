@@ -1,14 +1,17 @@
 //! Everything that `cargo` alone cannot do for this repository.
 //!
 //! `cargo xtask codegen`, `verify` and the other commands of dovetail are the command itself, with the same flags. The rest is about this repository
-//! alone: the demonstration, the tests, the checks of CI, the corpus of real documents, and what generating costs.
+//! alone: the demonstration, the tests, the checks of CI, the corpus of real documents, what
+//! generating costs, and whether what is generated reads and writes what schemas say.
 
 mod bench;
 mod ci;
 mod corpus;
 mod demo;
+mod document;
 mod layers;
 mod process;
+mod roundtrip;
 mod tidy;
 
 use std::process::ExitCode;
@@ -43,10 +46,21 @@ enum Task {
     Corpus(corpus::Corpus),
     /// Measures generating and compiling beside other generators
     Bench(bench::Bench),
+    /// Sends samples of every schema of the corpus through the types that are generated for it
+    Roundtrip(roundtrip::Roundtrip),
 }
 
 /// The words that are tasks; every other word is a command of dovetail.
-const TASKS: [&str; 7] = ["demo", "test", "ci", "tidy", "layers", "corpus", "bench"];
+const TASKS: [&str; 8] = [
+    "demo",
+    "test",
+    "ci",
+    "tidy",
+    "layers",
+    "corpus",
+    "bench",
+    "roundtrip",
+];
 
 fn main() -> ExitCode {
     if let Some(code) = bench::started_to_measure() {
@@ -65,6 +79,7 @@ fn main() -> ExitCode {
         Task::Layers => layers::run(),
         Task::Corpus(corpus) => corpus::run(&corpus),
         Task::Bench(bench) => bench::run(&bench),
+        Task::Roundtrip(roundtrip) => roundtrip::run(&roundtrip),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

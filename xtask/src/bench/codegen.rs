@@ -9,12 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::document::Document;
 use super::measure::{Usage, measure};
 use super::peers::{CRATE, Peer};
 use super::table::{Table, cells, median, ratio, times};
 use super::{Asked, Outcome, first_error, print_table, progress, repeated, write_json};
 use crate::corpus::{documents, real_documents};
+use crate::document::Document;
 use crate::process::{Profile, build, print, root};
 
 /// The largest document of the corpus, which is shown apart.

@@ -10,12 +10,12 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::codegen::{Workspace, empty};
-use super::document::Document;
 use super::measure::{Usage, measure_members, reports};
 use super::peers::Peer;
 use super::table::{Table, cells, ratio, times};
 use super::{Asked, Outcome, first_error, print_table, progress, repeated, write_json};
 use crate::corpus::{documents, real_documents, target_dir};
+use crate::document::Document;
 use crate::process::{Profile, build, cargo, print, root};
 
 /// The documents that are compiled: small and large, 3.0 and 3.1, with few and with many operations.

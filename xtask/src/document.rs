@@ -1,24 +1,24 @@
-//! Documents as both sides read them.
+//! Documents of the corpus, as every generator reads them.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use dovetail_contract::load::parse_text;
 
-/// A document to measure with.
+/// A document of the corpus.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(crate) struct Document {
     /// Its name, as tables show it.
-    pub(super) name: String,
-    /// The file that both sides read.
-    pub(super) path: PathBuf,
+    pub(crate) name: String,
+    /// The file to read.
+    pub(crate) path: PathBuf,
     /// How many keys were dropped because they stand twice.
-    pub(super) dropped: usize,
+    pub(crate) dropped: usize,
 }
 
 impl Document {
     /// Takes a document of the corpus. One in which keys stand twice, which no reader need accept, is mended in `folder`, for all sides alike.
-    pub(super) fn new(path: &Path, folder: &Path) -> Result<Self> {
+    pub(crate) fn new(path: &Path, folder: &Path) -> Result<Self> {
         let file = path.file_name().context("a document has no name")?;
         let name = file.to_string_lossy().into_owned();
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
@@ -36,7 +36,7 @@ impl Document {
     }
 
     /// The name, and what was done to it.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         match self.dropped {
             0 => self.name.clone(),
             _ => format!("{} (mended)", self.name),
