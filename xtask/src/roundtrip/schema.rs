@@ -113,6 +113,10 @@ impl Writer<'_> {
             let written = self.discriminator(discriminator, schema, pointer)?;
             out.extend(written.map(|written| ("discriminator".to_owned(), written)));
         }
+        // Since 3.1 bytes are said by their encoding, which nothing asserts by itself.
+        if schema.get("contentEncoding").and_then(Value::as_str) == Some("base64") {
+            out.insert("format".to_owned(), "byte".into());
+        }
         if self.is_old {
             modernise(schema, &mut out);
         }
@@ -157,10 +161,20 @@ impl Writer<'_> {
 
     fn schemas(&mut self, value: &Value) -> Result<Value, String> {
         let schemas = value.as_array().ok_or("a list of schemas is no list")?;
-        schemas
-            .iter()
-            .map(|schema| self.schema(schema, None))
-            .collect()
+        let is_old = self.is_old;
+        // What is nothing but `nullable` allows any value to the letter, and is how generators of documents write null as a branch.
+        let is_null = |schema: &&Value| {
+            let schema = schema.as_object();
+            is_old
+                && schema.is_some_and(|schema| {
+                    schema.len() == 1 && schema.get("nullable") == Some(&Value::Bool(true))
+                })
+        };
+        let written = |schema: &Value| match is_null(&schema) {
+            true => Ok(json!({ "type": "null" })),
+            false => self.schema(schema, None),
+        };
+        schemas.iter().map(written).collect()
     }
 
     fn schemas_by_name(&mut self, value: &Value) -> Result<Value, String> {
@@ -309,6 +323,10 @@ mod tests {
             ),
             (json!({ "nullable": true }), json!({})),
             (
+                json!({ "anyOf": [{ "type": "string" }, { "nullable": true }] }),
+                json!({ "anyOf": [{ "type": "string" }, { "type": "null" }] }),
+            ),
+            (
                 json!({ "type": "integer", "minimum": 1, "exclusiveMinimum": true }),
                 json!({ "type": "integer", "exclusiveMinimum": 1 }),
             ),
@@ -336,6 +354,9 @@ mod tests {
             json!({ "$ref": "#/components/schemas/A", "exclusiveMinimum": 1, "nullable": true });
         let expected = json!({ "$ref": "#/$defs/d0", "exclusiveMinimum": 1 });
         assert_eq!(first("3.1.0", &schema), expected);
+        let bytes = json!({ "type": "string", "contentEncoding": "base64" });
+        let expected = json!({ "type": "string", "format": "byte" });
+        assert_eq!(first("3.1.0", &bytes), expected);
     }
 
     #[test]

@@ -61,6 +61,16 @@ fn every_sample_of_a_simple_schema_is_valid() {
 }
 
 #[test]
+fn bytes_are_as_long_as_they_must_be() {
+    let schema = json!({ "type": "string", "format": "byte", "minLength": 6, "maxLength": 12 });
+    for seed in 0..60 {
+        let drawn = draw(&schema, Fill::Some, Chance::new(seed, &[])).unwrap();
+        let text = drawn.value.as_str().unwrap();
+        assert!(matches!(text.len(), 8 | 12), "{text}");
+    }
+}
+
+#[test]
 fn recursion_ends() {
     let schema = json!({
         "$ref": "#/$defs/d0",

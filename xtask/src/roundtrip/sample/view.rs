@@ -404,10 +404,12 @@ impl<'s> View<'s> {
         })
     }
 
-    /// Whether members are named by the value rather than by the schema.
+    /// Whether members are named by the value rather than by the schema. Where some are named and the others may be anything, as they may be
+    /// wherever nothing is said, the others are what drift adds.
     pub(super) fn is_map(&self) -> bool {
         let is_typed = |schema: &&Value| {
-            schema.is_object() || self.properties.is_empty() && **schema == Value::Bool(true)
+            let says = schema.as_object().is_some_and(|schema| !schema.is_empty());
+            says || self.properties.is_empty() && **schema != Value::Bool(false)
         };
         let is_shut = self
             .additional
