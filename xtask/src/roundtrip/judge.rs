@@ -84,10 +84,10 @@ impl Judge<'_> {
                 Some(Ok(ty)) if ty == "Value" => tally.raw += 1,
                 Some(Ok(_)) => match self.samples_of(index, subject, &mut samples, tally) {
                     Ok(built) => validator = Some(built),
-                    Err(reason) => tally.skip(&reason),
+                    Err(reason) => tally.skip(&reason, &self.place(subject)),
                 },
-                Some(Err(reason)) => tally.skip(reason),
-                None => tally.skip("no method takes it"),
+                Some(Err(reason)) => tally.skip(reason, &self.place(subject)),
+                None => tally.skip("no method takes it", &self.place(subject)),
             }
             validators.push(validator);
         }
@@ -111,7 +111,7 @@ impl Judge<'_> {
                     text: drawn.value.to_string(),
                     drawn,
                 }),
-                Err(reason) => tally.skip(&reason),
+                Err(reason) => tally.skip(&reason, &self.place(subject)),
             }
         }
         Ok(validator)
@@ -190,7 +190,8 @@ impl Judge<'_> {
             match wrong_drift(drifted, answer)? {
                 None => *tally.drifted.entry(drifted.drift.kind).or_default() += 1,
                 Some(_) if is_raw && drifted.drift.kind == Kind::Missing => {
-                    tally.skip("drift: the place is raw JSON or may hold anything");
+                    let place = self.place(self.subject(drifted.sample));
+                    tally.skip("drift: the place is raw JSON", &place);
                 }
                 Some(said) => {
                     let how = drifted.drift.kind.as_str();
@@ -205,6 +206,10 @@ impl Judge<'_> {
 
     fn ask(&self, texts: impl Iterator<Item = (usize, String)>) -> Result<Vec<Answer>> {
         self.harness.ask(&texts.collect::<Vec<_>>())
+    }
+
+    fn place(&self, subject: &Subject) -> String {
+        format!("{} {}", self.document, subject.shown)
     }
 
     fn subject(&self, sample: &Sample) -> &Subject {

@@ -280,7 +280,7 @@ impl<'s> Sampler<'s> {
         let kind = SiteKind::Object {
             optional: named(false),
             required: named(true),
-            is_open: view.additional.is_empty()
+            is_open: view.lets_others_be_anything()
                 && view.patterns_of_names.is_empty()
                 && !view.properties.is_empty(),
         };

@@ -17,8 +17,8 @@ pub(super) struct Tally {
     pub(super) stable: usize,
     /// Samples that drifted and were read, or refused as they must be, by how they drifted.
     pub(super) drifted: BTreeMap<Kind, usize>,
-    /// What was not tried, by reason.
-    pub(super) skipped: BTreeMap<String, usize>,
+    /// What was not tried, by reason: how often, and where first.
+    pub(super) skipped: BTreeMap<String, (usize, String)>,
     pub(super) failures: Vec<Failure>,
 }
 
@@ -37,8 +37,13 @@ pub(super) struct Failure {
 
 impl Tally {
     /// Counts what was not tried.
-    pub(super) fn skip(&mut self, reason: &str) {
-        *self.skipped.entry(reason.to_owned()).or_default() += 1;
+    pub(super) fn skip(&mut self, reason: &str, place: &str) {
+        self.add_skipped(reason.to_owned(), 1, place);
+    }
+
+    fn add_skipped(&mut self, reason: String, count: usize, place: &str) {
+        let first = || (0, place.to_owned());
+        self.skipped.entry(reason).or_insert_with(first).0 += count;
     }
 
     /// Counts a document of which nothing could be tried.
@@ -60,8 +65,8 @@ impl Tally {
         for (kind, count) in other.drifted {
             *self.drifted.entry(kind).or_default() += count;
         }
-        for (reason, count) in other.skipped {
-            *self.skipped.entry(reason).or_default() += count;
+        for (reason, (count, place)) in other.skipped {
+            self.add_skipped(reason, count, &place);
         }
         self.failures.extend(other.failures);
     }
@@ -75,7 +80,7 @@ impl Tally {
             self.samples,
             self.stable,
             self.drifted.values().sum::<usize>(),
-            self.skipped.values().sum::<usize>(),
+            self.skipped.values().map(|(count, _)| count).sum::<usize>(),
             self.failures.len(),
         )
     }
@@ -86,11 +91,11 @@ impl Tally {
             .drifted
             .iter()
             .map(|(kind, count)| format!("{count:>8} drifted well: {}", kind.as_str()));
-        let mut skipped: Vec<(&String, &usize)> = self.skipped.iter().collect();
-        skipped.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), (*reason).clone()));
-        let skipped = skipped
-            .into_iter()
-            .map(|(reason, count)| format!("{count:>8} skipped: {reason}"));
+        let mut skipped: Vec<_> = self.skipped.iter().collect();
+        skipped.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+        let skipped = skipped.into_iter().map(|(reason, (count, place))| {
+            format!("{count:>8} skipped: {reason}, first at {place}")
+        });
         drifted.chain(skipped).collect()
     }
 }
@@ -119,7 +124,7 @@ mod tests {
                 stable: 3,
                 ..Tally::default()
             };
-            tally.skip("no valid sample");
+            tally.skip("no valid sample", "a.yaml #/A");
             tally.drifted.insert(Kind::Null, 2);
             tally.fail_whole("a.yaml", "it does not compile");
             tally
@@ -138,7 +143,7 @@ mod tests {
             total.reasons(),
             [
                 "       4 drifted well: null for an optional member",
-                "       2 skipped: no valid sample"
+                "       2 skipped: no valid sample, first at a.yaml #/A"
             ]
         );
         assert!(

@@ -418,6 +418,14 @@ impl<'s> View<'s> {
         !self.patterns_of_names.is_empty() || !is_shut && self.additional.iter().any(is_typed)
     }
 
+    /// Whether nothing is said of members that are not named.
+    pub(super) fn lets_others_be_anything(&self) -> bool {
+        self.additional.iter().all(|schema| match schema {
+            Value::Object(schema) => schema.is_empty(),
+            schema => **schema == Value::Bool(true),
+        })
+    }
+
     /// Whether there is nothing after the first elements.
     pub(super) fn is_closed_tuple(&self) -> bool {
         !self.prefix.is_empty()
