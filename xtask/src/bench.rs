@@ -163,9 +163,13 @@ fn print_table(table: &table::Table) -> Result<()> {
     print(table.render().trim_end())
 }
 
-/// Says what is being done, since it takes long.
-fn progress(name: &str, who: &str) {
-    say(&format!("  {name}: {who}"));
+/// Says what came of each, since all of them take long.
+fn progress(name: &str, who: &str, outcome: &Outcome) {
+    let said = match outcome {
+        Outcome::Done(usage) => format!("{:.3} s, {:.0} MB", usage.cpu_s, usage.megabytes()),
+        Outcome::Failed(said) => said.clone(),
+    };
+    say(&format!("  {name}, {who}: {said}"));
 }
 
 #[cfg(test)]

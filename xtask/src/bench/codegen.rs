@@ -65,11 +65,11 @@ fn measure_document(
 ) -> Result<Row> {
     let folder = work.join("ours");
     let workspace = Workspace::new(&folder, document)?;
-    progress(&document.name, "ours");
     let outcome = repeated(asked.rounds, || {
         workspace.forget()?;
         run_once(&workspace.command(ours))
     })?;
+    progress(&document.name, "ours", &outcome);
     let mut again = None;
     if outcome.usage().is_some() {
         let ran = measure(&workspace.command(ours))?;
@@ -83,12 +83,12 @@ fn measure_document(
     };
     std::fs::remove_dir_all(&folder)?;
     for peer in peers {
-        progress(&document.name, peer.name);
         let out = work.join(peer.name);
         let outcome = repeated(asked.rounds, || {
             empty(&out)?;
             run_once(&peer.command(&document.path, &out)?)
         })?;
+        progress(&document.name, peer.name, &outcome);
         row.peers.insert(peer.name, outcome);
         empty(&out)?;
     }

@@ -46,11 +46,13 @@ pub(super) fn run(asked: &Asked, peers: &[&'static Peer]) -> Result<Vec<String>>
             continue;
         }
         let mut outcomes = BTreeMap::new();
-        progress(&document.name, OURS);
-        outcomes.insert(OURS, measure_ours(asked, &dovetail, &document, &work)?);
+        let ours = measure_ours(asked, &dovetail, &document, &work)?;
+        progress(&document.name, OURS, &ours);
+        outcomes.insert(OURS, ours);
         for peer in peers {
-            progress(&document.name, peer.name);
-            outcomes.insert(peer.name, measure_peer(asked, peer, &document, &work)?);
+            let theirs = measure_peer(asked, peer, &document, &work)?;
+            progress(&document.name, peer.name, &theirs);
+            outcomes.insert(peer.name, theirs);
         }
         rows.push((document.shown(), outcomes));
     }
