@@ -209,3 +209,29 @@ fn figures(rows: &[Row]) -> Value {
         .map(|(name, outcomes)| json!({ "document": name, "outcomes": outcomes }));
     json!({ "bench": "compile", "documents": documents.collect::<Vec<_>>() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_dependencies_becomes_a_manifest() {
+        let folder = tempfile::tempdir().unwrap();
+        let modules = folder.path().join("src/generated");
+        std::fs::create_dir_all(&modules).unwrap();
+        let list = "# Use these.\n\n[dependencies]\nserde = \"1\"\n";
+        std::fs::write(modules.join("REQUIRED_DEPS.toml"), list).unwrap();
+        write_crate(folder.path()).unwrap();
+        let manifest = std::fs::read_to_string(folder.path().join("Cargo.toml")).unwrap();
+        let expected =
+            "[package]\nname = \"measured\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n";
+        assert_eq!(manifest, format!("{expected}{list}"));
+    }
+
+    #[test]
+    fn a_crate_without_manifest_and_list_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write_crate(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("neither a manifest nor"), "{error}");
+    }
+}

@@ -185,3 +185,29 @@ fn limit_cpu() -> Result<()> {
 fn usage_of_children() -> Result<Usage> {
     anyhow::bail!("programs can be measured on Unix only")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_a_line_for_each_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage");
+        assert!(reports(&path).unwrap().is_empty());
+        let lines = [
+            r#"{"krate":null,"cpu_s":0.5,"peak_bytes":10}"#,
+            r#"{"krate":"measured","cpu_s":1.25,"peak_bytes":20}"#,
+        ];
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        let read = reports(&path).unwrap();
+        assert_eq!(read[1].krate.as_deref(), Some("measured"));
+        let expected = Usage {
+            cpu_s: 1.25,
+            peak_bytes: 20,
+        };
+        assert_eq!(read[1].usage, expected);
+        std::fs::write(&path, "1.25 s").unwrap();
+        assert!(reports(&path).is_err());
+    }
+}
