@@ -11,6 +11,8 @@ pub(crate) struct Crate {
     pub(crate) readme: Readme,
     /// Documentation of the crate, line by line.
     pub(crate) docs: Vec<String>,
+    /// How deep the compiler must look into types, where they are deeper than usual.
+    pub(crate) recursion_limit: Option<usize>,
     pub(crate) service: Service,
     /// Addresses that the contract declares.
     pub(crate) servers: Vec<Scheme>,

@@ -99,6 +99,7 @@ const RESERVED: &[&str] = &[
     "Method",
     "NaiveDate",
     "None",
+    "Number",
     "Ok",
     "Operation",
     "Option",
@@ -181,6 +182,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         manifest: manifest::manifest(request, &summary, &all_uses, &division),
         readme: manifest::readme(request, &drafts, &summary),
         docs: crate_docs(request, &summary),
+        recursion_limit: recursion_limit(graph.depth),
         service: constants::service(request, &drafts),
         servers,
         client,
@@ -403,6 +405,12 @@ pub(crate) fn package_name(service: &str) -> String {
         format!("service-{slug}")
     };
     format!("{}-client", slug.trim_end_matches('-'))
+}
+
+/// The compiler follows types into one another when it proves that a future may move between threads, and gives up at 128.
+fn recursion_limit(depth: usize) -> Option<usize> {
+    const DEPTH_USUAL: usize = 24;
+    (depth > DEPTH_USUAL).then(|| (128 + depth * 4).next_multiple_of(128))
 }
 
 fn has_flags(item: &ir::TypeItem) -> bool {

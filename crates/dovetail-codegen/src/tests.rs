@@ -406,7 +406,7 @@ fn numbers_are_as_wide_as_the_widest_that_is_allowed() {
         "pub huge: Option<u64>,",
         "pub open: Option<i64>,",
         "pub wide: Option<i128>,",
-        "pub any: Option<f64>,",
+        "pub any: Option<Number>,",
         "pub exact: Patch<DecimalNumber>,",
         "pub exacts: Option<Vec<DecimalNumber>>,",
     ] {

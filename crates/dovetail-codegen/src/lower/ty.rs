@@ -7,6 +7,8 @@ pub(super) enum Ty {
     /// An integer of this name.
     Int(&'static str),
     Float,
+    /// An integer or another number, each as it came.
+    Number,
     Text,
     Bytes,
     /// The body of a request, whole or streamed.

@@ -237,7 +237,7 @@ impl<'a> Types<'a> {
             return self.enumeration(at, &view, hint);
         }
         if !view.unions.is_empty() {
-            if view.properties.is_empty() {
+            if view.properties.is_empty() && !self.keeps_others(&view) {
                 return self.union(at, &view, hint);
             }
             if let Some(typed) = self.merged_union(at, &view, hint) {
@@ -256,6 +256,14 @@ impl<'a> Types<'a> {
             _ => return self.several_kinds(at, &named, nullable, hint),
         };
         Typed { ty, nullable }
+    }
+
+    /// Whether members that no property names have a type of their own.
+    pub(super) fn keeps_others(&self, view: &View) -> bool {
+        view.additional.is_some_and(|id| {
+            let schema = self.views.schemas.schema(id);
+            !schema.never && !says_nothing(schema)
+        })
     }
 
     /// The type of values of one JSON type.
