@@ -171,8 +171,8 @@ fn print_rows(rows: &[Row], peers: &[&'static Peer]) -> Result<()> {
         heading.extend([
             format!("{} s", peer.name),
             "MB".into(),
-            "s".into(),
-            "MB".into(),
+            "ratio s".into(),
+            "ratio MB".into(),
         ]);
     }
     let heading: Vec<&str> = heading.iter().map(String::as_str).collect();

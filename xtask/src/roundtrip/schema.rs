@@ -163,13 +163,7 @@ impl Writer<'_> {
         let schemas = value.as_array().ok_or("a list of schemas is no list")?;
         let is_old = self.is_old;
         // What is nothing but `nullable` allows any value to the letter, and is how generators of documents write null as a branch.
-        let is_null = |schema: &&Value| {
-            let schema = schema.as_object();
-            is_old
-                && schema.is_some_and(|schema| {
-                    schema.len() == 1 && schema.get("nullable") == Some(&Value::Bool(true))
-                })
-        };
+        let is_null = |schema: &&Value| is_old && schema.as_object().is_some_and(is_only_nullable);
         let written = |schema: &Value| match is_null(&schema) {
             true => Ok(json!({ "type": "null" })),
             false => self.schema(schema, None),
@@ -225,6 +219,16 @@ impl Writer<'_> {
         }
         Ok(Some(json!({ "propertyName": tag, "mapping": mapping })))
     }
+}
+
+/// Whether a schema says that it is nullable, and else nothing but what is for people.
+fn is_only_nullable(schema: &Map<String, Value>) -> bool {
+    let is_for_people =
+        |name: &str| matches!(name, "title" | "description" | "example") || name.starts_with("x-");
+    schema.get("nullable") == Some(&Value::Bool(true))
+        && schema
+            .keys()
+            .all(|name| name == "nullable" || is_for_people(name))
 }
 
 /// The references of a union, if it is one.
@@ -323,7 +327,7 @@ mod tests {
             ),
             (json!({ "nullable": true }), json!({})),
             (
-                json!({ "anyOf": [{ "type": "string" }, { "nullable": true }] }),
+                json!({ "anyOf": [{ "type": "string" }, { "nullable": true, "title": "none" }] }),
                 json!({ "anyOf": [{ "type": "string" }, { "type": "null" }] }),
             ),
             (
