@@ -199,7 +199,11 @@ fn place(location: ParameterLocation) -> &'static str {
 fn body_step(draft: &OperationDraft<'_>, body: &RequestDraft, uses: &mut Uses) -> String {
     let name = &draft.body_name;
     if draft.is_body_argument(body) {
-        let borrowed = if body.ty.is_copy() { format!("&{name}") } else { name.clone() };
+        let borrowed = if body.ty.is_copy() {
+            format!("&{name}")
+        } else {
+            name.clone()
+        };
         return write(draft, body, &borrowed, name, uses);
     }
     if draft.is_body_required(body) {
