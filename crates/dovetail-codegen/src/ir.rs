@@ -184,6 +184,7 @@ pub(crate) enum TypeItem {
     Words(Words),
     Union(Union),
     Alike(Alike),
+    Alias(Alias),
     Answer(Answer),
 }
 
@@ -246,6 +247,14 @@ pub(crate) struct Alike {
     pub(crate) name: String,
 }
 
+/// Another name for a type that is long to write.
+#[derive(Debug, Clone)]
+pub(crate) struct Alias {
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: String,
+    pub(crate) ty: String,
+}
+
 /// An enum whose variant follows from the status of a response: several successes, or the refusals of an operation.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
@@ -285,6 +294,7 @@ impl TypeItem {
             Self::Words(item) => &item.name,
             Self::Union(item) => &item.name,
             Self::Alike(item) => &item.name,
+            Self::Alias(item) => &item.name,
             Self::Answer(item) => &item.name,
         }
     }

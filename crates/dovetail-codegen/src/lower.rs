@@ -273,11 +273,13 @@ impl<'a> Writer<'a> {
         all: &mut Uses,
     ) -> (ir::Section<ir::TypeItem>, ir::Section<ir::Table>) {
         let (mut uses, mut wire) = (Uses::default(), Uses::default());
-        let (mut items, mut tables): (Vec<_>, Vec<_>) = self
-            .division
-            .types(number)
-            .filter_map(|index| self.items.item(index, &mut uses, &mut wire))
-            .unzip();
+        let (mut items, mut tables) = (Vec::new(), Vec::new());
+        for index in self.division.types(number) {
+            if let Some((item, table)) = self.items.item(index, &mut uses, &mut wire) {
+                items.push(item);
+                tables.extend(table);
+            }
+        }
         for draft in self.drafts_of(part) {
             items.extend(parameters::structs(
                 draft,

@@ -108,7 +108,7 @@ impl Graph {
                         .max(48)
                         + 8
                 }
-                Body::Words(_) | Body::Alike(_) | Body::Form(..) | Body::Open => 24,
+                Body::Words(_) | Body::Alike(_) | Body::Alias(_) | Body::Form(..) | Body::Open => 24,
                 Body::Numbers(..) => 16,
             };
             if let Some(size) = sizes.get_mut(index) {
@@ -176,6 +176,7 @@ fn edges(draft: &Draft, find: fn(&Ty, &mut Vec<usize>)) -> Vec<usize> {
             .variants
             .iter()
             .for_each(|variant| find(&variant.ty, &mut found)),
+        Body::Alias(ty) => find(ty, &mut found),
         Body::Form(_, parts) => parts.iter().for_each(|part| find(&part.ty, &mut found)),
         Body::Words(_) | Body::Numbers(..) | Body::Alike(_) | Body::Open => {}
     }
@@ -198,6 +199,7 @@ fn floats(drafts: &[Draft], mentioned: &[Vec<usize>]) -> Vec<bool> {
                 || body.extra.as_ref().is_some_and(|(_, ty)| ty.has_float())
         }
         Body::Union(body) => body.variants.iter().any(|variant| variant.ty.has_float()),
+        Body::Alias(ty) => ty.has_float(),
         Body::Form(..) | Body::Words(_) | Body::Numbers(..) | Body::Alike(_) | Body::Open => false,
     };
     let mut marked: Vec<bool> = drafts.iter().map(own).collect();

@@ -93,6 +93,16 @@ impl Ty {
         }
     }
 
+    /// How many lists, maps and tuples stand within one another.
+    pub(super) fn nesting(&self) -> usize {
+        match self {
+            Self::List(inner) | Self::Map(inner) => 1 + inner.nesting(),
+            Self::Optional(inner) => inner.nesting(),
+            Self::Tuple(parts) => 1 + parts.iter().map(Self::nesting).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     /// Whether values of it can be compared, as far as it is no type of this crate.
     pub(super) fn is_comparable(&self) -> bool {
         match self {
