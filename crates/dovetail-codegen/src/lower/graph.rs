@@ -108,7 +108,9 @@ impl Graph {
                         .max(48)
                         + 8
                 }
-                Body::Words(_) | Body::Alike(_) | Body::Alias(_) | Body::Form(..) | Body::Open => 24,
+                Body::Words(_) | Body::Alike(_) | Body::Alias(_) | Body::Form(..) | Body::Open => {
+                    24
+                }
                 Body::Numbers(..) => 16,
             };
             if let Some(size) = sizes.get_mut(index) {

@@ -102,6 +102,8 @@ pub(super) struct VariantDraft {
     pub(super) origin: Option<SchemaId>,
     pub(super) ty: Ty,
     pub(super) test: Test,
+    /// When its test is made among those of the same sort.
+    pub(super) rank: usize,
 }
 
 /// What leads to a variant.
