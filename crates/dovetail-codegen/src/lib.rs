@@ -1,7 +1,8 @@
 //! A contract as the source text of a Rust crate.
 //!
 //! [`generate`] is pure: it takes a workspace and returns files as text. Lowering takes every decision, templates print them, and what they
-//! print is parsed and formatted in process, so text that is no Rust is never handed out. [`output`] is the only part that touches files.
+//! print is read and laid out in process, so text that templates cannot have meant is never handed out. Services and files are made at the
+//! same time, as far as there are processors. [`output`] is the only part that touches files.
 
 pub mod codes;
 pub mod output;
@@ -11,6 +12,7 @@ mod format;
 mod ir;
 mod literal;
 mod lower;
+mod parallel;
 mod render;
 mod rust_name;
 
@@ -19,8 +21,10 @@ use std::collections::BTreeMap;
 use dovetail_contract::contract::{HttpApi, OperationCall, RuntimeSource, Service, Workspace};
 use dovetail_contract::finding::Finding;
 use dovetail_contract::policy::PolicySettings;
-use dovetail_contract::source::{Sources, Span};
+use dovetail_contract::source::{FileId, Sources, Span};
 use indexmap::IndexMap;
+
+use crate::render::RenderError;
 
 /// What generating makes of a workspace.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +36,7 @@ pub struct Generated {
 }
 
 /// A crate as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Package {
     /// The name of the crate, which is also the name of its folder.
     pub name: String,
@@ -77,6 +81,7 @@ pub struct Caller<'a> {
 pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
     let mut generated = Generated::default();
     let mut owners: BTreeMap<String, &Service> = BTreeMap::new();
+    let mut provided: Vec<(&Service, &HttpApi)> = Vec::new();
     for service in workspace.services.values() {
         let Some(api) = &service.http else { continue };
         let name = lower::package_name(&service.name.value);
@@ -89,16 +94,21 @@ pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
                 .related(other.name.span, "the other service")
                 .help("rename one of them");
             generated.findings.push(finding);
-            continue;
+        } else {
+            provided.push((service, api));
         }
+    }
+    let lowered = parallel::map(provided, |(service, api)| {
+        let name = lower::package_name(&service.name.value);
         let runtime = runtime(workspace, &name);
         let callers = callers(workspace, service);
-        let request = ClientRequest {
+        Lowered::new(&ClientRequest {
             callers: &callers,
             runtime: &runtime,
             ..request(workspace, sources, service, api)
-        };
-        let (package, findings) = client(&request);
+        })
+    });
+    for (package, findings) in packages(lowered) {
         generated.packages.push(package);
         generated.findings.extend(findings);
     }
@@ -110,29 +120,76 @@ pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
 /// A package whose findings hold [`codes::BROKEN_OUTPUT`] is empty: that is a defect of this crate, never of the contract.
 #[must_use]
 pub fn client(request: &ClientRequest<'_>) -> (Package, Vec<Finding>) {
-    let (krate, mut findings) = lower::lower(request);
-    let mut files = BTreeMap::new();
-    match render::render(&krate) {
-        Ok(rendered) => files = rendered,
-        Err(error) => {
-            let message = format!(
-                "{} of `{}` does not parse: {}",
-                error.path, request.service, error.message
-            );
-            findings.push(Finding::new(
-                &codes::BROKEN_OUTPUT,
-                Span::start_of(request.api.file),
-                message,
-            ));
+    let made = packages(vec![Lowered::new(request)]).pop();
+    made.unwrap_or_default()
+}
+
+/// A crate of which everything is decided and nothing is printed.
+struct Lowered {
+    name: String,
+    service: String,
+    file: FileId,
+    krate: ir::Crate,
+    findings: Vec<Finding>,
+}
+
+impl Lowered {
+    fn new(request: &ClientRequest<'_>) -> Self {
+        let (krate, findings) = lower::lower(request);
+        Self {
+            name: lower::package_name(request.service),
+            service: request.service.to_owned(),
+            file: request.api.file,
+            krate,
+            findings,
         }
     }
-    (
-        Package {
-            name: lower::package_name(request.service),
-            files,
-        },
-        findings,
-    )
+}
+
+/// Prints crates: all files of all of them as they come, so that one large crate keeps no processor waiting.
+fn packages(lowered: Vec<Lowered>) -> Vec<(Package, Vec<Finding>)> {
+    let jobs = lowered.iter().zip(0_usize..).flat_map(|(one, number)| {
+        let files = render::render(&one.krate).into_iter();
+        files.map(move |job| (number, job))
+    });
+    let printed = parallel::map(jobs.collect(), |(number, job)| (number, job.run()));
+    let mut files: Vec<Result<BTreeMap<String, String>, RenderError>> = Vec::new();
+    files.resize_with(lowered.len(), || Ok(BTreeMap::new()));
+    for (number, file) in printed {
+        let Some(of_crate) = files.get_mut(number) else {
+            continue;
+        };
+        match (of_crate.as_mut(), file) {
+            (Ok(files), Ok((path, text))) => drop(files.insert(path, text)),
+            (Ok(_), Err(error)) => *of_crate = Err(error),
+            (Err(_), _) => {}
+        }
+    }
+    lowered
+        .into_iter()
+        .zip(files)
+        .map(|(one, files)| one.package(files))
+        .collect()
+}
+
+impl Lowered {
+    fn package(
+        self,
+        files: Result<BTreeMap<String, String>, RenderError>,
+    ) -> (Package, Vec<Finding>) {
+        let mut findings = self.findings;
+        let files = files.unwrap_or_else(|error| {
+            let message = format!(
+                "{} of `{}` is not what templates print: {}",
+                error.path, self.service, error.message
+            );
+            let place = Span::start_of(self.file);
+            findings.push(Finding::new(&codes::BROKEN_OUTPUT, place, message));
+            BTreeMap::new()
+        });
+        let name = self.name;
+        (Package { name, files }, findings)
+    }
 }
 
 fn request<'a>(

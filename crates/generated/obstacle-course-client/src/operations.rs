@@ -105,10 +105,10 @@ pub const EVERYTHING: Operation = Operation::new(
 
 /// `DELETE /no-id/{a-b}/x{c}y`.
 pub const DELETE_NO_ID_A_B_X_C_Y: Operation = Operation::new(
-        &SERVICE,
-        "delete_no_id_a_b_x_c_y",
-        Method::Delete,
-        "/no-id/{a-b}/x{c}y",
-        POLICY,
-    )
-    .security(&[&[KEY_IN_HEADER_SCHEME], &[KEY_IN_QUERY_SCHEME], &[BASIC_SCHEME], &[]]);
+    &SERVICE,
+    "delete_no_id_a_b_x_c_y",
+    Method::Delete,
+    "/no-id/{a-b}/x{c}y",
+    POLICY,
+)
+.security(&[&[KEY_IN_HEADER_SCHEME], &[KEY_IN_QUERY_SCHEME], &[BASIC_SCHEME], &[]]);
