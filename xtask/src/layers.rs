@@ -157,7 +157,7 @@ fn layer(package: &Package) -> String {
     let is_generated = package
         .manifest_path
         .components()
-        .any(|part| part.as_str() == "generated");
+        .any(|part| matches!(part.as_str(), "generated" | "golden"));
     if is_generated {
         format!("generated/{}", package.name)
     } else {
