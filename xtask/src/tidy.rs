@@ -129,7 +129,8 @@ fn check_rust(name: &str, text: &str, wrong: &mut Vec<String>) {
             ));
         }
     }
-    let is_test = name.contains("/tests/") || name.ends_with("/tests.rs");
+    let is_test =
+        name.starts_with("tests/it/") || name.contains("/tests/") || name.ends_with("/tests.rs");
     if !is_generated && !is_test {
         check_sizes(name, text, wrong);
     }
