@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::process::{self, cargo, run as run_program};
-use crate::{layers, tidy};
+use crate::{layers, tidy, wire};
 
 /// Runs what CI runs.
 #[derive(Debug, Args)]
@@ -25,17 +25,19 @@ enum Step {
     Layers,
     Generated,
     Test,
+    Wire,
     Docs,
     Package,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step::Format,
     Step::Clippy,
     Step::Tidy,
     Step::Layers,
     Step::Generated,
     Step::Test,
+    Step::Wire,
     Step::Docs,
     Step::Package,
 ];
@@ -87,6 +89,7 @@ fn run_step(step: Step) -> Result<()> {
         Step::Layers => layers::run(),
         Step::Generated => generated(),
         Step::Test => test(),
+        Step::Wire => wire::run(),
         Step::Docs => run_program(cargo().env("RUSTDOCFLAGS", "-D warnings").args([
             "doc",
             "--workspace",

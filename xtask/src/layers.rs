@@ -60,6 +60,11 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("xtask", "dovetail-cli", "xtask is the command"),
     ("xtask", "dovetail-contract", "the corpus is loaded"),
     ("xtask", "dovetail-codegen", "the corpus is generated"),
+    (
+        "xtask",
+        "dovetail-tests",
+        "requests are recorded as in tests",
+    ),
     ("dovetail-tests", "*", "tests see everything"),
 ];
 

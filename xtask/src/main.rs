@@ -9,6 +9,7 @@ mod demo;
 mod layers;
 mod process;
 mod tidy;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -38,12 +39,14 @@ enum Task {
     Tidy,
     /// Checks that crates depend on each other only in the allowed directions
     Layers,
+    /// Generates a client from a real document, compiles it, calls every operation, and checks what was sent
+    Wire,
     /// Loads and generates every OpenAPI document below a folder
     Corpus(corpus::Corpus),
 }
 
 /// The words that are tasks; every other word is a command of dovetail.
-const TASKS: [&str; 6] = ["demo", "test", "ci", "tidy", "layers", "corpus"];
+const TASKS: [&str; 7] = ["demo", "test", "ci", "tidy", "layers", "wire", "corpus"];
 
 fn main() -> ExitCode {
     let word = std::env::args().nth(1);
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Task::Ci(ci) => ci::run(&ci),
         Task::Tidy => tidy::run(),
         Task::Layers => layers::run(),
+        Task::Wire => wire::run(),
         Task::Corpus(corpus) => corpus::run(&corpus),
     };
     match done {
