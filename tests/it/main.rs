@@ -6,6 +6,7 @@ mod bad_input;
 mod command;
 mod end_to_end;
 mod generated;
+mod golden;
 mod hostile;
 mod init;
 mod readme;

@@ -13,6 +13,7 @@ mod layers;
 mod process;
 mod roundtrip;
 mod tidy;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,8 @@ enum Task {
     Tidy,
     /// Checks that crates depend on each other only in the allowed directions
     Layers,
+    /// Generates a client from a real document, compiles it, calls every operation, and checks what was sent
+    Wire,
     /// Loads and generates every OpenAPI document below a folder
     Corpus(corpus::Corpus),
     /// Measures generating and compiling beside other generators
@@ -51,12 +54,13 @@ enum Task {
 }
 
 /// The words that are tasks; every other word is a command of dovetail.
-const TASKS: [&str; 8] = [
+const TASKS: [&str; 9] = [
     "demo",
     "test",
     "ci",
     "tidy",
     "layers",
+    "wire",
     "corpus",
     "bench",
     "roundtrip",
@@ -77,6 +81,7 @@ fn main() -> ExitCode {
         Task::Ci(ci) => ci::run(&ci),
         Task::Tidy => tidy::run(),
         Task::Layers => layers::run(),
+        Task::Wire => wire::run(),
         Task::Corpus(corpus) => corpus::run(&corpus),
         Task::Bench(bench) => bench::run(&bench),
         Task::Roundtrip(roundtrip) => roundtrip::run(&roundtrip),
