@@ -16,6 +16,7 @@ mod operations;
 mod parameters;
 mod parts;
 mod policies;
+mod renames;
 mod scalar;
 mod servers;
 mod spell;
@@ -146,9 +147,10 @@ fn is_reserved(name: &str) -> bool {
 /// Decides everything about one client crate.
 pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
     let api = request.api;
-    let mut types = Types::new(&api.schemas, RESERVED);
+    let mut types = Types::new(&api.schemas, &api.renames, RESERVED);
     let drafts = operations::draft(api, &mut types);
     types.finish();
+    renames::members(&mut types, &api.renames);
     let graph = Graph::new(&types.drafts);
     let speller = Speller {
         drafts: &types.drafts,

@@ -137,7 +137,10 @@ pub(super) fn draft(
     });
     let mut name = |mut draft: AnswerDraft, suffix: &str| {
         if !draft.is_plain {
-            draft.name = types.scope.claim(&format!("{base}{suffix}"), Casing::Type);
+            let wanted = format!("{base}{suffix}");
+            draft.name = types
+                .scope
+                .claim_for(&wanted, &operation.id.value, Casing::Type);
         }
         draft
     };

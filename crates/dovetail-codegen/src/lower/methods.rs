@@ -187,7 +187,7 @@ pub(super) fn query_parameter(name: &str, style: Style, explode: bool, reserved:
     )
 }
 
-fn place(location: ParameterLocation) -> &'static str {
+pub(super) fn place(location: ParameterLocation) -> &'static str {
     match location {
         ParameterLocation::Path => "path",
         ParameterLocation::Query => "query",

@@ -7,11 +7,11 @@ use dovetail_client::{ByteStream, ConfigError, Error, Http, HttpBuilder, Undecla
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::errors::{MatchError, SendTextError};
+use crate::errors::{MatchError, SendTextXe775Error};
 use crate::operations;
 use crate::types::{
     Everything, Keywords, MatchOptions, Point, SendFormBody, SendTextOptions,
-    SendTextResponse, Shape, StylesOptions,
+    SendTextXe775Response, Shape, StylesOptions,
 };
 
 /// Calls the operations of `obstacle-course`.
@@ -63,7 +63,7 @@ impl Client {
             .path("self", &self_)
             .query("async", &options.r#async)
             .query("fn", &options.r#fn)
-            .header("Self", &options.self_2)
+            .header("Self", &options.self_x011f)
             .send_json()
             .await
     }
@@ -147,12 +147,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// - [`SendTextError::NotFound`] (404): No such thing.
-    pub async fn send_text_2(
+    /// - [`SendTextXe775Error::NotFound`] (404): No such thing.
+    pub async fn send_text_xe775(
         &self,
         body: &Shape,
-    ) -> Result<SendTextResponse, Error<SendTextError>> {
-        self.http.call(&operations::SEND_TEXT_2).json(body).send().await
+    ) -> Result<SendTextXe775Response, Error<SendTextXe775Error>> {
+        self.http.call(&operations::SEND_TEXT_XE775).json(body).send().await
     }
 
     /// Every schema, sent and answered.

@@ -86,7 +86,7 @@ pub const SEND_TEXT: Operation = Operation::new(
 );
 
 /// `POST /bodies/many`.
-pub const SEND_TEXT_2: Operation = Operation::new(
+pub const SEND_TEXT_XE775: Operation = Operation::new(
     &SERVICE,
     "sendText",
     Method::Post,

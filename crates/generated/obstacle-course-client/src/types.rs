@@ -19,19 +19,19 @@ pub struct Keywords {
     /// `fn`, a string.
     pub r#fn: String,
     /// `Self`, a string.
-    pub self_: String,
+    pub self_xdefc: String,
     /// `self`, a string.
-    pub self_2: Option<String>,
+    pub self_: Option<String>,
     /// `crate`, a string.
     pub crate_: Option<String>,
     /// `async`, a string.
     pub r#async: Option<String>,
     /// `a-b`, a string.
-    pub a_b: Option<String>,
+    pub a_minus_b: Option<String>,
     /// `a_b`, a string.
-    pub a_b_2: Option<String>,
+    pub a_b: Option<String>,
     /// `aB`, a string.
-    pub a_b_3: Option<String>,
+    pub a_b_xe256: Option<String>,
     /// `1st`, a string.
     pub n1st: Option<String>,
     /// the empty text, a string.
@@ -117,10 +117,10 @@ pub struct Everything {
     pub client_value: Option<ClientType>,
     /// `error_value`, an [`ErrorBody`].
     pub error_value: Option<ErrorBody>,
-    /// `order_value`, an [`Order2`].
-    pub order_value: Option<Order2>,
+    /// `order_value`, an [`OrderX9166`].
+    pub order_value: Option<OrderX9166>,
     /// `Order_value`, an [`Order`].
-    pub order_value_2: Option<Order>,
+    pub order_underscore_value: Option<Order>,
     /// `sort_value`, a [`Sort`].
     pub sort_value: Option<Sort>,
     /// `level_value`, a [`Level`].
@@ -186,7 +186,7 @@ pub struct ClientType {
 
 /// `order`, an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order2 {
+pub struct OrderX9166 {
     /// `order`, an [`Order`].
     pub order: Option<Order>,
 }
@@ -205,7 +205,7 @@ pub enum Sort {
     /// `asc`.
     Asc,
     /// `ASC`.
-    Asc2,
+    AscUpper,
     /// the empty text.
     Empty,
     /// `=`.
@@ -398,7 +398,7 @@ pub struct MatchOptions {
     /// `fn`, a string.
     pub r#fn: Option<String>,
     /// `Self`, a string.
-    pub self_2: Option<String>,
+    pub self_x011f: Option<String>,
 }
 
 /// What may be left out of [`Client::styles`](crate::Client::styles).
@@ -431,10 +431,10 @@ pub struct SendTextOptions {
     pub body: Option<String>,
 }
 
-/// What [`Client::send_text_2`](crate::Client::send_text_2) answers, by status.
+/// What [`Client::send_text_xe775`](crate::Client::send_text_xe775) answers, by status.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum SendTextResponse {
+pub enum SendTextXe775Response {
     /// Done at once.
     Ok(Shape),
     /// To be done.
@@ -443,7 +443,7 @@ pub enum SendTextResponse {
     NoContent,
 }
 
-impl Success for SendTextResponse {
+impl Success for SendTextXe775Response {
     fn decode(response: &Response) -> DecodeResult<Self> {
         match response.status() {
             200 => response.json().map(Self::Ok).map(Some),

@@ -4,20 +4,20 @@
 use dovetail_client::{object, open_enum, open_numbers, union};
 use crate::types::{
     Base, Circle, ClientType, Constant, ErrorBody, Everything, Formats, Keywords, Level, Numbers,
-    OpenEnum, OptionType, Order, Order2, Parent, Point, ResultType, SendFormBody, Shape, Sort,
+    OpenEnum, OptionType, Order, OrderX9166, Parent, Point, ResultType, SendFormBody, Shape, Sort,
     Square, StringType, Ticket, Tree, Untagged, UntaggedByName, UntaggedByNumber,
 };
 
 object! {
     read Keywords {
-        required { 0 r#type: "type", 1 r#fn: "fn", 2 self_: "Self", 3 null_able: "null-able" }
+        required { 0 r#type: "type", 1 r#fn: "fn", 2 self_xdefc: "Self", 3 null_able: "null-able" }
         optional {
-            4 self_2: "self",
+            4 self_: "self",
             5 crate_: "crate",
             6 r#async: "async",
-            7 a_b: "a-b",
-            8 a_b_2: "a_b",
-            9 a_b_3: "aB",
+            7 a_minus_b: "a-b",
+            8 a_b: "a_b",
+            9 a_b_xe256: "aB",
             10 n1st: "1st",
             11 empty: "",
             12 underscore: "_",
@@ -73,7 +73,7 @@ object! {
             5 client_value: "client_value",
             6 error_value: "error_value",
             7 order_value: "order_value",
-            8 order_value_2: "Order_value",
+            8 order_underscore_value: "Order_value",
             9 sort_value: "sort_value",
             10 level_value: "level_value",
             11 point_value: "point_value",
@@ -118,7 +118,7 @@ object! {
 }
 
 object! {
-    Order2 {
+    OrderX9166 {
         optional { 0 order: "order" }
     }
 }
@@ -132,7 +132,7 @@ object! {
 open_enum! {
     Sort {
         Asc = "asc",
-        Asc2 = "ASC",
+        AscUpper = "ASC",
         Empty = "",
         Equal = "=",
         NotEqual = "!=",
