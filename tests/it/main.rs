@@ -8,6 +8,7 @@ mod end_to_end;
 mod generated;
 mod hostile;
 mod init;
+mod pages;
 mod readme;
 mod services;
 mod wire;

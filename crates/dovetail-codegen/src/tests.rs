@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 
 mod names;
+mod pages;
 
 /// Loads a document, after a check that it has no errors.
 fn loaded(document: &str) -> (HttpApi, Sources) {

@@ -9,6 +9,7 @@ use super::answers::{self, AnswerDraft};
 use super::bodies::{self, Payload, RequestDraft, RequestFormat};
 use super::headers::{self, HeadersDraft};
 use super::methods;
+use super::paging::{self, PagingDraft};
 use super::ty::{Ty, Typed};
 use super::types::Types;
 use crate::rust_name::{self, Casing, Scope, Wanted};
@@ -41,6 +42,8 @@ pub(super) struct OperationDraft<'a> {
     pub(super) other_answers: Vec<(String, AnswerDraft)>,
     pub(super) headers: Option<HeadersDraft>,
     pub(super) refusals: Option<AnswerDraft>,
+    /// How its list is read, if it answers with one page by page.
+    pub(super) paging: Option<PagingDraft>,
 }
 
 /// A parameter.
@@ -190,8 +193,10 @@ fn one<'a>(
             .scope
             .claim_for(&format!("{base}{suffix}"), id, Casing::Type)
     };
-    let is_crowded =
-        1 + required + usize::from(optional > 0) > ARGUMENTS_MAX || inputs_look_alike(&inputs);
+    // The method that follows a link takes that, too.
+    let link = usize::from(operation.pagination.is_some());
+    let is_crowded = 1 + required + usize::from(optional > 0) + link > ARGUMENTS_MAX
+        || inputs_look_alike(&inputs);
     let request = is_crowded.then(|| claim("Request"));
     let options = (optional > 0).then(|| claim("Options"));
     let (success, refusals) = answers::draft(operation, &base, types);
@@ -228,6 +233,7 @@ fn one<'a>(
         other_answers: Vec::new(),
         headers,
         refusals,
+        paging: None,
     }
 }
 
@@ -292,6 +298,7 @@ fn others(draft: &mut OperationDraft<'_>, methods: &mut Scope, types: &mut Types
         .into_iter()
         .map(|(suffix, answer)| (claim(suffix), answer));
     draft.other_answers = named.collect();
+    draft.paging = paging::named(draft, methods);
 }
 
 /// Whether names of required parameters differ by so little that readers would mix them up as arguments.

@@ -151,6 +151,56 @@ pub struct Everything {
     pub constant_value: Option<Constant>,
 }
 
+/// `CursorPage`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorPage {
+    /// `data`, a [`CursorPageData`].
+    pub data: Option<CursorPageData>,
+    /// `meta`, a [`CursorPageMeta`].
+    pub meta: Patch<CursorPageMeta>,
+}
+
+/// `ListByRequiredCursorResponse`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListByRequiredCursorResponse {
+    /// `after`, an integer.
+    pub after: Patch<i64>,
+    /// `data`, a list.
+    pub data: Patch<Vec<String>>,
+}
+
+/// `Base`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// `id`, a string.
+    pub id: String,
+    /// `label`, a string.
+    pub label: Option<String>,
+}
+
+/// `LinkPage`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkPage {
+    /// `items`, a list.
+    pub items: Vec<i64>,
+    /// `next`, a string.
+    pub next: Patch<String>,
+}
+
+/// `CursorPageData`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorPageData {
+    /// `items`, a list.
+    pub items: Option<Vec<Base>>,
+}
+
+/// `CursorPageMeta`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorPageMeta {
+    /// `next`, a string.
+    pub next: Option<String>,
+}
+
 /// Named as a type of the standard library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionType {
@@ -308,15 +358,6 @@ pub struct Parent {
     pub tree: Box<Tree>,
 }
 
-/// `Base`, an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Base {
-    /// `id`, a string.
-    pub id: String,
-    /// `label`, a string.
-    pub label: Option<String>,
-}
-
 /// Told apart by kind and by fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -452,4 +493,50 @@ impl Success for SendTextXe775Response {
             _ => Ok(None),
         }
     }
+}
+
+/// What may be left out of [`Client::list_by_cursor`](crate::Client::list_by_cursor).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListByCursorOptions {
+    /// `cursor`, a string.
+    pub cursor: Option<String>,
+    /// `limit`, an integer.
+    pub limit: Option<i32>,
+}
+
+/// Headers of what [`Client::list_by_required_cursor`](crate::Client::list_by_required_cursor) answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListByRequiredCursorHeaders {
+    /// The header `x-total`, an integer.
+    pub x_total: i64,
+}
+
+/// What may be left out of [`Client::list_by_page`](crate::Client::list_by_page).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListByPageOptions {
+    /// `page`, a string.
+    pub page: Option<String>,
+}
+
+/// What may be left out of [`Client::list_by_offset`](crate::Client::list_by_offset).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListByOffsetOptions {
+    /// `offset`, an integer.
+    ///
+    /// At least 0.
+    pub offset: Option<i32>,
+}
+
+/// What may be left out of [`Client::list_by_header`](crate::Client::list_by_header).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListByHeaderOptions {
+    /// `q`, a string.
+    pub q: Option<String>,
+}
+
+/// Headers of what [`Client::list_by_header`](crate::Client::list_by_header) answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListByHeaderHeaders {
+    /// The header `x-total`, an integer.
+    pub x_total: i64,
 }
