@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use super::*;
 
 mod hostile;
+mod names;
+mod pages;
 
-/// Generates from a document, after a check that it loads without errors.
-fn generated(document: &str) -> (BTreeMap<String, String>, Vec<&'static str>) {
+/// Loads a document, after a check that it has no errors.
+fn loaded(document: &str) -> (HttpApi, Sources) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("openapi.yaml"), document).expect("a file");
     let LoadedApi {
@@ -26,17 +28,26 @@ fn generated(document: &str) -> (BTreeMap<String, String>, Vec<&'static str>) {
         .map(|finding| &finding.message)
         .collect();
     assert!(errors.is_empty(), "{errors:?}");
-    let api = api.expect("an API");
-    let (package, findings) = client(&ClientRequest {
+    (api.expect("an API"), sources)
+}
+
+fn package(api: &HttpApi, sources: &Sources) -> (Package, Vec<Finding>) {
+    client(&ClientRequest {
         service: "orders",
         version: semver::Version::new(1, 4, 0),
         summary: None,
         source: &sources.file(api.file).path,
-        api: &api,
+        api,
         policy: &PolicySettings::default(),
         callers: &[],
         runtime: &RuntimeSource::Version("0.1".to_owned()),
-    });
+    })
+}
+
+/// Generates from a document.
+fn generated(document: &str) -> (BTreeMap<String, String>, Vec<&'static str>) {
+    let (api, sources) = loaded(document);
+    let (package, findings) = package(&api, &sources);
     (
         package.files,
         findings.iter().map(|finding| finding.code.id).collect(),
