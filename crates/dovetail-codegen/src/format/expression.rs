@@ -45,11 +45,17 @@ impl Layout<'_> {
 
     /// An expression. `trail` are the columns of what follows it on its last line.
     pub(super) fn expression(&mut self, from: usize, to: usize, indent: usize, trail: usize) {
-        if from >= to || self.fits(from, to, trail) {
+        if from >= to || (!self.has_statements(from, to) && self.fits(from, to, trail)) {
             self.flat(from, to);
             return;
         }
         match self.tokens.text(from) {
+            "{" if self.tokens.next(from) == to => self.block(from, to, indent),
+            "move" | "async" => {
+                self.flat(from, from + 1);
+                self.out.push(' ');
+                self.expression(from + 1, to, indent, trail);
+            }
             "&" => {
                 let inner = from + 1 + usize::from(self.tokens.text(from + 1) == "mut");
                 self.flat(from, inner);
@@ -62,6 +68,31 @@ impl Layout<'_> {
             "|" => self.closure(from, to, indent, trail),
             _ => self.chain(from, to, indent, trail),
         }
+    }
+
+    /// Whether an expression is a closure or a block of several statements, which stand on lines of their own even where there is room.
+    fn has_statements(&self, from: usize, to: usize) -> bool {
+        let mut at = from;
+        while at < to && matches!(self.tokens.text(at), "move" | "async") {
+            at += 1;
+        }
+        if self.tokens.text(at) == "|" {
+            at = self.find(at + 1, to, "|").map_or(to, |bar| bar + 1);
+        }
+        while at < to && matches!(self.tokens.text(at), "move" | "async") {
+            at += 1;
+        }
+        at < to
+            && self.tokens.text(at) == "{"
+            && self.tokens.next(at) == to
+            && self.find(at + 1, to - 1, ";").is_some()
+    }
+
+    /// A block of statements.
+    fn block(&mut self, from: usize, to: usize, indent: usize) {
+        self.flat(from, from + 1);
+        self.statements(from + 1, to - 1, indent + STEP);
+        self.close(to - 1, from + 1, indent);
     }
 
     /// A value, and what is called on it. A chain without room is broken before each dot.
@@ -149,7 +180,7 @@ impl Layout<'_> {
     /// Whether an expression brings its own brackets, so that those of a call around it need no lines.
     fn is_block(&self, from: usize, to: usize) -> bool {
         match self.tokens.text(from) {
-            "|" => true,
+            "|" | "move" => true,
             "[" | "(" => self.tokens.next(from) == to,
             _ => {
                 self.tokens.text(to - 1) == "}"
@@ -164,7 +195,9 @@ impl Layout<'_> {
         self.flat(from, body);
         self.out.push(' ');
         let is_call = self.tokens.text(to - 1) == ")" && self.find(body, to, ".").is_none();
-        let stands_alone = is_call || self.tokens.text(body) == "match" || self.is_block(body, to);
+        let stands_alone = is_call
+            || matches!(self.tokens.text(body), "match" | "{" | "async" | "move")
+            || self.is_block(body, to);
         if stands_alone || self.fits(body, to, trail) {
             self.expression(body, to, indent, trail);
         } else {
@@ -205,9 +238,7 @@ impl Layout<'_> {
     fn arm(&mut self, body: usize, close: usize, indent: usize) -> usize {
         if self.tokens.text(body) == "{" {
             let end = self.tokens.next(body);
-            self.flat(body, body + 1);
-            self.statements(body + 1, end - 1, indent + STEP);
-            self.close(end - 1, body + 1, indent);
+            self.block(body, end, indent);
             return end + usize::from(self.tokens.text(end) == "," && end < close);
         }
         let end = self.find(body, close, ",").unwrap_or(close);

@@ -111,3 +111,10 @@ fn squeezed(text: &str) -> Vec<&str> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.filter(|line| !line.starts_with("// ")).collect()
 }
+
+#[test]
+fn closures_and_blocks_of_statements_stand_on_lines_of_their_own() {
+    let text = "// banner\nfn a() { let fetch = move |number: u64| { let client = client.clone(); options.page = number; async move { client.list(&options).await } }; go(fetch, |page| page.next.clone()) }\n";
+    let expected = "// banner\n\nfn a() {\n    let fetch = move |number: u64| {\n        let client = client.clone();\n        options.page = number;\n        async move { client.list(&options).await }\n    };\n    go(fetch, |page| page.next.clone())\n}\n";
+    assert_eq!(rust(text).as_deref(), Ok(expected));
+}
