@@ -60,6 +60,11 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("xtask", "dovetail-cli", "xtask is the command"),
     ("xtask", "dovetail-contract", "the corpus is loaded"),
     ("xtask", "dovetail-codegen", "the corpus is generated"),
+    (
+        "xtask",
+        "dovetail-tests",
+        "requests are recorded as in tests",
+    ),
     ("dovetail-tests", "*", "tests see everything"),
 ];
 
@@ -157,7 +162,7 @@ fn layer(package: &Package) -> String {
     let is_generated = package
         .manifest_path
         .components()
-        .any(|part| part.as_str() == "generated");
+        .any(|part| matches!(part.as_str(), "generated" | "golden"));
     if is_generated {
         format!("generated/{}", package.name)
     } else {

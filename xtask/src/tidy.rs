@@ -39,6 +39,7 @@ const MARKDOWN: &[&str] = &[
     "crates/dovetail-verify/codes/",
     "crates/dovetail-check/cases/",
     "crates/generated/",
+    "tests/golden/",
 ];
 
 /// Checks every file that is part of the repository.
@@ -66,9 +67,7 @@ pub(crate) fn run() -> Result<()> {
                     MARKDOWN.join(", ")
                 ));
             }
-            Some("toml")
-                if name.ends_with("/Cargo.toml") && !name.starts_with("crates/generated/") =>
-            {
+            Some("toml") if name.ends_with("/Cargo.toml") && !is_generated(&name) => {
                 let text = std::fs::read_to_string(&path)
                     .with_context(|| format!("cannot read {name}"))?;
                 check_manifest(&name, &text, &mut wrong);
@@ -99,8 +98,13 @@ fn files(root: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Whether a file is one that contracts become.
+fn is_generated(name: &str) -> bool {
+    name.starts_with("crates/generated/") || name.starts_with("tests/golden/")
+}
+
 fn check_rust(name: &str, text: &str, wrong: &mut Vec<String>) {
-    let is_generated = name.starts_with("crates/generated/");
+    let is_generated = is_generated(name);
     if !is_generated && !text.starts_with("//!") {
         wrong.push(format!(
             "{name}: begins without `//!`: what is this module, and why is it apart?"
@@ -125,7 +129,8 @@ fn check_rust(name: &str, text: &str, wrong: &mut Vec<String>) {
             ));
         }
     }
-    let is_test = name.contains("/tests/") || name.ends_with("/tests.rs");
+    let is_test =
+        name.starts_with("tests/it/") || name.contains("/tests/") || name.ends_with("/tests.rs");
     if !is_generated && !is_test {
         check_sizes(name, text, wrong);
     }

@@ -20,7 +20,7 @@ use crate::{
     multipart::Form,
     operation::Operation,
     pagination::NextLink,
-    parameter::{self, Flat, Parameter, Style},
+    parameter::{self, Flat, Location, Parameter, Style},
 };
 use draft::header_name;
 
@@ -191,9 +191,26 @@ fn flatten(
         serde_json::to_string(value).map_err(|error| unserialisable(parameter.name, &error))?;
     Ok(if json == "null" {
         Flat::Absent
+    } else if parameter.location == Location::Header {
+        Flat::Text(in_ascii(&json))
     } else {
         Flat::Text(json)
     })
+}
+
+/// JSON with the escapes of RFC 8259 (section 7) for what is not ASCII, which stands in strings only. Services read the
+/// bytes of a header as one encoding or another (RFC 9110, section 5.5), and these in the same way in all of them.
+fn in_ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter.is_ascii() {
+            text.push(letter);
+        } else {
+            let units = letter.encode_utf16(&mut [0; 2]).to_vec();
+            text.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    text
 }
 
 fn form_text(

@@ -104,9 +104,51 @@ pub enum Method {
     Delete,
     Post,
     Patch,
+    Query,
+    /// Another method; see [`Method::other`].
+    Other(MethodName),
 }
 
+/// The name of a method of which nothing else is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MethodName(&'static str);
+
 impl Method {
+    /// A method by its name. Nothing is known of it, so it is never sent twice unless its operation says otherwise.
+    ///
+    /// # Panics
+    ///
+    /// Where the name is no token of HTTP (RFC 9110, section 5.6.2); in a constant that is an error of the compiler.
+    #[must_use]
+    pub const fn other(name: &'static str) -> Self {
+        let bytes = name.as_bytes();
+        assert!(!bytes.is_empty(), "the name of a method is not empty");
+        let mut at = 0;
+        while at < bytes.len() {
+            let is_token = bytes[at].is_ascii_alphanumeric()
+                || matches!(
+                    bytes[at],
+                    b'!' | b'#'
+                        | b'$'
+                        | b'%'
+                        | b'&'
+                        | b'\''
+                        | b'*'
+                        | b'+'
+                        | b'-'
+                        | b'.'
+                        | b'^'
+                        | b'_'
+                        | b'`'
+                        | b'|'
+                        | b'~'
+                );
+            assert!(is_token, "the name of a method is a token");
+            at += 1;
+        }
+        Self::Other(MethodName(name))
+    }
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -119,6 +161,8 @@ impl Method {
             Self::Delete => "DELETE",
             Self::Post => "POST",
             Self::Patch => "PATCH",
+            Self::Query => "QUERY",
+            Self::Other(MethodName(name)) => name,
         }
     }
 
@@ -126,9 +170,9 @@ impl Method {
     #[must_use]
     pub const fn idempotency(self) -> Idempotency {
         match self {
-            Self::Get | Self::Head | Self::Options | Self::Trace => Idempotency::Safe,
+            Self::Get | Self::Head | Self::Options | Self::Trace | Self::Query => Idempotency::Safe,
             Self::Put | Self::Delete => Idempotency::Idempotent,
-            Self::Post | Self::Patch => Idempotency::None,
+            Self::Post | Self::Patch | Self::Other(_) => Idempotency::None,
         }
     }
 }
@@ -248,4 +292,30 @@ pub enum Placement {
     Query(&'static str),
     /// The cookie of this name.
     Cookie(&'static str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_sent_by_its_name_and_repeated_only_where_that_is_known_to_be_safe() {
+        const COPY: Method = Method::other("COPY");
+        let rows = [
+            (Method::Get, "GET", Idempotency::Safe),
+            (Method::Query, "QUERY", Idempotency::Safe),
+            (Method::Put, "PUT", Idempotency::Idempotent),
+            (Method::Post, "POST", Idempotency::None),
+            (COPY, "COPY", Idempotency::None),
+            (Method::other("a'`|~1"), "a'`|~1", Idempotency::None),
+        ];
+        for (method, name, idempotency) in rows {
+            assert_eq!(method.as_str(), name);
+            assert_eq!(method.idempotency(), idempotency, "{name}");
+        }
+        for name in ["", "A B", "A\r\n", "é", "A/B", "\"A\""] {
+            let refused = std::panic::catch_unwind(|| Method::other(name));
+            assert!(refused.is_err(), "{name:?}");
+        }
+    }
 }

@@ -11,7 +11,11 @@ pub(crate) struct Crate {
     pub(crate) readme: Readme,
     /// Documentation of the crate, line by line.
     pub(crate) docs: Vec<String>,
+    /// How deep the compiler must look into types, where they are deeper than usual.
+    pub(crate) recursion_limit: Option<usize>,
     pub(crate) service: Service,
+    /// Addresses that the contract declares.
+    pub(crate) servers: Vec<Scheme>,
     pub(crate) client: ClientFile,
     /// How every operation is called, as an expression, where there is any operation.
     pub(crate) policy: Option<String>,
@@ -97,7 +101,7 @@ pub(crate) struct Service {
     pub(crate) schemes: Vec<Scheme>,
 }
 
-/// The constant of a security scheme.
+/// The constant of a security scheme or of an address.
 #[derive(Debug, Clone)]
 pub(crate) struct Scheme {
     pub(crate) docs: Vec<String>,
@@ -140,6 +144,25 @@ pub(crate) struct Method {
     pub(crate) operation: String,
     /// Calls on the request, such as `.path("id", id)`.
     pub(crate) steps: Vec<String>,
+    /// Whether only the crate itself calls it.
+    pub(crate) is_private: bool,
+    /// Methods that read its list page by page.
+    pub(crate) lists: Vec<ListMethod>,
+}
+
+/// A method that reads a list page by page.
+#[derive(Debug, Clone)]
+pub(crate) struct ListMethod {
+    pub(crate) docs: Vec<String>,
+    pub(crate) deprecated: bool,
+    /// Whether it calls another method that is deprecated.
+    pub(crate) calls_deprecated: bool,
+    pub(crate) name: String,
+    /// `name: Type`, after `&self`.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) returns: String,
+    /// What it does, line by line.
+    pub(crate) lines: Vec<String>,
 }
 
 /// A constant of `operations.rs`.
@@ -180,6 +203,7 @@ pub(crate) enum TypeItem {
     Words(Words),
     Union(Union),
     Alike(Alike),
+    Alias(Alias),
     Answer(Answer),
 }
 
@@ -242,6 +266,14 @@ pub(crate) struct Alike {
     pub(crate) name: String,
 }
 
+/// Another name for a type that is long to write.
+#[derive(Debug, Clone)]
+pub(crate) struct Alias {
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: String,
+    pub(crate) ty: String,
+}
+
 /// An enum whose variant follows from the status of a response: several successes, or the refusals of an operation.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
@@ -281,6 +313,7 @@ impl TypeItem {
             Self::Words(item) => &item.name,
             Self::Union(item) => &item.name,
             Self::Alike(item) => &item.name,
+            Self::Alias(item) => &item.name,
             Self::Answer(item) => &item.name,
         }
     }

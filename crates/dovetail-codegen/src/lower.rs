@@ -4,15 +4,22 @@ mod answers;
 mod bodies;
 mod constants;
 mod enums;
+mod events;
 mod fields;
+mod forms;
 mod graph;
+mod headers;
 mod items;
 mod manifest;
+mod methods;
 mod operations;
+mod paging;
 mod parameters;
 mod parts;
 mod policies;
+mod renames;
 mod scalar;
+mod servers;
 mod spell;
 mod tables;
 mod ty;
@@ -33,6 +40,18 @@ use crate::{ClientRequest, doc, ir, literal};
 
 /// Names that generated files import or that the language knows: no type of a contract may take them.
 const RESERVED: &[&str] = &[
+    "Answered",
+    "Body",
+    "ByteStream",
+    "EventStream",
+    "FilePart",
+    "Form",
+    "LineStream",
+    "Items",
+    "NextLink",
+    "Pages",
+    "ServerTemplate",
+    "ServerVariable",
     "Arc",
     "AsMut",
     "AsRef",
@@ -83,6 +102,7 @@ const RESERVED: &[&str] = &[
     "Method",
     "NaiveDate",
     "None",
+    "Number",
     "Ok",
     "Operation",
     "Option",
@@ -130,14 +150,18 @@ fn is_reserved(name: &str) -> bool {
 /// Decides everything about one client crate.
 pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
     let api = request.api;
-    let mut types = Types::new(&api.schemas, RESERVED);
-    let drafts = operations::draft(api, &mut types);
+    let mut types = Types::new(&api.schemas, &api.renames, RESERVED);
+    let mut drafts = operations::draft(api, &mut types);
     types.finish();
+    renames::members(&mut types, &api.renames);
     let graph = Graph::new(&types.drafts);
     let speller = Speller {
         drafts: &types.drafts,
         graph: &graph,
     };
+
+    let items = Items::new(&types, speller, &drafts);
+    let unread = paging::plan(&mut drafts, &items);
 
     let mut policy_uses = Uses::default();
     let callers = policies::callers(request, &mut policy_uses);
@@ -146,7 +170,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         request,
         drafts: &drafts,
         types: &types,
-        items: Items::new(&types, speller, &drafts),
+        items,
         speller,
         division: &division,
     };
@@ -155,6 +179,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         .filter_map(|number| writer.part(number, &mut all_uses))
         .collect();
     let (policy, operation_uses) = writer.operations_root();
+    let servers = servers::servers(request, &mut Uses::default());
     let client = writer.client_root(&callers, &mut all_uses);
     let summary = request
         .summary
@@ -164,7 +189,9 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         manifest: manifest::manifest(request, &summary, &all_uses, &division),
         readme: manifest::readme(request, &drafts, &summary),
         docs: crate_docs(request, &summary),
+        recursion_limit: recursion_limit(graph.depth),
         service: constants::service(request, &drafts),
+        servers,
         client,
         operation_uses: operation_uses.lines(),
         policy,
@@ -176,7 +203,9 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         policy_uses: policy_uses.lines(),
         parts,
     };
-    (krate, types.findings)
+    let mut findings = types.findings;
+    findings.extend(unread);
+    (krate, findings)
 }
 
 /// Writes out what was decided.
@@ -216,7 +245,7 @@ impl<'a> Writer<'a> {
     fn methods(&self, part: &'a Part, all: &mut Uses) -> ir::Section<ir::Method> {
         let mut uses = Uses::default();
         let drafts = self.drafts_of(part);
-        let items = drafts.map(|draft| operations::method(draft, &self.speller, &mut uses));
+        let items = drafts.flat_map(|draft| methods::methods(draft, &self.speller, &mut uses));
         let items: Vec<ir::Method> = items.collect();
         if !items.is_empty() {
             uses.runtime(&["Error"]);
@@ -253,11 +282,13 @@ impl<'a> Writer<'a> {
         all: &mut Uses,
     ) -> (ir::Section<ir::TypeItem>, ir::Section<ir::Table>) {
         let (mut uses, mut wire) = (Uses::default(), Uses::default());
-        let (mut items, tables): (Vec<_>, Vec<_>) = self
-            .division
-            .types(number)
-            .filter_map(|index| self.items.item(index, &mut uses, &mut wire))
-            .unzip();
+        let (mut items, mut tables) = (Vec::new(), Vec::new());
+        for index in self.division.types(number) {
+            if let Some((item, table)) = self.items.item(index, &mut uses, &mut wire) {
+                items.push(item);
+                tables.extend(table);
+            }
+        }
         for draft in self.drafts_of(part) {
             items.extend(parameters::structs(
                 draft,
@@ -267,6 +298,13 @@ impl<'a> Writer<'a> {
             ));
             let successes = answers::successes(draft, &self.speller, &mut uses);
             items.extend(successes.map(ir::TypeItem::Answer));
+            if let Some(headers) = &draft.headers {
+                let (types, method) = (self.types, &draft.method);
+                let (item, table) =
+                    headers::item(headers, method, types, &self.speller, &mut uses, &mut wire);
+                items.push(item);
+                tables.push(table);
+            }
         }
         if items.iter().any(has_flags) && self.division.are_several() {
             uses.add("crate::types", "Flag");
@@ -320,6 +358,7 @@ impl<'a> Writer<'a> {
         let policy =
             (!self.drafts.is_empty()).then(|| policies::expression(self.request.policy, uses));
         uses.runtime(&["Service"]);
+        servers::servers(self.request, uses);
         let mut schemes = self.request.api.security_schemes.values();
         if schemes.any(|scheme| constants::is_spoken(&scheme.kind)) {
             uses.runtime(&["SecurityScheme"]);
@@ -341,7 +380,7 @@ impl<'a> Writer<'a> {
         if !self.division.are_several() {
             // Methods stand in the same file.
             for draft in self.drafts {
-                operations::method(draft, &self.speller, &mut uses);
+                methods::methods(draft, &self.speller, &mut uses);
             }
             if !self.drafts.is_empty() {
                 uses.runtime(&["Error"]);
@@ -377,6 +416,12 @@ pub(crate) fn package_name(service: &str) -> String {
         format!("service-{slug}")
     };
     format!("{}-client", slug.trim_end_matches('-'))
+}
+
+/// The compiler follows types into one another when it proves that a future may move between threads, and gives up at 128.
+fn recursion_limit(depth: usize) -> Option<usize> {
+    const DEPTH_USUAL: usize = 24;
+    (depth > DEPTH_USUAL).then(|| (128 + depth * 4).next_multiple_of(128))
 }
 
 fn has_flags(item: &ir::TypeItem) -> bool {

@@ -30,6 +30,8 @@ pub const ALL: &[&Code] = &[
     &UNUSED_PATH_PARAMETER,
     &DUPLICATE_PARAMETER,
     &UNKNOWN_SECURITY_SCHEME,
+    &UNFIT_PAGINATION,
+    &UNFIT_RENAME,
 ];
 
 /// A key that this kind of file does not have.
@@ -198,6 +200,20 @@ pub static UNKNOWN_SECURITY_SCHEME: Code = Code {
     id: "unknown-security-scheme",
     severity: Severity::Warning,
     page: include_str!("../codes/unknown-security-scheme.md"),
+};
+
+/// A pagination that an operation cannot have.
+pub static UNFIT_PAGINATION: Code = Code {
+    id: "unfit-pagination",
+    severity: Severity::Error,
+    page: include_str!("../codes/unfit-pagination.md"),
+};
+
+/// A new name for what is not there, or one that cannot be given.
+pub static UNFIT_RENAME: Code = Code {
+    id: "unfit-rename",
+    severity: Severity::Error,
+    page: include_str!("../codes/unfit-rename.md"),
 };
 
 #[cfg(test)]

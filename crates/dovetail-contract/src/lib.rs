@@ -12,6 +12,7 @@ pub mod finding;
 pub mod format;
 pub mod frame;
 pub mod json_path;
+mod json_pointer;
 pub mod load;
 pub mod placeholder;
 pub mod policy;

@@ -4,9 +4,12 @@
 //! OpenAPI 3.0's boolean `exclusiveMinimum` and the like are converted on loading. `nullable` becomes `null` among the types and values of `enum`
 //! beside `type`, one more branch beside `oneOf` or `anyOf`, and an `anyOf` of everything that was said and of `null` beside `$ref` or `allOf`.
 
+mod walk;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use crate::contract::ExternalDocs;
 use crate::source::Span;
 
 /// All schemas of one document.
@@ -38,8 +41,10 @@ pub struct Schema {
     pub format: Option<String>,
     /// `enum`.
     pub enumeration: Option<Vec<Value>>,
-    /// Names for the values of `enum`, from `x-enum-varnames`; as many as there are values.
+    /// Names for the values of `enum`, from `x-enum-varnames` or `x-enumNames`; none, or as many as there are values.
     pub enumeration_names: Vec<String>,
+    /// What the values of `enum` mean, from `x-enum-descriptions`, as Markdown; none, or as many as there are values. May be empty for a value.
+    pub enumeration_descriptions: Vec<String>,
     /// `const`.
     pub constant: Option<Value>,
     /// Keywords of numbers.
@@ -83,6 +88,8 @@ pub struct Notes {
     pub read_only: bool,
     /// `writeOnly`: only ever sent by the consumer.
     pub write_only: bool,
+    /// `externalDocs`.
+    pub external_docs: Option<Box<ExternalDocs>>,
 }
 
 /// A set of JSON types.
@@ -126,6 +133,8 @@ pub struct StringRules {
     pub pattern: Option<String>,
     pub content_encoding: Option<String>,
     pub content_media_type: Option<String>,
+    /// `contentSchema`: what a string holds that is a document itself.
+    pub content_schema: Option<SchemaId>,
 }
 
 /// Keywords of arrays.
@@ -133,6 +142,8 @@ pub struct StringRules {
 #[expect(missing_docs, reason = "the names are JSON Schema's")]
 pub struct ArrayRules {
     pub items: Option<SchemaId>,
+    /// `unevaluatedItems`; a boolean is a schema that accepts all or nothing.
+    pub unevaluated: Option<SchemaId>,
     pub prefix_items: Vec<SchemaId>,
     pub contains: Option<SchemaId>,
     pub min_contains: Option<u64>,
@@ -150,6 +161,8 @@ pub struct ObjectRules {
     pub required: Vec<String>,
     /// `additionalProperties`; a boolean is a schema that accepts all or nothing.
     pub additional: Option<SchemaId>,
+    /// `unevaluatedProperties`: like `additionalProperties`, but what branches and references name is not additional.
+    pub unevaluated: Option<SchemaId>,
     pub pattern_properties: IndexMap<String, SchemaId>,
     pub property_names: Option<SchemaId>,
     pub min_properties: Option<u64>,
@@ -187,6 +200,8 @@ pub struct Discriminator {
     pub property: String,
     /// Branch of each tag that is spelled out; a branch not named here has its schema's name as tag.
     pub mapping: IndexMap<String, SchemaId>,
+    /// The branch of a value without tag, or with a tag that names none; OpenAPI 3.2 has it.
+    pub fallback: Option<SchemaId>,
 }
 
 impl Schemas {
@@ -268,6 +283,7 @@ impl Schema {
             format: None,
             enumeration: None,
             enumeration_names: Vec::new(),
+            enumeration_descriptions: Vec::new(),
             constant: None,
             number: NumberRules::default(),
             string: StringRules::default(),
@@ -286,15 +302,45 @@ impl Schema {
     /// Whether it is a bare reference: nothing but notes stands beside `$ref`.
     #[must_use]
     pub fn is_only_reference(&self) -> bool {
-        self.reference.is_some() && {
-            let blank = Self {
-                name: self.name.clone(),
-                reference: self.reference,
-                notes: self.notes.clone(),
-                ..Self::any(self.span, self.pointer.clone())
-            };
-            *self == blank
-        }
+        // Every field is named, so that a new one is not forgotten here.
+        let Self {
+            span: _,
+            name: _,
+            pointer: _,
+            notes: _,
+            never,
+            reference,
+            types,
+            format,
+            enumeration,
+            enumeration_names: _,
+            enumeration_descriptions: _,
+            constant,
+            number,
+            string,
+            array,
+            object,
+            all_of,
+            any_of,
+            one_of,
+            not,
+            condition,
+            discriminator,
+        } = self;
+        reference.is_some()
+            && !never
+            && types.is_any()
+            && format.is_none()
+            && enumeration.is_none()
+            && constant.is_none()
+            && not.is_none()
+            && condition.is_none()
+            && discriminator.is_none()
+            && [all_of, any_of, one_of].iter().all(|ids| ids.is_empty())
+            && *number == NumberRules::default()
+            && *string == StringRules::default()
+            && *array == ArrayRules::default()
+            && *object == ObjectRules::default()
     }
 }
 

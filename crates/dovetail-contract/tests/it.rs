@@ -4,8 +4,14 @@
 mod cases;
 #[path = "it/corpus.rs"]
 mod corpus;
+#[path = "it/growth.rs"]
+mod growth;
 #[path = "it/hostile.rs"]
 mod hostile;
+#[path = "it/hostile_documents.rs"]
+mod hostile_documents;
+#[path = "it/hostile_workspaces.rs"]
+mod hostile_workspaces;
 #[path = "it/second_opinion.rs"]
 mod second_opinion;
 #[path = "it/shared.rs"]

@@ -182,6 +182,7 @@ fn who_reads_a_tag_reads_the_branch_that_bears_it() {
             .iter()
             .map(|(tag, id)| ((*tag).to_owned(), *id))
             .collect(),
+        fallback: None,
     };
     let mut union = |branches: &[SchemaId], by: Option<Discriminator>| {
         build.with(|schema| {

@@ -237,6 +237,14 @@ fn method(method: Method) -> reqwest::Method {
         Method::Delete => reqwest::Method::DELETE,
         Method::Post => reqwest::Method::POST,
         Method::Patch => reqwest::Method::PATCH,
+        Method::Query | Method::Other(_) => named(method.as_str()),
+    }
+}
+
+fn named(name: &str) -> reqwest::Method {
+    match reqwest::Method::from_bytes(name.as_bytes()) {
+        Ok(method) => method,
+        Err(_) => unreachable!("the name of a method is a token by its construction"),
     }
 }
 

@@ -38,6 +38,13 @@ impl AnswerDraft {
         self.cases.iter().filter_map(|case| case.ty.as_ref())
     }
 
+    /// The type of the JSON that comes, where nothing else does.
+    pub(super) fn json(&self) -> Option<&Ty> {
+        let case = self.cases.first().filter(|_| self.is_plain)?;
+        let is_json = matches!(case.payload, Payload::Json(_));
+        case.ty.as_ref().filter(|_| is_json)
+    }
+
     /// The type that the method returns and the call that sends for it.
     pub(super) fn returned(
         &self,
@@ -61,6 +68,19 @@ impl AnswerDraft {
                 payload: Payload::Bytes,
                 ..
             }) => (uses.add("bytes", "Bytes"), "send_bytes"),
+            Some(Case {
+                payload,
+                ty: Some(ty),
+                ..
+            }) => {
+                let send = match payload {
+                    Payload::Events(Some(_)) => "send_events",
+                    Payload::Events(None) => "send_text_events",
+                    Payload::Lines(_) => "send_lines",
+                    _ => "send_stream",
+                };
+                (speller.owned(ty, uses), send)
+            }
             _ => ("()".to_owned(), "send_empty"),
         }
     }
@@ -124,12 +144,48 @@ pub(super) fn draft(
     });
     let mut name = |mut draft: AnswerDraft, suffix: &str| {
         if !draft.is_plain {
-            draft.name = types.scope.claim(&format!("{base}{suffix}"), Casing::Type);
+            let wanted = format!("{base}{suffix}");
+            draft.name = types
+                .scope
+                .claim_for(&wanted, &operation.id.value, Casing::Type);
         }
         draft
     };
     let success = name(success, "Response");
     (success, refusals.map(|refusals| name(refusals, "Error")))
+}
+
+/// Other ways in which the one success of an operation may come.
+pub(super) fn others(
+    operation: &Operation,
+    base: &str,
+    types: &mut Types<'_>,
+) -> Vec<(&'static str, AnswerDraft)> {
+    let good: Vec<&Response> = operation
+        .responses
+        .iter()
+        .filter(|response| is_success(operation, response.status))
+        .collect();
+    let [only] = good.as_slice() else {
+        return Vec::new();
+    };
+    let found = super::bodies::alternatives(&only.content, types, base);
+    let answer = |accept: String, payload: Payload| AnswerDraft {
+        name: String::new(),
+        cases: vec![Case {
+            status: only.status,
+            name: String::new(),
+            description: doc::sentence(&only.description),
+            ty: payload.ty(),
+            payload,
+        }],
+        is_plain: true,
+        accept,
+    };
+    found
+        .into_iter()
+        .map(|(suffix, accept, payload)| (suffix, answer(accept, payload)))
+        .collect()
 }
 
 fn answer(
@@ -150,7 +206,15 @@ fn answer(
                 hint.trim_end_matches("Response").trim_end_matches("Error")
             )
         };
-        let payload = payload(operation, &response.content, response.status, types, &hint);
+        let is_alone = responses.len() == 1 && is_success(operation, response.status);
+        let payload = payload(
+            operation,
+            &response.content,
+            response.status,
+            types,
+            &hint,
+            is_alone,
+        );
         let ty = payload.ty();
         cases.push(Case {
             status: response.status,
@@ -307,8 +371,11 @@ fn outcome(case: &Case) -> String {
             return format!("Ok(Some(Self::{name} {{ status, body: response.body().clone() }}))");
         }
         Payload::Bytes => return format!("Ok(Some(Self::{name}(response.body().clone())))"),
-        Payload::Text => "response.text()",
         Payload::Json(_) => "response.json()",
+        // What is streamed never stands beside something else.
+        Payload::Text | Payload::Stream | Payload::Events(_) | Payload::Lines(_) => {
+            "response.text()"
+        }
     };
     if case.keeps_status() {
         format!("{read}.map(|body| Some(Self::{name} {{ status, body }}))")

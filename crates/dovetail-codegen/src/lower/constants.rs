@@ -47,15 +47,15 @@ pub(super) fn operation(
         )],
         name: draft.constant.clone(),
         id: literal::rust(&operation.id.value),
-        method: method_name(operation.method).to_owned(),
+        method: method_name(operation.method),
         path: literal::rust(&operation.path.value),
         idempotency,
         security,
     }
 }
 
-fn method_name(method: Method) -> &'static str {
-    match method {
+fn method_name(method: Method) -> String {
+    let name = match method {
         Method::Get => "Get",
         Method::Put => "Put",
         Method::Post => "Post",
@@ -64,7 +64,10 @@ fn method_name(method: Method) -> &'static str {
         Method::Head => "Head",
         Method::Patch => "Patch",
         Method::Trace => "Trace",
-    }
+        Method::Query => "Query",
+        Method::Other(name) => return format!("other({})", literal::rust(name.as_str())),
+    };
+    name.to_owned()
 }
 
 /// The constants of the service: itself, and its security schemes.
@@ -126,7 +129,7 @@ pub(super) fn is_spoken(kind: &SecurityKind) -> bool {
 fn scheme_value(name: &str, kind: &SecurityKind) -> Option<String> {
     let label = literal::rust(name);
     Some(match kind {
-        SecurityKind::Bearer | SecurityKind::OAuth2 { .. } => {
+        SecurityKind::Bearer | SecurityKind::OAuth2 { .. } | SecurityKind::OpenIdConnect { .. } => {
             format!("SecurityScheme::bearer({label})")
         }
         SecurityKind::Basic => format!("SecurityScheme::basic({label})"),

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use dovetail_contract::schema::{Schema, SchemaId, Type};
+use serde_json::Value;
 
+use super::forms::PartDraft;
 use super::graph::BOXED_ABOVE;
 use super::operations::OperationDraft;
 use super::parts::mentioned;
@@ -20,8 +22,16 @@ pub(super) struct Directions {
     pub(super) received: bool,
 }
 
+/// How a member of a struct is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Plain,
+    Option,
+    Patch,
+}
+
 /// A type and how it is read and written.
-type Item = (ir::TypeItem, ir::Table);
+type Item = (ir::TypeItem, Option<ir::Table>);
 
 /// Types that come from schemas, as they are written out.
 pub(super) struct Items<'a> {
@@ -60,9 +70,17 @@ impl<'a> Items<'a> {
     pub(super) fn item(&self, index: usize, uses: &mut Uses, wire: &mut Uses) -> Option<Item> {
         let draft = self.types.drafts.get(index)?;
         let ways = self.ways.get(index).copied().unwrap_or_default();
+        if !ways.sent && !ways.received {
+            return None;
+        }
         let docs = type_docs(self.types, draft);
+        if let Body::Alias(ty) = &draft.body {
+            let name = draft.name.clone();
+            let ty = self.speller.owned(ty, uses);
+            return Some((ir::TypeItem::Alias(ir::Alias { docs, name, ty }), None));
+        }
         wire.add("crate::types", &draft.name);
-        Some(match &draft.body {
+        let (item, table) = match &draft.body {
             Body::Struct(body) => self.structure((index, draft, body), docs, ways, uses, wire),
             Body::Words(variants) => {
                 let unknown = uses.add("dovetail_client::types", "UnknownValue");
@@ -84,8 +102,13 @@ impl<'a> Items<'a> {
                     tables::alike(draft, accessors, &self.speller, ways, wire),
                 )
             }
-            Body::Open => return None,
-        })
+            Body::Form(subtype, parts) => {
+                let item = self.form(draft, parts, docs, uses);
+                (item, tables::form(draft, subtype.as_deref(), parts, wire))
+            }
+            Body::Open | Body::Alias(_) => return None,
+        };
+        Some((item, Some(table)))
     }
 
     fn structure(
@@ -95,7 +118,7 @@ impl<'a> Items<'a> {
         ways: Directions,
         uses: &mut Uses,
         wire: &mut Uses,
-    ) -> Item {
+    ) -> (ir::TypeItem, ir::Table) {
         let mut fields: Vec<ir::Field> = body
             .fields
             .iter()
@@ -143,6 +166,39 @@ impl<'a> Items<'a> {
         field.required && !is_one_way
     }
 
+    fn presence(&self, field: &FieldDraft, ways: Directions) -> Presence {
+        let nullable = field.nullable && field.ty != Ty::Value;
+        match (self.is_required(field, ways), nullable) {
+            (true, false) => Presence::Plain,
+            (true, true) | (false, false) => Presence::Option,
+            (false, true) => Presence::Patch,
+        }
+    }
+
+    /// The field of a struct that holds a member, how it is held, and its type.
+    pub(super) fn member(&self, of: &Ty, wire: &str) -> Option<(&str, Presence, &Ty)> {
+        let Ty::Named(index) = of else { return None };
+        let Body::Struct(body) = &self.types.drafts.get(*index)?.body else {
+            return None;
+        };
+        let ways = self.ways.get(*index).copied().unwrap_or_default();
+        let mut fields = body.fields.iter();
+        let field = fields.find(|field| field.wire == wire && field.constant.is_none())?;
+        Some((&field.name, self.presence(field, ways), &field.ty))
+    }
+
+    /// The value that a schema says is meant where none is given.
+    pub(super) fn default_of(&self, id: SchemaId) -> Option<&Value> {
+        let views = &self.types.views;
+        let notes = |id| views.schemas.schema(id).notes.default.as_ref();
+        notes(id).or_else(|| notes(views.canonical(id).0))
+    }
+
+    /// Whether values of a type can be compared, and so copied and sent again.
+    pub(super) fn is_comparable(&self, ty: &Ty) -> bool {
+        self.speller.is_comparable(ty)
+    }
+
     fn field(
         &self,
         (owner, field): (usize, &FieldDraft),
@@ -154,20 +210,47 @@ impl<'a> Items<'a> {
         if self.speller.graph.needs_box(owner, &field.ty) {
             spelled = format!("Box<{spelled}>");
         }
-        let nullable = field.nullable && field.ty != Ty::Value;
-        let ty = match (self.is_required(field, ways), nullable) {
-            (true, false) => spelled,
-            (true, true) | (false, false) => format!("Option<{spelled}>"),
-            (false, true) => {
+        let ty = match self.presence(field, ways) {
+            Presence::Plain => spelled,
+            Presence::Option => format!("Option<{spelled}>"),
+            Presence::Patch => {
                 uses.runtime(&["types::Patch"]);
                 format!("Patch<{spelled}>")
             }
         };
         ir::Field {
-            docs: field_docs(field, schema, &self.speller),
+            docs: member_docs(&field.wire, &field.ty, schema, &self.speller),
             name: field.name.clone(),
             ty,
         }
+    }
+
+    fn form(
+        &self,
+        draft: &Draft,
+        parts: &[PartDraft],
+        docs: Vec<String>,
+        uses: &mut Uses,
+    ) -> ir::TypeItem {
+        let fields = parts.iter().map(|part| {
+            let schema = part.origin.map(|id| self.types.views.schemas.schema(id));
+            let ty = self.speller.owned(&part.ty, uses);
+            ir::Field {
+                docs: member_docs(&part.wire, &part.ty, schema, &self.speller),
+                name: part.name.clone(),
+                ty: if part.required {
+                    ty
+                } else {
+                    format!("Option<{ty}>")
+                },
+            }
+        });
+        ir::TypeItem::Struct(ir::Struct {
+            docs,
+            name: draft.name.clone(),
+            derives: "Debug, Clone".to_owned(),
+            fields: without_many_bools(fields.collect()),
+        })
     }
 
     fn union(
@@ -177,7 +260,7 @@ impl<'a> Items<'a> {
         ways: Directions,
         uses: &mut Uses,
         wire: &mut Uses,
-    ) -> Item {
+    ) -> (ir::TypeItem, ir::Table) {
         uses.runtime(&["types::UnknownVariant"]);
         let graph = self.speller.graph;
         let variants = body.variants.iter().map(|variant| {
@@ -270,15 +353,11 @@ pub(super) fn without_many_bools(mut fields: Vec<ir::Field>) -> Vec<ir::Field> {
     fields
 }
 
-fn field_docs(field: &FieldDraft, schema: Option<&Schema>, speller: &Speller<'_>) -> Vec<String> {
+fn member_docs(wire: &str, ty: &Ty, schema: Option<&Schema>, speller: &Speller<'_>) -> Vec<String> {
     let description = schema.and_then(|schema| schema.notes.description.as_deref());
     let mut docs = doc::lines(description.unwrap_or_default());
     if docs.is_empty() {
-        docs = doc::wrap(&format!(
-            "{}, {}.",
-            doc::code(&field.wire),
-            speller.words(&field.ty)
-        ));
+        docs = doc::wrap(&format!("{}, {}.", doc::code(wire), speller.words(ty)));
     }
     if let Some(schema) = schema {
         add_limits(&mut docs, schema, schema.notes.deprecated);
@@ -311,6 +390,8 @@ fn type_docs(types: &Types<'_>, draft: &Draft) -> Vec<String> {
     if docs.is_empty() {
         let what = match &draft.body {
             Body::Struct(_) => "an object",
+            Body::Form(..) => "a form of several parts",
+            Body::Alias(_) => "a map",
             Body::Words(_) => "one of several strings",
             Body::Numbers(..) => "one of several integers",
             Body::Union(_) | Body::Alike(_) | Body::Open => "one of several types",

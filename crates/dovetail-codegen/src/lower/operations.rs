@@ -1,17 +1,18 @@
-//! Operations: a constant, a method, and a struct for what may be left out.
+//! Operations while they are decided: names, parameters, bodies and answers.
 
 use dovetail_contract::contract::{
-    HttpApi, Idempotency, Method, Operation, Parameter, ParameterEncoding, ParameterLocation,
-    StatusRange, Style,
+    HttpApi, Idempotency, Method, Operation, Parameter, ParameterLocation, Renames, Response,
+    StatusRange,
 };
 
 use super::answers::{self, AnswerDraft};
 use super::bodies::{self, Payload, RequestDraft, RequestFormat};
-use super::spell::{Speller, Uses};
+use super::headers::{self, HeadersDraft};
+use super::methods;
+use super::paging::{self, PagingDraft};
 use super::ty::{Ty, Typed};
 use super::types::Types;
-use crate::rust_name::{self, Casing, Scope};
-use crate::{doc, ir, literal};
+use crate::rust_name::{self, Casing, Scope, Wanted};
 
 /// More arguments than this, `&self` included, go into a struct.
 const ARGUMENTS_MAX: usize = 7;
@@ -20,10 +21,14 @@ const ARGUMENTS_MAX: usize = 7;
 #[derive(Debug)]
 pub(super) struct OperationDraft<'a> {
     pub(super) operation: &'a Operation,
+    /// What the names of its types begin with.
+    pub(super) base: String,
     pub(super) constant: String,
     pub(super) method: String,
     pub(super) inputs: Vec<Input<'a>>,
     pub(super) body: Option<RequestDraft>,
+    /// Other ways to write the body, each with the name of its method.
+    pub(super) other_bodies: Vec<(String, RequestDraft)>,
     /// Name of the body among the arguments or the options.
     pub(super) body_name: String,
     /// Name of the argument that holds the media type of the body, where callers choose it.
@@ -33,7 +38,12 @@ pub(super) struct OperationDraft<'a> {
     /// Name of the struct of optional parameters.
     pub(super) options: Option<String>,
     pub(super) success: AnswerDraft,
+    /// Other ways in which a success may come, each with the name of its method.
+    pub(super) other_answers: Vec<(String, AnswerDraft)>,
+    pub(super) headers: Option<HeadersDraft>,
     pub(super) refusals: Option<AnswerDraft>,
+    /// How its list is read, if it answers with one page by page.
+    pub(super) paging: Option<PagingDraft>,
 }
 
 /// A parameter.
@@ -54,20 +64,39 @@ impl OperationDraft<'_> {
         self.inputs
             .iter()
             .map(|input| &input.ty)
-            .chain(self.body.iter().map(|body| &body.ty))
+            .chain(self.bodies().map(|body| &body.ty))
     }
 
     /// Types that are received.
     pub(super) fn received(&self) -> impl Iterator<Item = &Ty> {
-        self.success
-            .types()
-            .chain(self.refusals.iter().flat_map(AnswerDraft::types))
+        let others = self.other_answers.iter().map(|(_, answer)| answer);
+        let answers = [&self.success]
+            .into_iter()
+            .chain(others)
+            .chain(&self.refusals);
+        answers
+            .flat_map(AnswerDraft::types)
+            .chain(self.header_types())
+    }
+
+    fn bodies(&self) -> impl Iterator<Item = &RequestDraft> {
+        let others = self.other_bodies.iter().map(|(_, body)| body);
+        self.body.iter().chain(others)
+    }
+
+    /// Whether the body is an argument of its own.
+    pub(super) fn is_body_argument(&self, body: &RequestDraft) -> bool {
+        body.ty == Ty::Form || (self.is_body_required(body) && self.request.is_none())
+    }
+
+    /// Whether callers must give the body.
+    pub(super) fn is_body_required(&self, body: &RequestDraft) -> bool {
+        body.required || self.content_type.is_some() || body.ty == Ty::Form
     }
 }
 
 /// Names all operations and decides the types of what they exchange.
 pub(super) fn draft<'a>(api: &'a HttpApi, types: &mut Types<'_>) -> Vec<OperationDraft<'a>> {
-    let mut constants = Scope::with(&["SERVICE", "POLICY"]);
     let mut methods = Scope::with(&[
         "new",
         "builder",
@@ -90,22 +119,40 @@ pub(super) fn draft<'a>(api: &'a HttpApi, types: &mut Types<'_>) -> Vec<Operatio
         "drop",
         "main",
     ]);
-    let draft = |operation: &'a Operation| {
-        let id = &operation.id.value;
-        let wanted = match rust_name::identifier(id, Casing::Snake) {
-            name if methods.holds(&name) && is_inherent(&name) || name.starts_with("for_") => {
-                format!("call_{name}")
-            }
-            name => name,
-        };
-        let method = methods.claim(&wanted, Casing::Snake);
-        let constant = constants.claim(
-            &rust_name::identifier(id, Casing::Constant),
-            Casing::Constant,
-        );
-        one(operation, method, constant, types)
+    let operations = || api.operations.iter();
+    let all = |casing: Casing, scope: &mut Scope| {
+        let wanted: Vec<Wanted<'_>> = operations()
+            .map(|operation| wanted(operation, &api.renames, casing))
+            .collect();
+        scope.claim_all(&wanted, casing).into_iter()
     };
-    api.operations.iter().map(draft).collect()
+    let bases = all(Casing::Type, &mut Scope::default());
+    let constants = all(Casing::Constant, &mut Scope::with(&["SERVICE", "POLICY"]));
+    let names = all(Casing::Snake, &mut methods);
+    let named = operations().zip(bases.zip(constants).zip(names));
+    let draft = |(operation, ((base, constant), method))| {
+        let mut draft = one(operation, [base, constant, method], types);
+        others(&mut draft, &mut methods, types);
+        draft
+    };
+    named.map(draft).collect()
+}
+
+/// The name that an operation should have.
+fn wanted<'a>(operation: &'a Operation, renames: &Renames, casing: Casing) -> Wanted<'a> {
+    let (called, is_given) = super::renames::operation(operation, renames);
+    let name = match rust_name::identifier(called, casing) {
+        name if casing == Casing::Snake && (is_inherent(&name) || name.starts_with("for_")) => {
+            format!("call_{name}")
+        }
+        name => name,
+    };
+    Wanted {
+        text: &operation.id.value,
+        place: "",
+        name,
+        is_given,
+    }
 }
 
 fn is_inherent(name: &str) -> bool {
@@ -117,36 +164,11 @@ fn is_inherent(name: &str) -> bool {
 
 fn one<'a>(
     operation: &'a Operation,
-    method: String,
-    constant: String,
+    [base, constant, method]: [String; 3],
     types: &mut Types<'_>,
 ) -> OperationDraft<'a> {
-    let base = rust_name::identifier(&operation.id.value, Casing::Type);
     let mut names = Scope::with(&["options", "request"]);
-    let mut inputs = Vec::new();
-    for parameter in operation
-        .parameters
-        .iter()
-        .filter(|parameter| !is_ignored(parameter))
-    {
-        let hint = format!(
-            "{base}{}",
-            rust_name::identifier(&parameter.name, Casing::Variant)
-        );
-        let Typed { ty, .. } = types.typed(parameter.schema, &hint);
-        let name = names.claim(
-            &rust_name::identifier(&parameter.name, Casing::Snake),
-            Casing::Snake,
-        );
-        let is_key = is_key(operation, parameter);
-        inputs.push(Input {
-            parameter,
-            required: parameter.required && !is_key,
-            is_key,
-            name,
-            ty,
-        });
-    }
+    let inputs = inputs(operation, &base, &mut names, types);
     let body = operation
         .request_body
         .as_ref()
@@ -159,29 +181,124 @@ fn one<'a>(
     let mut optional = inputs.iter().filter(|input| !input.required).count();
     let mut required = inputs.len() - optional + usize::from(content_type.is_some());
     match &body {
-        Some(body) if body.required || content_type.is_some() => required += 1,
+        Some(body) if body.required || content_type.is_some() || body.ty == Ty::Form => {
+            required += 1;
+        }
         Some(_) => optional += 1,
         None => {}
     }
-    let mut claim = |suffix: &str| types.scope.claim(&format!("{base}{suffix}"), Casing::Type);
-    let is_crowded =
-        1 + required + usize::from(optional > 0) > ARGUMENTS_MAX || inputs_look_alike(&inputs);
+    let mut claim = |suffix: &str| {
+        let id = &operation.id.value;
+        types
+            .scope
+            .claim_for(&format!("{base}{suffix}"), id, Casing::Type)
+    };
+    // The method that follows a link takes that, too.
+    let link = usize::from(operation.pagination.is_some());
+    let is_crowded = 1 + required + usize::from(optional > 0) + link > ARGUMENTS_MAX
+        || inputs_look_alike(&inputs);
     let request = is_crowded.then(|| claim("Request"));
     let options = (optional > 0).then(|| claim("Options"));
     let (success, refusals) = answers::draft(operation, &base, types);
+    let good: Vec<&Response> = operation
+        .responses
+        .iter()
+        .filter(|response| is_success(operation, response.status))
+        .collect();
+    let headers = headers::draft(&good, &base, types);
+    // What may be left out stands among the options, and there is one body there.
+    let other_bodies = match &operation.request_body {
+        Some(body) if body.required && request.is_none() => {
+            let others = bodies::other_requests(body, types, &base);
+            others
+                .into_iter()
+                .map(|body| (String::new(), body))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
     OperationDraft {
         operation,
+        base,
         constant,
         method,
         inputs,
         body,
+        other_bodies,
         body_name,
         content_type,
         request,
         options,
         success,
+        other_answers: Vec::new(),
+        headers,
         refusals,
+        paging: None,
     }
+}
+
+/// The parameters of an operation. Names that differ in nothing but their place have it in their name.
+fn inputs<'a>(
+    operation: &'a Operation,
+    base: &str,
+    names: &mut Scope,
+    types: &mut Types<'_>,
+) -> Vec<Input<'a>> {
+    let parameters: Vec<&Parameter> = operation
+        .parameters
+        .iter()
+        .filter(|parameter| !is_ignored(parameter))
+        .collect();
+    let wanted: Vec<Wanted<'_>> = parameters
+        .iter()
+        .map(|parameter| {
+            let is_second = parameters
+                .iter()
+                .any(|other| other.name == parameter.name && other.location < parameter.location);
+            let place = methods::place(parameter.location);
+            let name = rust_name::identifier(&parameter.name, Casing::Snake);
+            Wanted {
+                text: &parameter.name,
+                place,
+                name: if is_second {
+                    format!("{name}_{place}")
+                } else {
+                    name
+                },
+                is_given: false,
+            }
+        })
+        .collect();
+    let claimed = names.claim_all(&wanted, Casing::Snake);
+    let input = |(parameter, name): (&'a Parameter, String)| {
+        let hint = rust_name::identifier(&parameter.name, Casing::Variant);
+        let Typed { ty, .. } = types.typed(parameter.schema, &format!("{base}{hint}"));
+        let is_key = is_key(operation, parameter);
+        Input {
+            parameter,
+            required: parameter.required && !is_key,
+            is_key,
+            name,
+            ty,
+        }
+    };
+    parameters.into_iter().zip(claimed).map(input).collect()
+}
+
+/// Names the methods of the other ways to write the body or to read the answer.
+fn others(draft: &mut OperationDraft<'_>, methods: &mut Scope, types: &mut Types<'_>) {
+    let base = draft.method.trim_start_matches("r#").to_owned();
+    let id = &draft.operation.id.value;
+    let mut claim = |suffix: &str| methods.claim_for(&format!("{base}{suffix}"), id, Casing::Snake);
+    for (name, body) in &mut draft.other_bodies {
+        *name = claim(body.suffix);
+    }
+    let answers = answers::others(draft.operation, &draft.base, types);
+    let named = answers
+        .into_iter()
+        .map(|(suffix, answer)| (claim(suffix), answer));
+    draft.other_answers = named.collect();
+    draft.paging = paging::named(draft, methods);
 }
 
 /// Whether names of required parameters differ by so little that readers would mix them up as arguments.
@@ -228,230 +345,6 @@ fn is_key(operation: &Operation, parameter: &Parameter) -> bool {
         if parameter.location == ParameterLocation::Header && header.eq_ignore_ascii_case(&parameter.name))
 }
 
-/// The method of an operation.
-pub(super) fn method(
-    draft: &OperationDraft<'_>,
-    speller: &Speller<'_>,
-    uses: &mut Uses,
-) -> ir::Method {
-    let operation = draft.operation;
-    let mut arguments = Vec::new();
-    if let Some(request) = &draft.request {
-        arguments.push(format!("request: &{}", uses.add("crate::types", request)));
-    } else {
-        for input in draft.inputs.iter().filter(|input| input.required) {
-            arguments.push(format!(
-                "{}: {}",
-                input.name,
-                speller.borrowed(&input.ty, uses)
-            ));
-        }
-        if let Some(content_type) = &draft.content_type {
-            arguments.push(format!("{content_type}: &str"));
-        }
-        if let Some(body) = draft
-            .body
-            .as_ref()
-            .filter(|body| body.required || draft.content_type.is_some())
-        {
-            let ty = match body.format {
-                RequestFormat::Bytes(_) => format!("impl Into<{}>", uses.add("bytes", "Bytes")),
-                _ => speller.borrowed(&body.ty, uses),
-            };
-            arguments.push(format!("{}: {ty}", draft.body_name));
-        }
-    }
-    if let Some(options) = &draft.options {
-        arguments.push(format!("options: &{}", uses.add("crate::types", options)));
-    }
-    let (returns, send) = draft.success.returned(speller, uses);
-    let error = match &draft.refusals {
-        Some(refusals) => uses.add("crate::errors", &refusals.name),
-        None => {
-            uses.runtime(&["Undeclared"]);
-            "Undeclared".to_owned()
-        }
-    };
-    let mut steps: Vec<String> = draft
-        .inputs
-        .iter()
-        .map(|input| step(draft, input, uses))
-        .collect();
-    steps.extend(draft.body.as_ref().map(|body| body_step(draft, body, uses)));
-    if !draft.success.accept.is_empty() {
-        steps.push(format!(".accept({})", literal::rust(&draft.success.accept)));
-    }
-    steps.push(format!(".{send}()"));
-    ir::Method {
-        docs: method_docs(draft),
-        deprecated: operation.deprecated,
-        name: draft.method.clone(),
-        arguments,
-        returns,
-        error,
-        operation: draft.constant.clone(),
-        steps,
-    }
-}
-
-/// How the value of a parameter is reached: as an argument, or in a struct.
-fn value(draft: &OperationDraft<'_>, name: &str, ty: &Ty, required: bool) -> String {
-    match (&draft.request, required) {
-        (_, false) => format!("&options.{name}"),
-        (Some(_), true) => format!("&request.{name}"),
-        (None, true) if ty.is_copy() => format!("&{name}"),
-        (None, true) => name.to_owned(),
-    }
-}
-
-fn step(draft: &OperationDraft<'_>, input: &Input<'_>, uses: &mut Uses) -> String {
-    let parameter = input.parameter;
-    let value = value(draft, &input.name, &input.ty, input.required);
-    let name = literal::rust(&parameter.name);
-    let method = place(parameter.location);
-    let (style, explode, reserved) = match &parameter.encoding {
-        ParameterEncoding::Content(_) => {
-            uses.runtime(&["parameter::Parameter", "parameter::Style"]);
-            return format!(".parameter(&Parameter::{method}({name}).style(Style::Json), {value})");
-        }
-        ParameterEncoding::Style {
-            style,
-            explode,
-            allow_reserved,
-        } => (*style, *explode, *allow_reserved),
-    };
-    let (usual, exploded) = match parameter.location {
-        ParameterLocation::Path | ParameterLocation::Header => (Style::Simple, false),
-        ParameterLocation::Query | ParameterLocation::Cookie => (Style::Form, true),
-    };
-    if style == usual && explode == exploded && !reserved {
-        return format!(".{method}({name}, {value})");
-    }
-    uses.runtime(&["parameter::Parameter"]);
-    let mut text = format!("Parameter::{method}({name})");
-    if style != usual {
-        uses.runtime(&["parameter::Style"]);
-        text.push_str(&format!(".style(Style::{style:?})"));
-    }
-    if explode != exploded {
-        text.push_str(&format!(".explode({explode})"));
-    }
-    if reserved {
-        text.push_str(".allow_reserved()");
-    }
-    format!(".parameter(&{text}, {value})")
-}
-
-/// A parameter of a query or a form, as an expression.
-pub(super) fn query_parameter(name: &str, style: Style, explode: bool, reserved: bool) -> String {
-    let style = if style == Style::Form {
-        String::new()
-    } else {
-        format!(".style(Style::{style:?})")
-    };
-    let explode = if explode { "" } else { ".explode(false)" };
-    let reserved = if reserved { ".allow_reserved()" } else { "" };
-    format!(
-        "Parameter::query({}){style}{explode}{reserved}",
-        literal::rust(name)
-    )
-}
-
-fn place(location: ParameterLocation) -> &'static str {
-    match location {
-        ParameterLocation::Path => "path",
-        ParameterLocation::Query => "query",
-        ParameterLocation::Header => "header",
-        ParameterLocation::Cookie => "cookie",
-    }
-}
-
-fn body_step(draft: &OperationDraft<'_>, body: &RequestDraft, uses: &mut Uses) -> String {
-    let required = body.required || draft.content_type.is_some();
-    let holder = if required { "request" } else { "options" };
-    let is_argument = required && draft.request.is_none();
-    let owned = if is_argument {
-        draft.body_name.clone()
-    } else {
-        format!("{holder}.{}.clone()", draft.body_name)
-    };
-    let value = value(draft, &draft.body_name, &body.ty, required);
-    let write = |value: &str, owned: &str, uses: &mut Uses| match &body.format {
-        RequestFormat::Json(None) => format!(".json({value})"),
-        RequestFormat::Json(Some(name)) => format!(
-            ".json({value}).header(\"content-type\", {})",
-            literal::rust(name)
-        ),
-        RequestFormat::Form(encodings) => {
-            if !encodings.is_empty() {
-                uses.runtime(&["parameter::Parameter"]);
-            }
-            if encodings
-                .iter()
-                .any(|encoding| encoding.contains("Style::"))
-            {
-                uses.runtime(&["parameter::Style"]);
-            }
-            format!(".form({value}, &[{}])", encodings.join(", "))
-        }
-        RequestFormat::Text => format!(".text({value})"),
-        RequestFormat::Bytes(Some(name)) => format!(".bytes({}, {owned})", literal::rust(name)),
-        RequestFormat::Bytes(None) => {
-            let name = draft.content_type.as_deref().unwrap_or("content_type");
-            let name = if is_argument {
-                name.to_owned()
-            } else {
-                format!("&{holder}.{name}")
-            };
-            format!(".bytes({name}, {owned})")
-        }
-    };
-    if required {
-        let value = if matches!(body.format, RequestFormat::Text) && !is_argument {
-            format!("{value}[..]")
-        } else {
-            value
-        };
-        return write(&value, &owned, uses);
-    }
-    let step = match body.format {
-        RequestFormat::Text => write("body.as_str()", "body.clone()", uses),
-        _ => write("body", "body.clone()", uses),
-    };
-    if step == ".json(body)" {
-        uses.runtime(&["Call"]);
-        return format!(".with(options.{}.as_ref(), Call::json)", draft.body_name);
-    }
-    format!(
-        ".with(options.{}.as_ref(), |call, body| call{step})",
-        draft.body_name
-    )
-}
-
-fn method_docs(draft: &OperationDraft<'_>) -> Vec<String> {
-    let operation = draft.operation;
-    let place = doc::code(&format!("{} {}", operation.method, operation.path.value));
-    let mut docs = doc::wrap(&doc::sentence(
-        operation.summary.as_deref().unwrap_or_default(),
-    ));
-    if !docs.is_empty() {
-        docs.push(String::new());
-    }
-    let description = doc::lines(operation.description.as_deref().unwrap_or_default());
-    if !description.is_empty() && operation.description.as_deref() != operation.summary.as_deref() {
-        docs.extend(description);
-        docs.push(String::new());
-    }
-    docs.push(place);
-    docs.extend([String::new(), "# Errors".to_owned(), String::new()]);
-    match &draft.refusals {
-        Some(refusals) => docs.extend(refusals.error_docs()),
-        None => docs
-            .push("Where no answer comes, or one that the contract does not declare.".to_owned()),
-    }
-    docs
-}
-
 /// All successes of an operation; a default that stands alone is one.
 pub(super) fn is_success(operation: &Operation, status: StatusRange) -> bool {
     let any = operation
@@ -468,11 +361,12 @@ pub(super) fn payload(
     status: StatusRange,
     types: &mut Types<'_>,
     hint: &str,
+    is_alone: bool,
 ) -> Payload {
     let has_body =
         operation.method != Method::Head && !matches!(status, StatusRange::Exactly(204 | 304));
     if has_body {
-        bodies::response(content, types, hint)
+        bodies::response(content, types, hint, is_alone)
     } else {
         Payload::Empty
     }

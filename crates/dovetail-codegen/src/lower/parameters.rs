@@ -4,6 +4,7 @@ use super::bodies::RequestDraft;
 use super::items;
 use super::operations::{Input, OperationDraft};
 use super::spell::{Speller, Uses};
+use super::ty::Ty;
 use super::types::Types;
 use crate::{doc, ir};
 
@@ -34,7 +35,7 @@ pub(super) fn structs(
             fields.push(field(content_type, "String", "The media type of the body."));
         }
         let in_body =
-            |body: &&RequestDraft| (body.required || draft.content_type.is_some()) == required;
+            |body: &&RequestDraft| draft.is_body_required(body) == required && body.ty != Ty::Form;
         if let Some(body) = draft.body.as_ref().filter(in_body) {
             let ty = speller.owned(&body.ty, uses);
             let ty = if required {
@@ -49,16 +50,18 @@ pub(super) fn structs(
             .iter()
             .map(|input| &input.ty)
             .chain(draft.body.iter().map(|body| &body.ty));
-        let eq = if all.any(|ty| speller.graph.has_float(ty)) {
+        let eq = if all.clone().any(|ty| !speller.is_comparable(ty)) {
             ""
+        } else if all.any(|ty| speller.graph.has_float(ty)) {
+            ", PartialEq"
         } else {
-            ", Eq"
+            ", PartialEq, Eq"
         };
         let default = if required { "" } else { ", Default" };
         structs.push(ir::TypeItem::Struct(ir::Struct {
             docs: vec![about],
             name: name.clone(),
-            derives: format!("Debug, Clone{default}, PartialEq{eq}"),
+            derives: format!("Debug, Clone{default}{eq}"),
             fields: items::without_many_bools(fields),
         }));
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::Graph;
 use super::ty::Ty;
-use super::types::Draft;
+use super::types::{Body, Draft};
 
 /// Writes types out.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +26,21 @@ impl Speller<'_> {
             Ty::Bool => "bool".to_owned(),
             Ty::Int(name) => (*name).to_owned(),
             Ty::Float => "f64".to_owned(),
+            Ty::Number => uses.add("serde_json", "Number"),
             Ty::Text => "String".to_owned(),
             Ty::Bytes => uses.add("bytes", "Bytes"),
+            Ty::Body => uses.add("dovetail_client", "Body"),
+            Ty::File => uses.add("dovetail_client::multipart", "FilePart"),
+            Ty::Form => uses.add("dovetail_client::multipart", "Form"),
+            Ty::Stream => uses.add("dovetail_client", "ByteStream"),
+            Ty::Events(data) => {
+                let data = self.owned(data, uses);
+                format!("{}<{data}>", uses.add("dovetail_client", "EventStream"))
+            }
+            Ty::Lines(line) => {
+                let line = self.owned(line, uses);
+                format!("{}<{line}>", uses.add("dovetail_client", "LineStream"))
+            }
             Ty::Base64 => uses.add("dovetail_client::types", "Base64"),
             Ty::Decimal => uses.add("dovetail_client::types", "Decimal"),
             Ty::DecimalNumber => uses.add("dovetail_client::types", "DecimalNumber"),
@@ -63,6 +76,17 @@ impl Speller<'_> {
         }
     }
 
+    /// Whether values of the type can be compared.
+    pub(super) fn is_comparable(&self, ty: &Ty) -> bool {
+        let mut mentioned = Vec::new();
+        ty.mentioned(&mut mentioned);
+        let is_form = |index: &usize| {
+            let draft = self.drafts.get(*index);
+            draft.is_some_and(|draft| matches!(draft.body, Body::Form(..)))
+        };
+        ty.is_comparable() && !mentioned.iter().any(is_form)
+    }
+
     /// The type, as an argument takes it.
     pub(super) fn borrowed(&self, ty: &Ty, uses: &mut Uses) -> String {
         match ty {
@@ -78,9 +102,13 @@ impl Speller<'_> {
         match ty {
             Ty::Bool => "true or false".to_owned(),
             Ty::Int(_) => "an integer".to_owned(),
-            Ty::Float => "a number".to_owned(),
+            Ty::Float | Ty::Number => "a number".to_owned(),
             Ty::Text => "a string".to_owned(),
-            Ty::Bytes => "bytes".to_owned(),
+            Ty::Bytes | Ty::Body | Ty::Stream => "bytes".to_owned(),
+            Ty::File => "a file".to_owned(),
+            Ty::Form => "a form".to_owned(),
+            Ty::Events(_) => "events".to_owned(),
+            Ty::Lines(_) => "lines".to_owned(),
             Ty::Base64 => "bytes, as Base64".to_owned(),
             Ty::Decimal | Ty::DecimalNumber => "a decimal number".to_owned(),
             Ty::DateTime => "a date and time".to_owned(),

@@ -1,9 +1,10 @@
 //! How types are read and written: the tables that the runtime's macros take.
 
+use super::forms::PartDraft;
 use super::items::{Directions, wire_kind};
 use super::spell::{Speller, Uses};
 use super::ty::Ty;
-use super::types::{Draft, StructBody, Test, UnionBody, WordDraft};
+use super::types::{Draft, FieldDraft, StructBody, Test, UnionBody, WordDraft};
 use crate::{ir, literal};
 
 /// More variants than this are kept in a table that is searched rather than in a `match`.
@@ -21,13 +22,16 @@ pub(super) fn object(
     uses: &mut Uses,
 ) -> ir::Table {
     uses.runtime(&["object"]);
-    let (mut required, mut constant, mut optional) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut required, mut constant) = (Vec::new(), Vec::new());
+    let (mut optional, mut any) = (Vec::new(), Vec::new());
     for (index, field) in body.fields.iter().enumerate() {
         let entry =
             |number: usize| format!("{number} {}: {}", field.name, literal::rust(&field.wire));
         match &field.constant {
             Some(value) => constant.push((field, value)),
             None if is_required(index) => required.push(entry(required.len())),
+            // Null is a value of what may be anything.
+            None if field.ty == Ty::Value => any.push(field),
             None => optional.push(field),
         }
     }
@@ -43,14 +47,18 @@ pub(super) fn object(
             format!("{} {}: {wire} = {value}", next(), field.name)
         })
         .collect();
-    let optionals: Vec<String> = optional
-        .iter()
-        .map(|field| format!("{} {}: {}", next(), field.name, literal::rust(&field.wire)))
-        .collect();
+    let mut entries = |fields: &[&FieldDraft]| -> Vec<String> {
+        let entry = |field: &&FieldDraft| {
+            format!("{} {}: {}", next(), field.name, literal::rust(&field.wire))
+        };
+        fields.iter().map(entry).collect()
+    };
+    let (optional, any) = (entries(&optional), entries(&any));
     let mut lines = Vec::new();
     section(&mut lines, "required", &required);
     section(&mut lines, "constant", &constants);
-    section(&mut lines, "optional", &optionals);
+    section(&mut lines, "optional", &optional);
+    section(&mut lines, "any", &any);
     if let Some((name, _)) = &body.extra {
         lines.push(format!("rest {{ {name} }}"));
     }
@@ -114,7 +122,10 @@ pub(super) fn union(
                 let values: Vec<String> = values.iter().map(|tag| literal::rust(tag)).collect();
                 tags.push(format!("{name}: {}", values.join(" | ")));
             }
-            Test::Has(member) => members.push(format!("{name}: has({})", literal::rust(member))),
+            Test::Has(member) => {
+                let test = format!("{name}: has({})", literal::rust(member));
+                members.push((variant.rank, test));
+            }
             Test::HasKind(member, of) => {
                 uses.runtime(&["decode::JsonKind"]);
                 let of: Vec<String> = of
@@ -123,7 +134,8 @@ pub(super) fn union(
                     .map(|kind| format!("JsonKind::{kind}"))
                     .collect();
                 let member = literal::rust(member);
-                members.push(format!("{name}: has_kind({member}, &[{}])", of.join(", ")));
+                let test = format!("{name}: has_kind({member}, &[{}])", of.join(", "));
+                members.push((variant.rank, test));
             }
             Test::Otherwise => otherwise = Some(name),
         }
@@ -143,6 +155,8 @@ pub(super) fn union(
         let head = format!("{required}tag {}", literal::rust(tag));
         section(&mut lines, &head, &tags);
     }
+    members.sort_by_key(|(rank, _)| *rank);
+    let members: Vec<String> = members.into_iter().map(|(_, test)| test).collect();
     section(&mut lines, "members", &members);
     lines.extend(otherwise.map(|name| format!("otherwise {name}")));
     section(&mut lines, "write", &written);
@@ -170,6 +184,38 @@ pub(super) fn alike(
     }
 }
 
+/// The table of a multipart form.
+pub(super) fn form(
+    draft: &Draft,
+    subtype: Option<&str>,
+    parts: &[PartDraft],
+    uses: &mut Uses,
+) -> ir::Table {
+    uses.runtime(&["form"]);
+    let entries = |is_file: bool, is_typed: bool| -> Vec<String> {
+        let of = parts
+            .iter()
+            .filter(|part| part.is_file == is_file && part.content_type.is_some() == is_typed);
+        of.map(|part| {
+            let media = part.content_type.as_ref().map(|name| literal::rust(name));
+            let media = media.map_or_else(String::new, |name| format!(" = {name}"));
+            format!("{}: {}{media}", part.name, literal::rust(&part.wire))
+        })
+        .collect()
+    };
+    let mut lines = Vec::new();
+    section(&mut lines, "values", &entries(false, false));
+    section(&mut lines, "values_as", &entries(false, true));
+    section(&mut lines, "files", &entries(true, false));
+    section(&mut lines, "files_as", &entries(true, true));
+    let subtype = subtype.map_or_else(String::new, |name| format!("{} ", literal::rust(name)));
+    ir::Table {
+        name: "form",
+        head: format!("{subtype}{}", draft.name),
+        lines,
+    }
+}
+
 fn table(name: &'static str, ways: Directions, of: &str, lines: Vec<String>) -> ir::Table {
     let direction = match (ways.received, ways.sent) {
         (true, false) => "read ",
@@ -184,7 +230,7 @@ fn table(name: &'static str, ways: Directions, of: &str, lines: Vec<String>) -> 
 }
 
 /// A section of a table: on one line where it fits, else with a line for each entry.
-fn section(lines: &mut Vec<String>, head: &str, entries: &[String]) {
+pub(super) fn section(lines: &mut Vec<String>, head: &str, entries: &[String]) {
     const INDENT: usize = 8;
     if entries.is_empty() {
         return;

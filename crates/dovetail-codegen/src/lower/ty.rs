@@ -7,8 +7,22 @@ pub(super) enum Ty {
     /// An integer of this name.
     Int(&'static str),
     Float,
+    /// An integer or another number, each as it came.
+    Number,
     Text,
     Bytes,
+    /// The body of a request, whole or streamed.
+    Body,
+    /// A file in a form.
+    File,
+    /// A form that the caller makes.
+    Form,
+    /// Bytes as they come.
+    Stream,
+    /// Events as they come.
+    Events(Box<Ty>),
+    /// Lines as they come.
+    Lines(Box<Ty>),
     Base64,
     /// A decimal number in a string.
     Decimal,
@@ -57,7 +71,9 @@ impl Ty {
     /// All types of this crate that it mentions.
     pub(super) fn mentioned(&self, found: &mut Vec<usize>) {
         match self {
-            Self::List(inner) | Self::Map(inner) => inner.mentioned(found),
+            Self::List(inner) | Self::Map(inner) | Self::Events(inner) | Self::Lines(inner) => {
+                inner.mentioned(found);
+            }
             Self::Named(_) | Self::Optional(_) | Self::Tuple(_) => match self {
                 Self::Optional(inner) => inner.mentioned(found),
                 Self::Tuple(parts) => parts.iter().for_each(|part| part.mentioned(found)),
@@ -75,6 +91,45 @@ impl Ty {
             Self::Tuple(parts) => parts.iter().any(Self::has_float),
             _ => false,
         }
+    }
+
+    /// How many lists, maps and tuples stand within one another.
+    pub(super) fn nesting(&self) -> usize {
+        match self {
+            Self::List(inner) | Self::Map(inner) => 1 + inner.nesting(),
+            Self::Optional(inner) => inner.nesting(),
+            Self::Tuple(parts) => 1 + parts.iter().map(Self::nesting).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    /// Whether values of it can be compared, as far as it is no type of this crate.
+    pub(super) fn is_comparable(&self) -> bool {
+        match self {
+            Self::Body
+            | Self::File
+            | Self::Form
+            | Self::Stream
+            | Self::Events(_)
+            | Self::Lines(_) => false,
+            Self::List(inner) | Self::Map(inner) | Self::Optional(inner) => inner.is_comparable(),
+            Self::Tuple(parts) => parts.iter().all(Self::is_comparable),
+            _ => true,
+        }
+    }
+
+    /// Whether it can be read from a word of text.
+    pub(super) fn is_scalar(&self) -> bool {
+        matches!(
+            self,
+            Self::Bool
+                | Self::Int(_)
+                | Self::Float
+                | Self::Text
+                | Self::DateTime
+                | Self::Date
+                | Self::Uuid
+        )
     }
 
     /// Whether it is passed by value rather than borrowed.

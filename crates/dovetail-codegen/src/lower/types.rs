@@ -4,9 +4,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use dovetail_contract::contract::Renames;
 use dovetail_contract::finding::{Code, Finding};
 use dovetail_contract::schema::{Schema, SchemaId, Schemas, Type, Types as Kinds};
 
+use super::forms::PartDraft;
 use super::scalar;
 use super::ty::{Ty, Typed};
 use super::union::Plan;
@@ -52,6 +54,10 @@ pub(super) enum Body {
     Union(UnionBody),
     /// JSON text with an accessor for each type that it may be.
     Alike(Vec<(String, Ty)>),
+    /// Another name for a type that is long to write.
+    Alias(Ty),
+    /// The parts of a multipart form, and what kind of multipart where it is no ordinary one.
+    Form(Option<String>, Vec<PartDraft>),
 }
 
 /// A value of an enum; strings as they are, integers as digits.
@@ -97,6 +103,8 @@ pub(super) struct VariantDraft {
     pub(super) origin: Option<SchemaId>,
     pub(super) ty: Ty,
     pub(super) test: Test,
+    /// When its test is made among those of the same sort.
+    pub(super) rank: usize,
 }
 
 /// What leads to a variant.
@@ -123,10 +131,10 @@ pub(super) enum Pending {
 
 impl<'a> Types<'a> {
     /// No types yet, but the names of `schemas` and `reserved` are taken.
-    pub(super) fn new(schemas: &'a Schemas, reserved: &[&str]) -> Self {
+    pub(super) fn new(schemas: &'a Schemas, renames: &Renames, reserved: &[&str]) -> Self {
         let mut scope = Scope::with(reserved);
         Self {
-            component_names: component_names(schemas, &mut scope),
+            component_names: super::renames::components(schemas, renames, &mut scope),
             views: Views::new(schemas),
             scope,
             drafts: Vec::new(),
@@ -234,7 +242,7 @@ impl<'a> Types<'a> {
             return self.enumeration(at, &view, hint);
         }
         if !view.unions.is_empty() {
-            if view.properties.is_empty() {
+            if view.properties.is_empty() && !self.keeps_others(&view) {
                 return self.union(at, &view, hint);
             }
             if let Some(typed) = self.merged_union(at, &view, hint) {
@@ -253,6 +261,14 @@ impl<'a> Types<'a> {
             _ => return self.several_kinds(at, &named, nullable, hint),
         };
         Typed { ty, nullable }
+    }
+
+    /// Whether members that no property names have a type of their own.
+    pub(super) fn keeps_others(&self, view: &View) -> bool {
+        view.additional.is_some_and(|id| {
+            let schema = self.views.schemas.schema(id);
+            !schema.never && !says_nothing(schema)
+        })
     }
 
     /// The type of values of one JSON type.
@@ -290,6 +306,18 @@ impl<'a> Types<'a> {
         )
     }
 
+    /// A map of these values. What is nested deeper than readers follow has a name of its own.
+    fn map_of(&mut self, at: SchemaId, values: SchemaId, hint: &str) -> Ty {
+        const NESTING_MAX: usize = 2;
+        let hint = format!("{hint}Value");
+        let inner = self.typed(values, &hint).element();
+        if inner.nesting() < NESTING_MAX {
+            return Ty::map(inner);
+        }
+        let alias = self.name_only(at, &hint, Body::Alias(inner));
+        Ty::map(Ty::Named(alias))
+    }
+
     fn object(&mut self, at: SchemaId, view: View, hint: &str) -> Ty {
         let schemas = self.views.schemas;
         let is_closed = view.additional.is_some_and(|id| schemas.schema(id).never);
@@ -297,13 +325,13 @@ impl<'a> Types<'a> {
             if let [only] = view.pattern_properties.as_slice()
                 && view.additional.is_none_or(|id| schemas.schema(id).never)
             {
-                return Ty::map(self.typed(*only, &format!("{hint}Value")).element());
+                return self.map_of(at, *only, hint);
             }
             if let Some(additional) = view
                 .additional
                 .filter(|_| !is_closed && view.pattern_properties.is_empty())
             {
-                return Ty::map(self.typed(additional, &format!("{hint}Value")).element());
+                return self.map_of(at, additional, hint);
             }
             if !is_closed || !view.pattern_properties.is_empty() {
                 return Ty::map(Ty::Value);
@@ -325,9 +353,7 @@ impl<'a> Types<'a> {
         let own = self.component_names.get(&at).filter(|name| *name == hint);
         let name = match own {
             Some(name) if self.spent.insert(name.clone()) => name.clone(),
-            _ => self
-                .scope
-                .claim(&rust_name::identifier(hint, Casing::Type), Casing::Type),
+            _ => self.own_name(at, hint),
         };
         self.drafts.push(Draft {
             name,
@@ -335,6 +361,24 @@ impl<'a> Types<'a> {
             body,
         });
         self.drafts.len() - 1
+    }
+
+    /// A new type of the crate, with a name of its own whatever the schema is called.
+    pub(super) fn name_only(&mut self, at: SchemaId, hint: &str, body: Body) -> usize {
+        let name = self.own_name(at, hint);
+        self.drafts.push(Draft {
+            name,
+            origin: at,
+            body,
+        });
+        self.drafts.len() - 1
+    }
+
+    /// A name like `hint`; where that is taken, one that follows from where the schema stands.
+    fn own_name(&mut self, at: SchemaId, hint: &str) -> String {
+        let wanted = rust_name::identifier(hint, Casing::Type);
+        let pointer = &self.views.schemas.schema(at).pointer;
+        self.scope.claim_for(&wanted, pointer, Casing::Type)
     }
 
     /// Decides the bodies that wait, and those that wait because of them.
@@ -379,35 +423,6 @@ impl<'a> Types<'a> {
             self.component_names.entry(part).or_insert(name);
         }
     }
-}
-
-/// Names of all schemas that have one: who is called exactly like its type goes first, then the order of the document.
-fn component_names(schemas: &Schemas, scope: &mut Scope) -> HashMap<SchemaId, String> {
-    let named: Vec<(SchemaId, &str, String)> = schemas
-        .iter()
-        .filter_map(|(id, schema)| {
-            let name = schema.name.as_deref()?;
-            Some((id, name, rust_name::identifier(name, Casing::Type)))
-        })
-        .collect();
-    let (exact, others): (Vec<_>, Vec<_>) = named
-        .into_iter()
-        .partition(|(_, name, wanted)| name == wanted);
-    exact
-        .into_iter()
-        .chain(others)
-        .map(|(id, _, wanted)| {
-            let wanted = if scope.holds(&wanted) && super::is_reserved(&wanted) {
-                format!(
-                    "{wanted}{}",
-                    if wanted == "Error" { "Body" } else { "Type" }
-                )
-            } else {
-                wanted
-            };
-            (id, scope.claim(&wanted, Casing::Type))
-        })
-        .collect()
 }
 
 /// A schema that says nothing but is known by the same name.

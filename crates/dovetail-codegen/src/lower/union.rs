@@ -35,6 +35,8 @@ pub(super) struct Plan {
 struct PlannedVariant {
     what: Planned,
     test: Test,
+    /// When its test is made among those of the same sort.
+    rank: usize,
 }
 
 /// What a variant holds.
@@ -70,6 +72,7 @@ impl Plan {
         let variant = |kind: &Type| PlannedVariant {
             what: Planned::OfKind(at, *kind),
             test: Test::Kind(*kind),
+            rank: 0,
         };
         Self {
             origin: at,
@@ -144,7 +147,14 @@ impl Types<'_> {
         self.expand(ids, discriminator.is_none(), &mut found, &mut nullable, 0);
         let mut seen = HashSet::new();
         found.retain(|branch| seen.insert(branch.at));
-        if let [only] = found.as_slice() {
+        // A declared tag is a promise of more branches to come.
+        let is_open = discriminator.is_some()
+            && found
+                .iter()
+                .all(|branch| branch.kinds == Kinds::only(Type::Object));
+        if let [only] = found.as_slice()
+            && !is_open
+        {
             let id = only.id;
             self.inherit_name(at, only.at, hint);
             let mut typed = self.typed(id, hint);
@@ -327,6 +337,7 @@ impl Types<'_> {
                 origin,
                 ty,
                 test: planned.test,
+                rank: planned.rank,
             });
         }
         body
@@ -482,7 +493,8 @@ impl Plan {
 
     fn add_objects(&mut self, objects: &[&Branch], told: Objects) {
         let mut alike = Vec::new();
-        for (branch, tell) in objects.iter().zip(told.tells) {
+        let rank = |index: usize| told.asked.iter().position(|asked| *asked == index);
+        for (index, (branch, tell)) in objects.iter().zip(told.tells).enumerate() {
             let test = match tell {
                 Tell::Tags(tags) => Test::Tags(tags),
                 Tell::Has(name) => Test::Has(name),
@@ -494,12 +506,14 @@ impl Plan {
                 }
             };
             let what = branch.object();
-            self.variants.push(PlannedVariant { what, test });
+            let rank = rank(index).unwrap_or(0);
+            self.variants.push(PlannedVariant { what, test, rank });
         }
         if !alike.is_empty() {
             self.variants.push(PlannedVariant {
                 what: Planned::Alike(alike),
                 test: Test::Otherwise,
+                rank: 0,
             });
         }
     }
@@ -541,6 +555,7 @@ impl PlannedVariant {
         Self {
             what,
             test: Test::Kind(kind),
+            rank: 0,
         }
     }
 }

@@ -168,6 +168,11 @@ impl Writer<'_> {
                 Some(self.references(&array.prefix_items)),
             );
         }
+        put(
+            out,
+            "unevaluatedItems",
+            array.unevaluated.map(|id| self.reference(id)),
+        );
         put(out, "contains", array.contains.map(|id| self.reference(id)));
         put(out, "minContains", array.min_contains);
         put(out, "maxContains", array.max_contains);
@@ -196,6 +201,11 @@ impl Writer<'_> {
             out,
             "additionalProperties",
             object.additional.map(|id| self.reference(id)),
+        );
+        put(
+            out,
+            "unevaluatedProperties",
+            object.unevaluated.map(|id| self.reference(id)),
         );
         let patterns = self.named(&object.pattern_properties);
         put_filled(out, "patternProperties", patterns);

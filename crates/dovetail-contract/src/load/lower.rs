@@ -45,6 +45,21 @@ pub(crate) fn mapping<'a>(files: &mut Files, node: &'a Node, keys: &Keys) -> Opt
     Some(node)
 }
 
+/// A finding with what was probably meant among the names of an author, of which there may be many.
+pub(crate) fn suggest<'a>(
+    files: &Files,
+    finding: Finding,
+    said: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Finding {
+    /// Most names that are looked at.
+    const LOOKED_AT_MAX: usize = 1_000;
+    if files.is_flooded() {
+        return finding;
+    }
+    finding.did_you_mean(said, known.into_iter().take(LOOKED_AT_MAX))
+}
+
 fn unknown_key(entry: &Entry, keys: &Keys) -> Finding {
     let message = format!("{} has no key `{}`", keys.what, shorten(&entry.key));
     Finding::new(&codes::UNKNOWN_KEY, entry.key_span, message)

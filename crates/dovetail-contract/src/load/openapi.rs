@@ -7,25 +7,31 @@
 use indexmap::IndexMap;
 
 use crate::codes;
-use crate::contract::{Exposure, HttpApi, Server, ServerVariable, States};
+use crate::contract::{Exposure, HttpApi, Renames, States};
 use crate::finding::{Code, Finding, Severity};
 use crate::load::files::{Document, Files};
 use crate::schema::Schemas;
 use crate::source::{FileId, Span};
 
 use at::At;
+use budget::Budget;
 use documents::Documents;
+use link::Targets;
 use schema::SchemaReader;
 
+mod about;
 mod at;
+mod budget;
 mod content;
 mod cycle;
 mod dialect;
 mod documents;
 mod fields;
 mod keywords;
+mod link;
 mod nullable;
 mod operation;
+mod outgoing;
 mod parameter;
 mod path;
 mod reference;
@@ -34,7 +40,7 @@ mod security;
 
 /// Reads a document, as far as it can be read. What is wrong with it is kept in `files`.
 ///
-/// Exposure and states are not OpenAPI's to say and stay at their defaults.
+/// Exposure, states, pagination and renames are not OpenAPI's to say and stay at their defaults.
 pub(crate) fn read_api(files: &mut Files, document: &Document) -> HttpApi {
     let documents = Documents::gather(files, document);
     let root = At::root(document.file, &document.root);
@@ -44,6 +50,8 @@ pub(crate) fn read_api(files: &mut Files, document: &Document) -> HttpApi {
         root: document.file,
         siblings_count: true,
         schemas: SchemaReader::default(),
+        budget: Budget::default(),
+        targets: Targets::default(),
     };
     reader.api(&root)
 }
@@ -56,6 +64,9 @@ struct Reader<'d, 'f> {
     /// Whether keywords beside `$ref` hold, as they do since 3.1.
     siblings_count: bool,
     schemas: SchemaReader<'d>,
+    budget: Budget,
+    /// What the operations of paths are called, for links to them.
+    targets: Targets,
 }
 
 impl<'d> Reader<'d, '_> {
@@ -69,9 +80,12 @@ impl<'d> Reader<'d, '_> {
             states: States::default(),
             servers: Vec::new(),
             operations: Vec::new(),
+            webhooks: Vec::new(),
             schemas: Schemas::default(),
             security_schemes: IndexMap::new(),
             tags: IndexMap::new(),
+            external_docs: None,
+            renames: Renames::default(),
         };
         if !self.is_readable(root) {
             return api;
@@ -79,13 +93,16 @@ impl<'d> Reader<'d, '_> {
         self.about(root, &mut api);
         api.servers = self.servers(root);
         api.tags = self.tags(root);
+        api.external_docs = self.external_docs(root);
         if let Some(components) = root.get("components") {
             for (_, schema) in self.entries(&components, "schemas") {
                 self.schema(&schema);
             }
             api.security_schemes = self.security_schemes(&components);
         }
-        api.operations = self.operations(root, &api.security_schemes);
+        let security = self.common_security(root, &api.security_schemes);
+        api.operations = self.operations(root, &security);
+        api.webhooks = self.webhooks(root, &security);
         api.schemas = self.finish_schemas();
         api
     }
@@ -150,38 +167,6 @@ impl<'d> Reader<'d, '_> {
         api.description = self
             .text(&info, "description")
             .or_else(|| self.text(&info, "summary"));
-    }
-
-    fn servers(&mut self, root: &At<'d>) -> Vec<Server> {
-        let mut servers = Vec::new();
-        for server in self.notes_list(root, "servers") {
-            let Some(url) = self.text(&server, "url") else {
-                continue;
-            };
-            let mut variables = IndexMap::new();
-            for (entry, variable) in self.notes_entries(&server, "variables") {
-                let default = self.text(&variable, "default").unwrap_or_default();
-                let allowed = self.texts(&variable, "enum");
-                variables.insert(entry.key.clone(), ServerVariable { default, allowed });
-            }
-            servers.push(Server {
-                url,
-                description: self.text(&server, "description"),
-                variables,
-            });
-        }
-        servers
-    }
-
-    fn tags(&mut self, root: &At<'d>) -> IndexMap<String, Option<String>> {
-        let mut tags = IndexMap::new();
-        for tag in self.notes_list(root, "tags") {
-            if let Some(name) = self.text(&tag, "name") {
-                let description = self.text(&tag, "description");
-                tags.entry(name).or_insert(description);
-            }
-        }
-        tags
     }
 
     /// Says that something is likely a mistake, though nothing fails for it.

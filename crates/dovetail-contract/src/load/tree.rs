@@ -90,6 +90,12 @@ impl Node {
         self.entry(key).map(|entry| &entry.value)
     }
 
+    /// Whether nothing lies in it.
+    #[must_use]
+    pub fn is_scalar(&self) -> bool {
+        !matches!(self.value, NodeValue::Sequence(_) | NodeValue::Mapping(_))
+    }
+
     /// What it is, for messages: `a string`, `a mapping`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -103,7 +109,25 @@ impl Node {
         }
     }
 
-    /// The value without places. Numbers beyond 64 bits become the nearest double.
+    /// The first number in it that lies beyond every double, and so has no value that could be compared or sent.
+    #[must_use]
+    pub fn endless_number(&self) -> Option<&Self> {
+        match &self.value {
+            NodeValue::Number(text) => {
+                let is_endless = text.parse::<f64>().is_ok_and(f64::is_infinite);
+                is_endless.then_some(self)
+            }
+            NodeValue::Sequence(elements) => elements.iter().find_map(Self::endless_number),
+            NodeValue::Mapping(entries) => {
+                let values = entries.iter().map(|entry| &entry.value);
+                values.into_iter().find_map(Self::endless_number)
+            }
+            _ => None,
+        }
+    }
+
+    /// The value without places. Numbers beyond 64 bits become the nearest double, and those beyond every double `null`; see
+    /// [`Node::endless_number`].
     #[must_use]
     pub fn to_json(&self) -> Value {
         match &self.value {

@@ -36,6 +36,23 @@ fn every_real_document_loads_without_an_error() {
     assert!(operations > 9_000, "only {operations} operations were read");
 }
 
+#[test]
+fn every_feature_of_openapi_is_read() {
+    let Some(folder) = shared::folder("conformance/openapi-features") else {
+        return;
+    };
+    let mut read = 0;
+    for path in shared::documents(&folder) {
+        let loaded = load_openapi(&path);
+        let name = name(&path, &folder);
+        assert_eq!(errors(&loaded), BTreeSet::new(), "{name}");
+        let api = loaded.api.expect("there is something to work with");
+        assert!(!api.operations.is_empty(), "{name} has no operation");
+        read += 1;
+    }
+    assert!(read > 150, "only {read} documents were read");
+}
+
 /// Quirk documents that are refused although they claim to be OpenAPI 3, with the reason.
 const REFUSED: &[(&str, &str)] = &[
     // Parameters stand where schemas are needed.

@@ -2,7 +2,7 @@
 
 use dovetail_contract::contract::{
     Exposure, HttpApi, Idempotency, Isolation, Media, Method, Operation, Parameter,
-    ParameterEncoding, ParameterLocation, RequestBody, Response, Service, State, States,
+    ParameterEncoding, ParameterLocation, Renames, RequestBody, Response, Service, State, States,
     StatusRange, Style, Workspace,
 };
 use dovetail_contract::expect::{
@@ -75,12 +75,16 @@ impl World {
                 allow_reserved: false,
             },
             schema: anything,
+            examples: IndexMap::new(),
         };
         let media = |media_type: &str| Media {
             media_type: media_type.to_owned(),
             span: self.at_api("paths"),
             schema: Some(anything),
+            item_schema: None,
             encoding: IndexMap::new(),
+            prefix_encoding: Vec::new(),
+            item_encoding: None,
             examples: IndexMap::new(),
         };
         let operation = Operation {
@@ -102,12 +106,18 @@ impl World {
             responses: vec![Response {
                 status: StatusRange::Exactly(200),
                 span: self.at_api("paths"),
+                summary: None,
                 description: String::new(),
                 headers: IndexMap::new(),
                 content: vec![media("*/*")],
+                links: IndexMap::new(),
             }],
             security: Vec::new(),
             idempotency: Idempotency::None,
+            servers: Vec::new(),
+            callbacks: Vec::new(),
+            pagination: None,
+            external_docs: None,
         };
         Service {
             name: Spanned::new("payments".to_owned(), self.at_api("openapi")),
@@ -124,9 +134,12 @@ impl World {
                 states: States::default(),
                 servers: Vec::new(),
                 operations: vec![operation],
+                webhooks: Vec::new(),
                 schemas,
                 security_schemes: IndexMap::new(),
                 tags: IndexMap::new(),
+                external_docs: None,
+                renames: Renames::default(),
             }),
             calls: IndexMap::new(),
             file: self.api,

@@ -19,19 +19,19 @@ pub struct Keywords {
     /// `fn`, a string.
     pub r#fn: String,
     /// `Self`, a string.
-    pub self_: String,
+    pub self_xdefc: String,
     /// `self`, a string.
-    pub self_2: Option<String>,
+    pub self_: Option<String>,
     /// `crate`, a string.
     pub crate_: Option<String>,
     /// `async`, a string.
     pub r#async: Option<String>,
     /// `a-b`, a string.
-    pub a_b: Option<String>,
+    pub a_minus_b: Option<String>,
     /// `a_b`, a string.
-    pub a_b_2: Option<String>,
+    pub a_b: Option<String>,
     /// `aB`, a string.
-    pub a_b_3: Option<String>,
+    pub a_b_xe256: Option<String>,
     /// `1st`, a string.
     pub n1st: Option<String>,
     /// the empty text, a string.
@@ -117,10 +117,10 @@ pub struct Everything {
     pub client_value: Option<ClientType>,
     /// `error_value`, an [`ErrorBody`].
     pub error_value: Option<ErrorBody>,
-    /// `order_value`, an [`Order2`].
-    pub order_value: Option<Order2>,
+    /// `order_value`, an [`OrderX9166`].
+    pub order_value: Option<OrderX9166>,
     /// `Order_value`, an [`Order`].
-    pub order_value_2: Option<Order>,
+    pub order_underscore_value: Option<Order>,
     /// `sort_value`, a [`Sort`].
     pub sort_value: Option<Sort>,
     /// `level_value`, a [`Level`].
@@ -149,6 +149,56 @@ pub struct Everything {
     pub pair_value: Option<(String, i64)>,
     /// `constant_value`, a [`Constant`].
     pub constant_value: Option<Constant>,
+}
+
+/// `CursorPage`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorPage {
+    /// `data`, a [`CursorPageData`].
+    pub data: Option<CursorPageData>,
+    /// `meta`, a [`CursorPageMeta`].
+    pub meta: Patch<CursorPageMeta>,
+}
+
+/// `ListByRequiredCursorResponse`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListByRequiredCursorResponse {
+    /// `after`, an integer.
+    pub after: Patch<i64>,
+    /// `data`, a list.
+    pub data: Patch<Vec<String>>,
+}
+
+/// `Base`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// `id`, a string.
+    pub id: String,
+    /// `label`, a string.
+    pub label: Option<String>,
+}
+
+/// `LinkPage`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkPage {
+    /// `items`, a list.
+    pub items: Vec<i64>,
+    /// `next`, a string.
+    pub next: Patch<String>,
+}
+
+/// `CursorPageData`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorPageData {
+    /// `items`, a list.
+    pub items: Option<Vec<Base>>,
+}
+
+/// `CursorPageMeta`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorPageMeta {
+    /// `next`, a string.
+    pub next: Option<String>,
 }
 
 /// Named as a type of the standard library.
@@ -186,7 +236,7 @@ pub struct ClientType {
 
 /// `order`, an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order2 {
+pub struct OrderX9166 {
     /// `order`, an [`Order`].
     pub order: Option<Order>,
 }
@@ -205,7 +255,7 @@ pub enum Sort {
     /// `asc`.
     Asc,
     /// `ASC`.
-    Asc2,
+    AscUpper,
     /// the empty text.
     Empty,
     /// `=`.
@@ -308,15 +358,6 @@ pub struct Parent {
     pub tree: Box<Tree>,
 }
 
-/// `Base`, an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Base {
-    /// `id`, a string.
-    pub id: String,
-    /// `label`, a string.
-    pub label: Option<String>,
-}
-
 /// Told apart by kind and by fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -398,7 +439,7 @@ pub struct MatchOptions {
     /// `fn`, a string.
     pub r#fn: Option<String>,
     /// `Self`, a string.
-    pub self_2: Option<String>,
+    pub self_x011f: Option<String>,
 }
 
 /// What may be left out of [`Client::styles`](crate::Client::styles).
@@ -431,10 +472,10 @@ pub struct SendTextOptions {
     pub body: Option<String>,
 }
 
-/// What [`Client::send_text_2`](crate::Client::send_text_2) answers, by status.
+/// What [`Client::send_text_xe775`](crate::Client::send_text_xe775) answers, by status.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum SendTextResponse {
+pub enum SendTextXe775Response {
     /// Done at once.
     Ok(Shape),
     /// To be done.
@@ -443,7 +484,7 @@ pub enum SendTextResponse {
     NoContent,
 }
 
-impl Success for SendTextResponse {
+impl Success for SendTextXe775Response {
     fn decode(response: &Response) -> DecodeResult<Self> {
         match response.status() {
             200 => response.json().map(Self::Ok).map(Some),
@@ -452,4 +493,50 @@ impl Success for SendTextResponse {
             _ => Ok(None),
         }
     }
+}
+
+/// What may be left out of [`Client::list_by_cursor`](crate::Client::list_by_cursor).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListByCursorOptions {
+    /// `cursor`, a string.
+    pub cursor: Option<String>,
+    /// `limit`, an integer.
+    pub limit: Option<i32>,
+}
+
+/// Headers of what [`Client::list_by_required_cursor`](crate::Client::list_by_required_cursor) answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListByRequiredCursorHeaders {
+    /// The header `x-total`, an integer.
+    pub x_total: i64,
+}
+
+/// What may be left out of [`Client::list_by_page`](crate::Client::list_by_page).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListByPageOptions {
+    /// `page`, a string.
+    pub page: Option<String>,
+}
+
+/// What may be left out of [`Client::list_by_offset`](crate::Client::list_by_offset).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListByOffsetOptions {
+    /// `offset`, an integer.
+    ///
+    /// At least 0.
+    pub offset: Option<i32>,
+}
+
+/// What may be left out of [`Client::list_by_header`](crate::Client::list_by_header).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListByHeaderOptions {
+    /// `q`, a string.
+    pub q: Option<String>,
+}
+
+/// Headers of what [`Client::list_by_header`](crate::Client::list_by_header) answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListByHeaderHeaders {
+    /// The header `x-total`, an integer.
+    pub x_total: i64,
 }

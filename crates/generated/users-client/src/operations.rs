@@ -5,12 +5,20 @@ use std::time::Duration;
 
 use dovetail_client::policy::{Policy, Retry};
 use dovetail_client::resilience::backoff;
-use dovetail_client::{Method, Operation, Service};
+use dovetail_client::{Method, Operation, ServerTemplate, Service};
 
 /// The service `users`.
 pub const SERVICE: Service = Service::new(
     "users",
     &["listUsers", "createUser", "getUser", "updateUser"],
+);
+
+/// Inside the cluster.
+///
+/// `http://users.internal`.
+pub const INSIDE_THE_CLUSTER_SERVER: ServerTemplate = ServerTemplate::new(
+    "http://users.internal",
+    &[],
 );
 
 /// How every operation is called unless its caller says otherwise.

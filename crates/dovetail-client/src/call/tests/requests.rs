@@ -22,6 +22,10 @@ async fn every_kind_of_body_and_parameter_arrives() {
             &json!({"k": [1.50]}),
         )
         .header("x-tenant", "t 1")
+        .parameter(
+            &Parameter::header("x-json").style(Style::Json),
+            &json!({"ü": "a\"🦀"}),
+        )
         .cookie("a", "1;2")
         .cookie("b", &true)
         .form(&json!({"k": "v w", "l": [1, 2]}), &[]);
@@ -41,6 +45,8 @@ async fn every_kind_of_body_and_parameter_arrives() {
     let url = "http://orders/v1/a/a%20b%2F%C3%BC/b7?q=1&q=2&j=%7B%22k%22%3A%5B1.5%5D%7D";
     assert_eq!(hits[0].request.url.as_str(), url);
     assert_eq!(hits[0].header("x-tenant"), Some("t 1"));
+    let json = r#"{"\u00fc":"a\"\ud83e\udd80"}"#;
+    assert_eq!(hits[0].header("x-json"), Some(json));
     assert_eq!(hits[0].header("cookie"), Some("a=1%3B2; b=true"));
     let bodies: Vec<_> = hits
         .iter()

@@ -8,7 +8,9 @@ use super::at::At;
 use super::reference::Kind;
 use super::{Reader, warning};
 use crate::codes;
-use crate::contract::{Header, Media, PartEncoding, Response, StatusRange};
+use crate::contract::{
+    Header, Media, ParameterEncoding, ParameterLocation, PartEncoding, Response, StatusRange,
+};
 use crate::finding::Severity;
 
 impl<'d> Reader<'d, '_> {
@@ -16,6 +18,9 @@ impl<'d> Reader<'d, '_> {
     pub(super) fn content(&mut self, at: &At<'d>) -> Vec<Media> {
         let mut content = Vec::new();
         for (entry, media) in self.entries(at, "content") {
+            if !self.spend(&media, size_of::<Media>() + entry.key.len()) {
+                break;
+            }
             if media.node.entries().is_none() {
                 self.wrong_type(&media, "a mapping with `schema`", Severity::Error);
                 continue;
@@ -24,11 +29,18 @@ impl<'d> Reader<'d, '_> {
             let Some(media) = self.follow(media, Kind::Media) else {
                 continue;
             };
+            let prefix = self.list(&media, "prefixEncoding");
+            let prefix = prefix.iter().map(|part| self.part_encoding(part));
+            let prefix_encoding = prefix.collect();
+            let items = media.get("itemEncoding");
             content.push(Media {
                 media_type: entry.key.clone(),
                 span: entry.key_span,
                 schema: self.schema_at(&media, "schema"),
+                item_schema: self.schema_at(&media, "itemSchema"),
                 encoding: self.part_encodings(&media),
+                prefix_encoding,
+                item_encoding: items.map(|items| Box::new(self.part_encoding(&items))),
                 examples: self.examples(&media),
             });
         }
@@ -39,8 +51,8 @@ impl<'d> Reader<'d, '_> {
     pub(super) fn responses(&mut self, at: &At<'d>) -> Vec<Response> {
         let mut responses = Vec::new();
         let mut seen = HashSet::new();
-        for (entry, response) in self.entries(at, "responses") {
-            if entry.key.starts_with("x-") {
+        for (entry, declared) in self.entries(at, "responses") {
+            if entry.key.starts_with("x-") || !self.spend(&declared, size_of::<Response>()) {
                 continue;
             }
             let Some(status) = status_range(&entry.key) else {
@@ -56,39 +68,55 @@ impl<'d> Reader<'d, '_> {
                 self.warn(&codes::DUPLICATE_KEY, entry.key_span, message);
                 continue;
             }
-            let Some(response) = self.follow(response, Kind::Response) else {
+            let Some(response) = self.follow(declared.clone(), Kind::Response) else {
                 continue;
             };
             responses.push(Response {
                 status,
                 span: entry.key_span,
-                description: self.text(&response, "description").unwrap_or_default(),
+                summary: self.text(&response, "summary"),
+                description: self.described(&declared, &response).unwrap_or_default(),
                 headers: self.headers(&response),
                 content: self.content(&response),
+                links: self.links(&response),
             });
         }
         responses
     }
 
+    /// The headers of a response, or of a part of a form.
     fn headers(&mut self, at: &At<'d>) -> IndexMap<String, Header> {
         let mut headers = IndexMap::new();
-        for (entry, header) in self.entries(at, "headers") {
+        for (entry, declared) in self.entries(at, "headers") {
             // The media type decides this one.
             if entry.key.eq_ignore_ascii_case("content-type") {
                 continue;
             }
-            let Some(header) = self.follow(header, Kind::Header) else {
+            if !self.spend(&declared, size_of::<Header>() + entry.key.len()) {
+                break;
+            }
+            let Some(header) = self.follow(declared.clone(), Kind::Header) else {
                 continue;
             };
             let content = self.entries(&header, "content").into_iter().next();
-            let schema = match content {
-                Some((_, media)) => self.schema_at(&media, "schema"),
-                None => self.schema_at(&header, "schema"),
+            let (encoding, schema) = match content {
+                Some((media_type, media)) => (
+                    ParameterEncoding::Content(media_type.key.clone()),
+                    self.schema_at(&media, "schema"),
+                ),
+                None => (
+                    self.styled(&header, ParameterLocation::Header),
+                    self.schema_at(&header, "schema"),
+                ),
             };
             let header = Header {
+                span: entry.key_span,
                 required: self.flag(&header, "required").unwrap_or(false),
-                description: self.text(&header, "description"),
+                deprecated: self.note_flag(&header, "deprecated"),
+                description: self.described(&declared, &header),
+                encoding,
                 schema,
+                examples: self.examples(&header),
             };
             headers.insert(entry.key.clone(), header);
         }
@@ -98,23 +126,33 @@ impl<'d> Reader<'d, '_> {
     fn part_encodings(&mut self, media: &At<'d>) -> IndexMap<String, PartEncoding> {
         let mut encodings = IndexMap::new();
         for (entry, encoding) in self.entries(media, "encoding") {
-            let encoding = PartEncoding {
-                content_type: self.text(&encoding, "contentType"),
-                style: self.style(&encoding),
-                explode: self.flag(&encoding, "explode"),
-                allow_reserved: self.flag(&encoding, "allowReserved").unwrap_or(false),
-            };
-            encodings.insert(entry.key.clone(), encoding);
+            encodings.insert(entry.key.clone(), self.part_encoding(&encoding));
         }
         encodings
     }
 
-    fn examples(&mut self, media: &At<'d>) -> IndexMap<String, serde_json::Value> {
-        let mut examples = IndexMap::new();
-        if let Some(example) = media.value("example") {
-            examples.insert("example".to_owned(), example.to_json());
+    fn part_encoding(&mut self, at: &At<'d>) -> PartEncoding {
+        if !self.spend(at, size_of::<PartEncoding>()) {
+            return PartEncoding::default();
         }
-        for (entry, example) in self.notes_entries(media, "examples") {
+        PartEncoding {
+            content_type: self.text(at, "contentType"),
+            style: self.style(at),
+            explode: self.flag(at, "explode"),
+            allow_reserved: self.flag(at, "allowReserved").unwrap_or(false),
+            headers: self.headers(at),
+            encoding: self.part_encodings(at),
+        }
+    }
+
+    /// The examples of a media type, a parameter or a header.
+    pub(super) fn examples(&mut self, at: &At<'d>) -> IndexMap<String, serde_json::Value> {
+        let mut examples = IndexMap::new();
+        if let Some(example) = at.value("example") {
+            let example = self.json(at, example);
+            examples.extend(example.map(|value| ("example".to_owned(), value)));
+        }
+        for (entry, example) in self.notes_entries(at, "examples") {
             if example.node.entries().is_none() {
                 self.wrong_type(&example, "a mapping with `value`", Severity::Warning);
                 continue;
@@ -126,9 +164,8 @@ impl<'d> Reader<'d, '_> {
             let value = example
                 .value("value")
                 .or_else(|| example.value("dataValue"));
-            if let Some(value) = value {
-                examples.insert(entry.key.clone(), value.to_json());
-            }
+            let value = value.and_then(|value| self.json(&example, value));
+            examples.extend(value.map(|value| (entry.key.clone(), value)));
         }
         examples
     }

@@ -6,11 +6,12 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
-use super::at::{At, escape};
-use super::reference::{file_part, split};
+use super::at::{At, place};
 use crate::load::files::{Document, Files};
-use crate::load::tree::{Node, NodeValue};
 use crate::source::FileId;
+use names::{Names, Trail};
+
+mod names;
 
 /// The documents that can be reached from one, with the names that are given inside them.
 #[derive(Debug)]
@@ -20,14 +21,19 @@ pub(super) struct Documents {
     by_file: HashMap<FileId, usize>,
     /// Pointers of `$anchor` and `$dynamicAnchor`, by file and name.
     anchors: HashMap<(FileId, String), String>,
-    /// File and pointer of each `$id`.
+    /// File and pointer of each `$id`, by its address.
     ids: HashMap<String, (FileId, String)>,
-    /// Where each key stands in the mappings that are too large to be searched for every reference.
-    indexes: HashMap<(FileId, String), HashMap<String, usize>>,
+    /// Pointer and address of each `$id` of a file.
+    resources: HashMap<FileId, Vec<(String, String)>>,
+    /// Where each key stands in the mappings that are too large to be searched for every reference, by the place of the mapping in memory.
+    indexes: HashMap<usize, HashMap<String, usize>>,
 }
 
 /// Largest mapping that is searched key by key.
 const SEARCHED_MAX: usize = 64;
+
+/// Most places of a file with an `$id` that are looked through for every reference.
+const RESOURCES_MAX: usize = 1_000;
 
 impl Documents {
     /// Reads everything that references lead to, from `first` on.
@@ -38,6 +44,7 @@ impl Documents {
             by_file: HashMap::new(),
             anchors: HashMap::new(),
             ids: HashMap::new(),
+            resources: HashMap::new(),
             indexes: HashMap::new(),
         };
         let mut tried: HashSet<String> = HashSet::new();
@@ -45,7 +52,7 @@ impl Documents {
         while let Some(document) = queue.pop_front() {
             let path = files.sources().file(document.file).path.clone();
             let mut names = Names::default();
-            names.walk(&document.root, &mut String::new());
+            names.walk(&document.root, &mut Trail::default());
             gathered.add(&path, &document, &mut names);
             for reference in names.references {
                 let Ok(target) = Files::join(&path, &reference) else {
@@ -89,22 +96,35 @@ impl Documents {
             .map(|(file, pointer)| (*file, pointer.as_str()))
     }
 
+    /// Pointer and address of the closest `$id` above a place, its own included.
+    pub(super) fn resource(&self, at: &At<'_>) -> Option<(&str, &str)> {
+        // Few documents have any, and only those pay for the pointer.
+        let resources = self.resources.get(&at.file)?;
+        let pointer = at.pointer();
+        let holds = |above: &str| {
+            let rest = pointer.strip_prefix(above);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let above = resources.iter().filter(|(above, _)| holds(above));
+        above
+            .max_by_key(|(above, _)| above.len())
+            .map(|(pointer, id)| (pointer.as_str(), id.as_str()))
+    }
+
     /// What one token of a pointer names below a node.
     pub(super) fn step<'d>(&self, at: &At<'d>, token: &str) -> Option<At<'d>> {
         let entries = match at.node.entries() {
             Some(entries) if entries.len() > SEARCHED_MAX => entries,
             _ => return at.step(token),
         };
-        match self.indexes.get(&(at.file, at.pointer())) {
+        match self.indexes.get(&place(at.node)) {
             Some(index) => entries.get(*index.get(token)?).map(|entry| at.child(entry)),
             None => at.step(token),
         }
     }
 
     fn add(&mut self, path: &str, document: &Document, names: &mut Names) {
-        for (pointer, index) in names.indexes.drain(..) {
-            self.indexes.insert((document.file, pointer), index);
-        }
+        self.indexes.extend(names.indexes.drain(..));
         let index = self.documents.len();
         self.documents.push(document.clone());
         self.by_path.insert(path.to_owned(), index);
@@ -114,83 +134,17 @@ impl Documents {
                 .entry((document.file, anchor.clone()))
                 .or_insert_with(|| pointer.clone());
         }
-        for (id, pointer) in &names.ids {
-            let id = id.split('#').next().unwrap_or_default();
-            self.ids
-                .entry(id.to_owned())
-                .or_insert_with(|| (document.file, pointer.clone()));
+        for (id, pointer) in names.ids.drain(..) {
+            let known = self.ids.entry(id.clone());
+            known.or_insert_with(|| (document.file, pointer.clone()));
+            let resources = self.resources.entry(document.file).or_default();
+            if resources.len() < RESOURCES_MAX {
+                resources.push((pointer, id));
+            }
         }
     }
 }
 
 fn root(document: &Document) -> At<'_> {
     At::root(document.file, Rc::as_ref(&document.root))
-}
-
-/// What a document names: other files, and places of its own.
-#[derive(Debug, Default)]
-struct Names {
-    references: HashSetInOrder,
-    anchors: Vec<(String, String)>,
-    ids: Vec<(String, String)>,
-    indexes: Vec<(String, HashMap<String, usize>)>,
-}
-
-/// Strings, each once, in the order they were met: the order in which files are read must not depend on hashing.
-type HashSetInOrder = indexmap::IndexSet<String>;
-
-impl Names {
-    fn walk(&mut self, node: &Node, pointer: &mut String) {
-        let length = pointer.len();
-        match &node.value {
-            NodeValue::Mapping(entries) => {
-                if entries.len() > SEARCHED_MAX {
-                    let keys = entries.iter().map(|entry| entry.key.clone());
-                    let index = keys.zip(0..).collect();
-                    self.indexes.push((pointer.clone(), index));
-                }
-                for entry in entries {
-                    self.entry(&entry.key, &entry.value, pointer);
-                    pointer.push('/');
-                    pointer.push_str(&escape(&entry.key));
-                    self.walk(&entry.value, pointer);
-                    pointer.truncate(length);
-                }
-            }
-            NodeValue::Sequence(elements) => {
-                for (index, element) in elements.iter().enumerate() {
-                    pointer.push_str(&format!("/{index}"));
-                    self.walk(element, pointer);
-                    pointer.truncate(length);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn entry(&mut self, key: &str, value: &Node, pointer: &str) {
-        match (key, &value.value) {
-            ("$ref" | "$dynamicRef", NodeValue::String(reference)) => self.reference(reference),
-            ("$anchor" | "$dynamicAnchor", NodeValue::String(name)) => {
-                self.anchors.push((name.clone(), pointer.to_owned()));
-            }
-            ("$id", NodeValue::String(id)) => self.ids.push((id.clone(), pointer.to_owned())),
-            // A discriminator may name the file of a branch.
-            ("mapping", NodeValue::Mapping(entries)) => {
-                for entry in entries {
-                    if let Some(reference) = entry.value.as_str() {
-                        self.reference(reference);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn reference(&mut self, reference: &str) {
-        let (file, _) = split(reference);
-        if !file.is_empty() {
-            self.references.insert(file_part(file));
-        }
-    }
 }

@@ -21,7 +21,9 @@ impl<'d> Reader<'d, '_> {
     /// A value as text that describes something.
     pub(super) fn text_of(&mut self, value: &At<'d>) -> Option<String> {
         let (text, what) = match &value.node.value {
-            NodeValue::String(text) => return Some(text.clone()),
+            NodeValue::String(text) => {
+                return self.spend(value, text.len()).then(|| text.clone());
+            }
             NodeValue::Number(text) => (text.clone(), "a number"),
             NodeValue::Bool(value) => (value.to_string(), "a boolean"),
             _ => {
@@ -36,6 +38,15 @@ impl<'d> Reader<'d, '_> {
                 .help("put it in quotes"),
         );
         Some(text)
+    }
+
+    /// The description of an object: what stands beside its `$ref`, else what stands where that leads.
+    pub(super) fn described(&mut self, written: &At<'d>, meant: &At<'d>) -> Option<String> {
+        let beside = written.get("$ref").and_then(|_| written.get("description"));
+        match beside {
+            Some(beside) => self.text_of(&beside),
+            None => self.text(meant, "description"),
+        }
     }
 
     /// A list of texts that describe something.

@@ -1,14 +1,15 @@
 //! What the keywords of one schema say.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::{IndexMap, IndexSet};
+use serde_json::Value;
 
 use super::at::At;
 use super::reference::{Kind, SUGGESTED_MAX, is_nothing};
 use super::{Reader, warning};
 use crate::codes;
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::load::tree::{Node, NodeValue};
 use crate::schema::{Condition, Discriminator, Property, Schema, SchemaId, Type};
 
@@ -17,24 +18,36 @@ impl<'d> Reader<'d, '_> {
     pub(super) fn schema_notes(&mut self, at: &At<'d>, schema: &mut Schema) {
         schema.notes.title = self.text(at, "title");
         schema.notes.description = self.text(at, "description");
-        schema.notes.default = at.value("default").map(Node::to_json);
+        let default = at.value("default");
+        schema.notes.default = default.and_then(|value| self.value(value, Severity::Warning));
         schema.notes.deprecated = self.note_flag(at, "deprecated");
         schema.notes.read_only = self.note_flag(at, "readOnly");
         schema.notes.write_only = self.note_flag(at, "writeOnly");
-        let single = at.value("example").map(Node::to_json);
-        schema.notes.examples.extend(single);
+        schema.notes.external_docs = self.external_docs(at).map(Box::new);
+        let mut examples: Vec<&Node> = at.value("example").into_iter().collect();
         match at.get("examples").map(|examples| &examples.node.value) {
-            Some(NodeValue::Sequence(examples)) => {
-                let examples = examples.iter().map(Node::to_json);
-                schema.notes.examples.extend(examples);
-            }
+            Some(NodeValue::Sequence(listed)) => examples.extend(listed),
             // Written as examples of a media type are.
-            Some(NodeValue::Mapping(examples)) => {
-                let values = examples.iter().filter_map(|entry| entry.value.get("value"));
-                schema.notes.examples.extend(values.map(Node::to_json));
+            Some(NodeValue::Mapping(named)) => {
+                examples.extend(named.iter().filter_map(|entry| entry.value.get("value")));
             }
             _ => {}
         }
+        let examples = examples.into_iter();
+        let examples = examples.filter_map(|value| self.value(value, Severity::Warning));
+        schema.notes.examples.extend(examples);
+    }
+
+    /// A value that can be had, compared and sent: without numbers beyond every double. Says so where it has one.
+    pub(super) fn value(&mut self, node: &Node, severity: Severity) -> Option<Value> {
+        if let Some(number) = node.endless_number() {
+            let message = "the number lies beyond what programs can hold";
+            let mut finding = Finding::new(&codes::INVALID_VALUE, number.span, message);
+            finding.severity = severity;
+            self.files.push(finding.expected("a number below 1.8e308"));
+            return None;
+        }
+        Some(node.to_json())
     }
 
     /// What is said of the values that are accepted.
@@ -60,7 +73,8 @@ impl<'d> Reader<'d, '_> {
     }
 
     fn enumeration(&mut self, at: &At<'d>, schema: &mut Schema) {
-        schema.constant = at.value("const").map(Node::to_json);
+        let constant = at.value("const");
+        schema.constant = constant.and_then(|value| self.value(value, Severity::Error));
         if is_nothing(at.value("enum")) {
             return;
         }
@@ -71,36 +85,66 @@ impl<'d> Reader<'d, '_> {
             self.wrong_type(&listed, "a list of values", Severity::Error);
             return;
         };
-        let names = self.enumeration_names(at, values.len());
+        let names = self.said_of_values(at, &["x-enum-varnames", "x-enumNames"], values.len());
+        let meanings = self.meanings_of_values(at, values);
         let mut seen = HashSet::new();
         let mut kept = Vec::with_capacity(values.len());
         for (index, value) in values.iter().enumerate() {
-            let value = value.to_json();
+            let Some(value) = self.value(value, Severity::Error) else {
+                continue;
+            };
             // A value that is listed twice is one value.
             if seen.insert(value.to_string()) {
                 schema.enumeration_names.extend(names.get(index).cloned());
+                let meaning = meanings.get(index).cloned();
+                schema.enumeration_descriptions.extend(meaning);
                 kept.push(value);
             }
         }
         schema.enumeration = Some(kept);
     }
 
-    fn enumeration_names(&mut self, at: &At<'d>, count: usize) -> Vec<String> {
-        for key in ["x-enum-varnames", "x-enumNames"] {
-            let Some(listed) = at.get(key) else {
+    /// What an extension says of the values of an enumeration, one text for each.
+    fn said_of_values(&mut self, at: &At<'d>, keys: &[&str], count: usize) -> Vec<String> {
+        for key in keys {
+            let Some(said) = at.get(key) else {
                 continue;
             };
-            let names = self.texts(at, key);
-            if names.len() == count {
-                return names;
+            let texts = self.texts(at, key);
+            if texts.len() == count {
+                return texts;
             }
-            let message = format!("`{key}` has {} names for {count} values", names.len());
+            let message = format!("`{key}` has {} texts for {count} values", texts.len());
             self.files.push(
-                warning(&codes::INVALID_VALUE, listed.place(), message)
-                    .expected("one name for each value"),
+                warning(&codes::INVALID_VALUE, said.place(), message)
+                    .expected("one text for each value"),
             );
         }
         Vec::new()
+    }
+
+    /// What each value of an enumeration means: by a list beside theirs, or by a mapping from value to text.
+    fn meanings_of_values(&mut self, at: &At<'d>, values: &[Node]) -> Vec<String> {
+        const KEYS: [&str; 2] = ["x-enum-descriptions", "x-enumDescriptions"];
+        let mapping = KEYS.iter().find_map(|key| at.get(key)?.node.entries());
+        let Some(mapping) = mapping else {
+            return self.said_of_values(at, &KEYS, values.len());
+        };
+        let by_value: HashMap<&str, &Node> = mapping
+            .iter()
+            .map(|entry| (entry.key.as_str(), &entry.value))
+            .collect();
+        let meaning = |value: &Node| {
+            let text = match &value.value {
+                NodeValue::String(text) | NodeValue::Number(text) => by_value.get(text.as_str()),
+                _ => by_value.get(value.to_json().to_string().as_str()),
+            };
+            text.and_then(|text| text.as_str()).unwrap_or_default()
+        };
+        values
+            .iter()
+            .map(|value| meaning(value).to_owned())
+            .collect()
     }
 
     fn number_rules(&mut self, at: &At<'d>, schema: &mut Schema) {
@@ -129,6 +173,7 @@ impl<'d> Reader<'d, '_> {
         schema.string.pattern = self.text(at, "pattern");
         schema.string.content_encoding = self.text(at, "contentEncoding");
         schema.string.content_media_type = self.text(at, "contentMediaType");
+        schema.string.content_schema = self.schema_at(at, "contentSchema");
     }
 
     fn array_rules(&mut self, at: &At<'d>, schema: &mut Schema) {
@@ -142,6 +187,7 @@ impl<'d> Reader<'d, '_> {
             Some(items) => schema.array.items = Some(self.schema(&items)),
             None => {}
         }
+        schema.array.unevaluated = self.schema_at(at, "unevaluatedItems");
         schema.array.contains = self.schema_at(at, "contains");
         schema.array.min_contains = self.count(at, "minContains");
         schema.array.max_contains = self.count(at, "maxContains");
@@ -160,18 +206,36 @@ impl<'d> Reader<'d, '_> {
         }
         schema.object.required = self.required(at);
         schema.object.additional = self.schema_at(at, "additionalProperties");
+        schema.object.unevaluated = self.schema_at(at, "unevaluatedProperties");
         schema.object.pattern_properties = self.schemas_by_name(at, "patternProperties");
         schema.object.property_names = self.schema_at(at, "propertyNames");
         schema.object.min_properties = self.count(at, "minProperties");
         schema.object.max_properties = self.count(at, "maxProperties");
         schema.object.dependent_schemas = self.schemas_by_name(at, "dependentSchemas");
-        for (entry, _) in self.entries(at, "dependentRequired") {
-            if let Some(dependent) = at.get("dependentRequired") {
+        if let Some(dependent) = at.get("dependentRequired") {
+            for entry in dependent.node.entries().unwrap_or_default() {
                 let names = self.texts(&dependent, &entry.key);
-                schema
-                    .object
-                    .dependent_required
-                    .insert(entry.key.clone(), names);
+                let required = &mut schema.object.dependent_required;
+                required.insert(entry.key.clone(), names);
+            }
+        }
+        self.older_dependencies(at, schema);
+    }
+
+    /// `dependencies`, which became two keywords after draft 7.
+    fn older_dependencies(&mut self, at: &At<'d>, schema: &mut Schema) {
+        let Some(dependencies) = at.get("dependencies") else {
+            return;
+        };
+        for entry in dependencies.node.entries().unwrap_or_default() {
+            let key = entry.key.clone();
+            if entry.value.elements().is_some() {
+                let names = self.texts(&dependencies, &entry.key);
+                schema.object.dependent_required.entry(key).or_insert(names);
+            } else {
+                let dependent = self.schema(&dependencies.child(entry));
+                let schemas = &mut schema.object.dependent_schemas;
+                schemas.entry(key).or_insert(dependent);
             }
         }
     }
@@ -222,6 +286,7 @@ impl<'d> Reader<'d, '_> {
                 span,
                 property: property.to_owned(),
                 mapping: IndexMap::new(),
+                fallback: None,
             });
         }
         if discriminator.node.entries().is_none() {
@@ -243,21 +308,31 @@ impl<'d> Reader<'d, '_> {
                 mapping.insert(entry.key.clone(), branch);
             }
         }
+        let fallback = discriminator.get("defaultMapping");
         Some(Discriminator {
             span,
             property,
             mapping,
+            fallback: fallback.and_then(|target| self.tagged_branch(&target)),
         })
     }
 
     /// The branch that a mapping names: by the bare name of a schema, or by reference.
     fn tagged_branch(&mut self, target: &At<'d>) -> Option<SchemaId> {
         let text = self.text_of(target)?;
-        let by_name = || format!("#/components/schemas/{}", super::at::escape(&text));
+        let by_name = || {
+            format!(
+                "#/components/schemas/{}",
+                crate::json_pointer::escape(&text)
+            )
+        };
         let is_name = !text.contains(['#', '/']);
         let named = is_name.then(by_name).and_then(|pointer| {
-            self.locate_quietly(target.file, &pointer)
-                .or_else(|| self.locate_quietly(self.root, &pointer))
+            let here = self.locate_quietly(target, &pointer);
+            here.or_else(|| {
+                let root = self.documents.of_file(self.root)?;
+                self.locate_quietly(&root, &pointer)
+            })
         });
         if let Some(found) = named {
             return Some(self.schema(&found));
@@ -278,7 +353,7 @@ impl<'d> Reader<'d, '_> {
             );
             return None;
         }
-        let found = self.resolve(target.file, &text, target.node.span, Kind::Schema)?;
+        let found = self.resolve(target, &text, target.node.span, Kind::Schema)?;
         Some(self.schema(&found))
     }
 

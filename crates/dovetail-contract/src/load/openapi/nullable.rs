@@ -33,6 +33,9 @@ impl<'d> Reader<'d, '_> {
             if !schema.enumeration_names.is_empty() {
                 schema.enumeration_names.push("Null".to_owned());
             }
+            if !schema.enumeration_descriptions.is_empty() {
+                schema.enumeration_descriptions.push(String::new());
+            }
         }
         if !schema.one_of.is_empty() || !schema.any_of.is_empty() {
             let null = self.null_branch(id);

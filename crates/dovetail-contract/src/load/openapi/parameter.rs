@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 
-use super::at::{At, escape};
+use super::at::At;
 use super::fields::shown;
 use super::path::{Draft, template_names};
 use super::reference::Kind;
@@ -14,13 +14,21 @@ use super::{Reader, warning};
 use crate::codes;
 use crate::contract::{Parameter, ParameterEncoding, ParameterLocation, Style};
 use crate::finding::{Finding, Severity};
-use crate::schema::Types;
+use crate::json_pointer::escape;
+use crate::schema::{SchemaId, Types};
+
+/// Where a parameter goes, as OpenAPI tells it.
+enum Place {
+    One(ParameterLocation),
+    /// Not a part of the query, but all of it.
+    WholeQuery,
+}
 
 impl<'d> Reader<'d, '_> {
     /// The parameters of an operation: unique by place and name, and those in the path exactly those of its template.
     pub(super) fn parameters(&mut self, draft: &Draft<'d>) -> Vec<Parameter> {
         let own = self.list(&draft.at, "parameters");
-        let mut merged = self.parameter_list(&draft.parameters);
+        let mut merged = self.parameter_list(&draft.item.parameters);
         merged.extend(self.parameter_list(&own));
         let mut parameters = merged.into_values().collect();
         self.match_template(draft, &mut parameters);
@@ -30,6 +38,9 @@ impl<'d> Reader<'d, '_> {
     fn parameter_list(&mut self, declared: &[At<'d>]) -> IndexMap<Slot, Parameter> {
         let mut parameters: IndexMap<Slot, Parameter> = IndexMap::new();
         for at in declared {
+            if !self.spend(at, size_of::<Parameter>()) {
+                break;
+            }
             let Some(parameter) = self.parameter(at) else {
                 continue;
             };
@@ -48,33 +59,40 @@ impl<'d> Reader<'d, '_> {
         parameters
     }
 
-    fn parameter(&mut self, at: &At<'d>) -> Option<Parameter> {
-        let at = self.follow(at.clone(), Kind::Parameter)?;
+    fn parameter(&mut self, written: &At<'d>) -> Option<Parameter> {
+        let at = self.follow(written.clone(), Kind::Parameter)?;
         let Some(name) = self.text(&at, "name").filter(|name| !name.is_empty()) else {
             self.missing_key(&at, "name", "a parameter");
             return None;
         };
         let span = at.get("name")?.place();
-        let location = self.location(&at, &name)?;
+        let (location, is_whole) = match self.place_of(&at, &name)? {
+            Place::One(location) => (location, false),
+            Place::WholeQuery => (ParameterLocation::Query, true),
+        };
         if location == ParameterLocation::Header && is_reserved_header(&name) {
             return None;
         }
         let declared = self.flag(&at, "required").unwrap_or(false);
-        let (encoding, schema) = self.encoding(&at, location);
+        let (encoding, schema) = match is_whole {
+            true => self.whole_query(&at, declared)?,
+            false => self.encoding(&at, location),
+        };
         Some(Parameter {
             span,
             location,
             // A path without one of its parts is another path.
             required: declared || location == ParameterLocation::Path,
             deprecated: self.note_flag(&at, "deprecated"),
-            description: self.text(&at, "description"),
+            description: self.described(written, &at),
             encoding,
             schema,
+            examples: self.examples(&at),
             name,
         })
     }
 
-    fn location(&mut self, at: &At<'d>, name: &str) -> Option<ParameterLocation> {
+    fn place_of(&mut self, at: &At<'d>, name: &str) -> Option<Place> {
         let Some(location) = at.get("in") else {
             self.missing_key(at, "in", &format!("the parameter `{name}`"));
             return None;
@@ -85,10 +103,11 @@ impl<'d> Reader<'d, '_> {
             return None;
         };
         match text {
-            "path" => Some(ParameterLocation::Path),
-            "query" => Some(ParameterLocation::Query),
-            "header" => Some(ParameterLocation::Header),
-            "cookie" => Some(ParameterLocation::Cookie),
+            "path" => Some(Place::One(ParameterLocation::Path)),
+            "query" => Some(Place::One(ParameterLocation::Query)),
+            "header" => Some(Place::One(ParameterLocation::Header)),
+            "cookie" => Some(Place::One(ParameterLocation::Cookie)),
+            "querystring" => Some(Place::WholeQuery),
             _ => {
                 let finding = Finding::new(
                     &codes::INVALID_VALUE,
@@ -109,13 +128,10 @@ impl<'d> Reader<'d, '_> {
         &mut self,
         at: &At<'d>,
         location: ParameterLocation,
-    ) -> (ParameterEncoding, crate::schema::SchemaId) {
+    ) -> (ParameterEncoding, SchemaId) {
         let content = self.entries(at, "content");
         if let Some((entry, media)) = content.into_iter().next() {
-            let schema = self.schema_at(&media, "schema");
-            let schema = schema.unwrap_or_else(|| {
-                self.unsaid_schema(at.declared(), &media, "schema", Types::default())
-            });
+            let schema = self.media_schema(at, &media);
             return (ParameterEncoding::Content(entry.key.clone()), schema);
         }
         let schema = self.schema_at(at, "schema").unwrap_or_else(|| {
@@ -123,15 +139,58 @@ impl<'d> Reader<'d, '_> {
             self.warn(&codes::MISSING_KEY, at.declared(), message);
             self.unsaid_schema(at.declared(), at, "schema", Types::default())
         });
+        (self.styled(at, location), schema)
+    }
+
+    /// The style of a parameter or header, and what belongs to it.
+    pub(super) fn styled(&mut self, at: &At<'d>, location: ParameterLocation) -> ParameterEncoding {
         let style = self.parameter_style(at, location);
         let explode = self.flag(at, "explode").unwrap_or(style == Style::Form);
-        let allow_reserved = self.flag(at, "allowReserved").unwrap_or(false);
-        let encoding = ParameterEncoding::Style {
+        ParameterEncoding::Style {
             style,
             explode,
-            allow_reserved,
+            allow_reserved: self.flag(at, "allowReserved").unwrap_or(false),
+        }
+    }
+
+    /// How a parameter is encoded that is the whole query, as OpenAPI 3.2 has it. As a form it is what `form` with `explode` has always been.
+    fn whole_query(
+        &mut self,
+        at: &At<'d>,
+        required: bool,
+    ) -> Option<(ParameterEncoding, SchemaId)> {
+        let content = self.entries(at, "content").into_iter().next();
+        let Some((entry, media)) = content else {
+            self.missing_key(at, "content", "a parameter that is the whole query");
+            return None;
         };
-        (encoding, schema)
+        let media_type = entry.key.split(';').next().unwrap_or_default().trim();
+        if media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            let encoding = ParameterEncoding::Style {
+                style: Style::Form,
+                explode: true,
+                allow_reserved: false,
+            };
+            return Some((encoding, self.media_schema(at, &media)));
+        }
+        let message = format!(
+            "a query that is `{}` as a whole is left out",
+            shown(&entry.key)
+        );
+        let mut finding = warning(&codes::INVALID_VALUE, entry.key_span, message);
+        // Without a part that it must have, a request would be another one.
+        if required {
+            finding.severity = Severity::Error;
+        }
+        self.files
+            .push(finding.expected("`application/x-www-form-urlencoded`"));
+        None
+    }
+
+    fn media_schema(&mut self, at: &At<'d>, media: &At<'d>) -> SchemaId {
+        let schema = self.schema_at(media, "schema");
+        schema
+            .unwrap_or_else(|| self.unsaid_schema(at.declared(), media, "schema", Types::default()))
     }
 
     fn parameter_style(&mut self, at: &At<'d>, location: ParameterLocation) -> Style {
@@ -216,6 +275,9 @@ impl<'d> Reader<'d, '_> {
             .map(|parameter| parameter.name.clone())
             .collect();
         for name in names.iter().filter(|name| !declared.contains(**name)) {
+            if !self.spend(&draft.at, size_of::<Parameter>() + name.len()) {
+                break;
+            }
             let method = draft.method;
             let message = format!("{method} {shown_path} does not declare `{name}`");
             let finding = warning(&codes::UNDECLARED_PATH_PARAMETER, path.span, message)
@@ -237,6 +299,7 @@ impl<'d> Reader<'d, '_> {
                     allow_reserved: false,
                 },
                 schema,
+                examples: IndexMap::new(),
             });
         }
     }

@@ -1,17 +1,29 @@
 //! Paths and their items: which operations there are, and what each is called.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 
 use super::at::At;
 use super::fields::shown;
 use super::reference::Kind;
+use super::security::Security;
 use super::{Reader, warning};
 use crate::codes;
-use crate::contract::{Method, Operation, SecurityScheme};
+use crate::contract::{Method, MethodName, Operation};
 use crate::finding::{Finding, Severity};
 use crate::source::{Span, Spanned};
+
+/// Where a path item stands, and what that makes of its operations.
+pub(super) struct ItemPlace {
+    /// The path, without query and fragment.
+    path: Spanned<String>,
+    /// What tells it from every other item, as it was written.
+    written: String,
+    /// What an operation is called that has no id: for requests that the service sends itself, whose path says nothing.
+    name: Option<String>,
+}
 
 /// An operation before it is read.
 pub(super) struct Draft<'d> {
@@ -24,8 +36,24 @@ pub(super) struct Draft<'d> {
     /// The operation.
     pub(super) at: At<'d>,
     /// What its path item declares for all operations.
-    pub(super) parameters: Vec<At<'d>>,
+    pub(super) item: Rc<ItemParts<'d>>,
+    /// Whether the service sends it itself.
+    pub(super) is_outgoing: bool,
     declared_id: Option<Spanned<String>>,
+    /// What it is called if it has no id of its own.
+    derived_id: String,
+}
+
+/// What a path item declares for all of its operations.
+pub(super) struct ItemParts<'d> {
+    /// Parameters.
+    pub(super) parameters: Vec<At<'d>>,
+    /// The node that names servers.
+    pub(super) servers: At<'d>,
+    /// One line on what they do.
+    pub(super) summary: Option<At<'d>>,
+    /// More, as Markdown.
+    pub(super) description: Option<At<'d>>,
 }
 
 /// What an operation is called.
@@ -36,75 +64,133 @@ pub(super) struct Name {
     pub(super) is_declared: bool,
 }
 
+impl ItemPlace {
+    /// A path item of a request that the service sends itself, under a name and, of a callback, an expression.
+    pub(super) fn outgoing(name: &str, written: &str, span: Span) -> Self {
+        Self {
+            path: Spanned::new("/".to_owned(), span),
+            written: written.to_owned(),
+            name: Some(name.to_owned()),
+        }
+    }
+}
+
 impl<'d> Reader<'d, '_> {
     /// Every operation of the document, in its order.
-    pub(super) fn operations(
-        &mut self,
-        root: &At<'d>,
-        schemes: &IndexMap<String, SecurityScheme>,
-    ) -> Vec<Operation> {
+    pub(super) fn operations(&mut self, root: &At<'d>, security: &Security<'_>) -> Vec<Operation> {
         let mut drafts = Vec::new();
         for (entry, item) in self.entries(root, "paths") {
             if !entry.key.starts_with("x-") {
-                self.path_item(&entry.key, entry.key_span, item, &mut drafts);
+                let place = self.place_of_path(&entry.key, entry.key_span);
+                self.path_item(&place, item, &mut drafts);
             }
         }
         let names = self.names(&drafts);
-        let common = self.security(root, schemes).unwrap_or_default();
-        drafts
-            .iter()
-            .zip(names)
-            .map(|(draft, name)| self.operation(draft, name, &common, schemes))
-            .collect()
+        for (draft, name) in drafts.iter().zip(&names) {
+            self.targets.add(draft.at.node, &name.id.value);
+        }
+        let mut operations = Vec::with_capacity(drafts.len());
+        for (draft, name) in drafts.iter().zip(names) {
+            let size = size_of::<Operation>() + draft.path.value.len();
+            if !self.spend(&draft.at, size) {
+                break;
+            }
+            operations.push(self.operation(draft, name, security));
+        }
+        operations
     }
 
-    fn path_item(&mut self, written: &str, span: Span, item: At<'d>, drafts: &mut Vec<Draft<'d>>) {
+    fn place_of_path(&mut self, written: &str, span: Span) -> ItemPlace {
+        ItemPlace {
+            path: Spanned::new(self.bare_path(written, span), span),
+            written: written.to_owned(),
+            name: None,
+        }
+    }
+
+    /// Reads which operations a path item has.
+    pub(super) fn path_item(
+        &mut self,
+        place: &ItemPlace,
+        item: At<'d>,
+        drafts: &mut Vec<Draft<'d>>,
+    ) {
         // Beside `$ref` the keys of a path item go on to count; where both have one, the one that stands here does.
         let own = item.get("$ref").map(|_| item.clone());
         let Some(item) = self.follow(item, Kind::PathItem) else {
             return;
         };
-        let path = Spanned::new(self.bare_path(written, span), span);
         let pick = |key: &str| {
             let own = own.as_ref().filter(|own| own.get(key).is_some());
-            own.unwrap_or(&item).clone()
+            own.unwrap_or(&item)
         };
-        let parameters = self.list(&pick("parameters"), "parameters");
-        let mut add = |reader: &mut Self, method, at: At<'d>| {
-            if at.node.entries().is_none() {
-                reader.wrong_type(&at, "an operation", Severity::Error);
-                return;
-            }
-            drafts.push(Draft {
-                method,
-                path: path.clone(),
-                written: written.to_owned(),
-                declared_id: reader.declared_id(&at),
-                at,
-                parameters: parameters.clone(),
-            });
-        };
+        let parts = Rc::new(ItemParts {
+            parameters: self.list(pick("parameters"), "parameters"),
+            servers: pick("servers").clone(),
+            summary: pick("summary").get("summary"),
+            description: pick("description").get("description"),
+        });
         let mut seen = HashSet::new();
+        let first = drafts.len();
         for source in own.iter().chain([&item]) {
-            for entry in source.node.entries().unwrap_or_default() {
-                let method = Method::ALL
-                    .into_iter()
-                    .find(|method| method.as_str().to_ascii_lowercase() == entry.key);
-                if matches!(entry.key.as_str(), "query" | "additionalOperations") {
-                    let message = format!("`{}` of `{}` is left out", entry.key, shown(written));
-                    self.files.push(
-                        warning(&codes::INVALID_VALUE, entry.key_span, message)
-                            .expected("one of the methods of OpenAPI 3.1"),
-                    );
-                }
-                let Some(method) = method.filter(|method| seen.insert(*method)) else {
+            for (method, at) in self.methods(source, &place.written) {
+                if !seen.insert(method) || !self.spend(&at, size_of::<Draft<'_>>()) {
                     continue;
-                };
-                if let Some(at) = source.get(&entry.key) {
-                    add(self, method, at);
+                }
+                if at.node.entries().is_none() {
+                    self.wrong_type(&at, "an operation", Severity::Error);
+                    continue;
+                }
+                drafts.push(Draft {
+                    method,
+                    path: place.path.clone(),
+                    written: place.written.clone(),
+                    declared_id: self.declared_id(&at),
+                    derived_id: derived_id(place, method),
+                    at,
+                    item: Rc::clone(&parts),
+                    is_outgoing: place.name.is_some(),
+                });
+            }
+        }
+        let added = drafts.get_mut(first..).unwrap_or_default();
+        if place.name.is_some() && added.len() > 1 {
+            for draft in added {
+                let method = draft.method.as_str().to_ascii_lowercase();
+                draft.derived_id = format!("{}_{method}", draft.derived_id);
+            }
+        }
+    }
+
+    /// The operations of a path item by their methods, those of `additionalOperations` among them.
+    fn methods(&mut self, item: &At<'d>, written: &str) -> Vec<(Method, At<'d>)> {
+        let mut methods = Vec::new();
+        for entry in item.node.entries().unwrap_or_default() {
+            let method = Method::ALL
+                .into_iter()
+                .find(|method| method.as_str().eq_ignore_ascii_case(&entry.key));
+            let method = method.filter(|_| entry.key.bytes().all(|b| b.is_ascii_lowercase()));
+            // `null` is as good as nothing.
+            methods.extend(method.and_then(|method| Some((method, item.get(&entry.key)?))));
+        }
+        for (entry, at) in self.entries(item, "additionalOperations") {
+            let known = Method::ALL
+                .into_iter()
+                .find(|known| known.as_str() == entry.key);
+            let other = || MethodName::parse(&entry.key).map(Method::Other);
+            match known.or_else(other) {
+                Some(method) => methods.push((method, at)),
+                None => {
+                    let (method, path) = (shown(&entry.key), shown(written));
+                    let message = format!("`{method}` of `{path}` is no method of HTTP");
+                    self.files.push(
+                        Finding::new(&codes::INVALID_VALUE, entry.key_span, message)
+                            .expected("letters and hyphens, at most 24 of them"),
+                    );
                 }
             }
         }
+        methods
     }
 
     fn declared_id(&mut self, at: &At<'d>) -> Option<Spanned<String>> {
@@ -124,6 +210,17 @@ impl<'d> Reader<'d, '_> {
                     .expected("`{name}` for each parameter of a path"),
             );
         }
+        let is_dots = |part: &str| {
+            let part = part.to_ascii_lowercase().replace("%2e", ".");
+            part == "." || part == ".."
+        };
+        if path.split('/').any(is_dots) {
+            let message = format!("`{}` climbs by dots, and is another path", shown(path));
+            self.files.push(
+                warning(&codes::INVALID_VALUE, span, message)
+                    .expected("a path without `.` and `..` between slashes"),
+            );
+        }
         if path.starts_with('/') {
             return path.to_owned();
         }
@@ -135,7 +232,7 @@ impl<'d> Reader<'d, '_> {
     }
 
     /// A name for each operation, unique and the same whatever other operations come and go.
-    fn names(&mut self, drafts: &[Draft<'d>]) -> Vec<Name> {
+    pub(super) fn names(&mut self, drafts: &[Draft<'d>]) -> Vec<Name> {
         let mut declared: HashMap<&str, Span> = HashMap::new();
         let mut is_first = Vec::with_capacity(drafts.len());
         for draft in drafts {
@@ -154,9 +251,9 @@ impl<'d> Reader<'d, '_> {
                 );
             }
         }
-        let mut derived: HashMap<String, usize> = HashMap::new();
+        let mut derived: HashMap<&str, usize> = HashMap::new();
         for (draft, _) in drafts.iter().zip(&is_first).filter(|(_, first)| !**first) {
-            *derived.entry(draft.derived_id()).or_default() += 1;
+            *derived.entry(&draft.derived_id).or_default() += 1;
         }
         let mut taken: HashSet<String> = declared.keys().map(|&id| id.to_owned()).collect();
         let mut names = Vec::with_capacity(drafts.len());
@@ -168,8 +265,8 @@ impl<'d> Reader<'d, '_> {
                 });
                 continue;
             }
-            let mut id = draft.derived_id();
-            if derived.get(&id).is_some_and(|count| *count > 1) || taken.contains(&id) {
+            let mut id = draft.derived_id.clone();
+            if derived.get(id.as_str()).is_some_and(|count| *count > 1) || taken.contains(&id) {
                 id = format!("{id}_{:08x}", draft.fingerprint());
             }
             while !taken.insert(id.clone()) {
@@ -182,7 +279,7 @@ impl<'d> Reader<'d, '_> {
 
     fn derived_name(&mut self, draft: &Draft<'d>, id: String) -> Name {
         let span = draft.at.declared();
-        if draft.declared_id.is_none() {
+        if draft.declared_id.is_none() && !draft.is_outgoing {
             let message = format!(
                 "{} {} has no `operationId`",
                 draft.method,
@@ -201,20 +298,6 @@ impl<'d> Reader<'d, '_> {
 }
 
 impl Draft<'_> {
-    /// `get_orders_order_id` for `GET /orders/{order_id}`.
-    fn derived_id(&self) -> String {
-        let mut id = self.method.as_str().to_ascii_lowercase();
-        let words = self
-            .written
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty());
-        for word in words {
-            id.push('_');
-            id.push_str(&word.to_lowercase());
-        }
-        id
-    }
-
     /// A number that only method and path decide (FNV-1a), to tell apart operations whose derived ids are the same.
     fn fingerprint(&self) -> u32 {
         let bytes = self.method.as_str().bytes().chain([b' ']);
@@ -224,6 +307,23 @@ impl Draft<'_> {
                 (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
             })
     }
+}
+
+/// `get_orders_order_id` for `GET /orders/{order_id}`.
+fn derived_id(place: &ItemPlace, method: Method) -> String {
+    if let Some(name) = &place.name {
+        return name.clone();
+    }
+    let mut id = method.as_str().to_ascii_lowercase();
+    let words = place
+        .written
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty());
+    for word in words {
+        id.push('_');
+        id.push_str(&word.to_lowercase());
+    }
+    id
 }
 
 /// The names in braces of a path, in order.

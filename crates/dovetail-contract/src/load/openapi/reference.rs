@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use percent_encoding::percent_decode_str;
 
 use super::Reader;
-use super::at::{At, unescape};
+use super::at::{At, place};
 use crate::codes;
 use crate::finding::{Finding, Severity};
+use crate::json_pointer::unescape;
 use crate::load::files::Files;
 use crate::load::tree::NodeValue;
 use crate::source::{FileId, Span};
@@ -30,26 +31,28 @@ pub(super) enum Kind {
     SecurityScheme,
     PathItem,
     Media,
+    Link,
+    Callback,
 }
 
 impl<'d> Reader<'d, '_> {
     /// The object that is meant: itself, or what its `$ref` leads to. `None` where there is none; a finding says why.
     pub(super) fn follow(&mut self, at: At<'d>, kind: Kind) -> Option<At<'d>> {
         let mut at = at;
-        let mut seen: HashSet<(FileId, String)> = HashSet::new();
+        let mut seen = HashSet::new();
         while let Some(reference) = at.get("$ref") {
             let Some(text) = reference.node.as_str() else {
-                self.wrong_type(&reference, "a reference as text", Severity::Error);
+                self.wrong_type(&reference, "a reference as text", kind.severity());
                 return None;
             };
-            if !seen.insert((at.file, at.pointer())) {
-                self.files.push(cycle(reference.node.span, text));
+            if !seen.insert(place(at.node)) {
+                self.refuse(kind, cycle(reference.node.span, text));
                 return None;
             }
-            at = self.resolve(at.file, text, reference.node.span, kind)?;
+            at = self.resolve(&at, text, reference.node.span, kind)?;
         }
         if at.node.entries().is_none() {
-            self.wrong_type(&at, kind.described(), Severity::Error);
+            self.wrong_type(&at, kind.described(), kind.severity());
             return None;
         }
         Some(at)
@@ -58,12 +61,12 @@ impl<'d> Reader<'d, '_> {
     /// What the text of a reference leads to, if that can be of the kind needed. `None` with a finding elsewhere.
     pub(super) fn resolve(
         &mut self,
-        from: FileId,
+        from: &At<'d>,
         text: &str,
         span: Span,
         kind: Kind,
     ) -> Option<At<'d>> {
-        let target = self.locate(from, text, span, HOPS_MAX)?;
+        let target = self.locate(from, text, span, kind)?;
         let is_schema = kind == Kind::Schema && target.node.as_bool().is_some();
         let pointer = target.pointer();
         let section = component_section(&pointer);
@@ -72,37 +75,39 @@ impl<'d> Reader<'d, '_> {
             && (is_schema || target.node.entries().is_some());
         if !fits {
             let what = section.map_or_else(|| target.node.kind(), described);
-            self.files.push(
-                Finding::new(
-                    &codes::REFERENCE_KIND,
-                    span,
-                    format!("`{text}` leads to {what}"),
-                )
+            let message = format!("`{text}` leads to {what}");
+            let finding = Finding::new(&codes::REFERENCE_KIND, span, message)
                 .related(target.declared(), "this is what it leads to")
-                .expected(kind.described()),
-            );
+                .expected(kind.described());
+            self.refuse(kind, finding);
             return None;
         }
         Some(target)
     }
 
     /// What a schema's bare name or reference in a discriminator leads to, or `None`, silently.
-    pub(super) fn locate_quietly(&mut self, from: FileId, text: &str) -> Option<At<'d>> {
+    pub(super) fn locate_quietly(&mut self, from: &At<'d>, text: &str) -> Option<At<'d>> {
         let (file, fragment) = split(text);
         let start = self.document(from, file).ok()?;
-        self.walk(&start, fragment, HOPS_MAX).ok()
+        self.walk_from(from, &start, fragment).ok()
     }
 
-    fn locate(&mut self, from: FileId, text: &str, span: Span, hops: usize) -> Option<At<'d>> {
+    /// Says what is wrong with a reference, as severe as its kind is.
+    fn refuse(&mut self, kind: Kind, mut finding: Finding) {
+        finding.severity = kind.severity();
+        self.files.push(finding);
+    }
+
+    fn locate(&mut self, from: &At<'d>, text: &str, span: Span, kind: Kind) -> Option<At<'d>> {
         let (file, fragment) = split(text);
         let start = match self.document(from, file) {
             Ok(start) => start,
             Err(problem) => {
-                self.no_document(problem, text, file, span);
+                self.no_document(problem, text, (file, span), kind);
                 return None;
             }
         };
-        match self.walk(&start, fragment, hops) {
+        match self.walk_from(from, &start, fragment) {
             Ok(target) => Some(target),
             Err(missing) => {
                 let finding = Finding::new(
@@ -115,34 +120,57 @@ impl<'d> Reader<'d, '_> {
                     true => finding,
                     false => finding.did_you_mean(&missing.token, missing.keys()),
                 };
-                self.files.push(finding);
+                self.refuse(kind, finding);
                 None
             }
         }
     }
 
+    /// Follows a fragment. Below an `$id` it counts from there; many count from the whole document all the same.
+    fn walk_from(
+        &self,
+        from: &At<'d>,
+        start: &At<'d>,
+        fragment: &str,
+    ) -> Result<At<'d>, Missing<'d>> {
+        self.walk(start, fragment, HOPS_MAX).or_else(|missing| {
+            let whole = self.documents.of_file(from.file);
+            let whole = whole
+                .filter(|whole| whole.file == start.file && place(whole.node) != place(start.node));
+            let found = whole.and_then(|whole| self.walk(&whole, fragment, HOPS_MAX).ok());
+            found.ok_or(missing)
+        })
+    }
+
     /// The root of the document that the part before `#` names.
-    fn document(&self, from: FileId, file: &str) -> Result<At<'d>, NoDocument> {
+    fn document(&self, from: &At<'d>, file: &str) -> Result<At<'d>, NoDocument> {
         let documents = self.documents;
+        let unread = || NoDocument::Unread(String::new());
+        let of_file = |file: FileId| documents.of_file(file).ok_or_else(unread);
+        let resource = documents.resource(from);
         if file.is_empty() {
-            return documents
-                .of_file(from)
-                .ok_or(NoDocument::Unread(String::new()));
+            let root = of_file(from.file)?;
+            let pointer = resource.map_or("", |(pointer, _)| pointer);
+            return follow_tokens(&root, pointer).map_err(|_| unread());
         }
-        if let Some((file, pointer)) = documents.id(file) {
-            let root = documents
-                .of_file(file)
-                .ok_or(NoDocument::Unread(String::new()))?;
-            return follow_tokens(&root, pointer).map_err(|_| NoDocument::Unread(String::new()));
+        let by_base = resource.and_then(|(_, base)| documents.id(&resolve_address(base, file)));
+        if let Some((file, pointer)) = by_base.or_else(|| documents.id(file)) {
+            return follow_tokens(&of_file(file)?, pointer).map_err(|_| unread());
         }
-        let path = &self.files.sources().file(from).path;
+        let path = &self.files.sources().file(from.file).path;
         let path = Files::join(path, &file_part(file)).map_err(NoDocument::Path)?;
         documents.at_path(&path).ok_or(NoDocument::Unread(path))
     }
 
-    fn no_document(&mut self, problem: NoDocument, text: &str, file: &str, span: Span) {
+    fn no_document(
+        &mut self,
+        problem: NoDocument,
+        text: &str,
+        (file, span): (&str, Span),
+        kind: Kind,
+    ) {
         match problem {
-            NoDocument::Path(problem) => self.files.push(problem.finding(span, text)),
+            NoDocument::Path(problem) => self.refuse(kind, problem.finding(span, text)),
             NoDocument::Unread(path) => {
                 // The file was tried before; this time it is said what is wrong with it.
                 if self.files.read(&path, Some(span)).is_some() {
@@ -185,11 +213,11 @@ impl<'d> Reader<'d, '_> {
                 let through = at.node.get("$ref")?.as_str()?;
                 let hops = hops.checked_sub(1)?;
                 let (file, fragment) = split(through);
-                let document = self.document(at.file, file).ok()?;
+                let document = self.document(&at, file).ok()?;
                 let target = self.walk(&document, fragment, hops).ok()?;
                 self.documents.step(&target, &token)
             });
-            at = next.ok_or_else(|| Missing::new(&at, token))?;
+            at = next.ok_or_else(|| Missing::new(&at, token.into_owned()))?;
         }
         Ok(at)
     }
@@ -244,6 +272,16 @@ impl Kind {
             Self::SecurityScheme => "securitySchemes",
             Self::PathItem => "pathItems",
             Self::Media => "mediaTypes",
+            Self::Link => "links",
+            Self::Callback => "callbacks",
+        }
+    }
+
+    /// How much it matters where a reference leads to none: nothing is made from what only describes.
+    fn severity(self) -> Severity {
+        match self {
+            Self::Example | Self::Link => Severity::Warning,
+            _ => Severity::Error,
         }
     }
 
@@ -282,11 +320,50 @@ pub(super) fn file_part(file: &str) -> String {
         .map_or_else(|_| path.to_owned(), std::borrow::Cow::into_owned)
 }
 
+/// The address that a reference means where `base` is the address of what it stands in (RFC 3986, section 5.2, without queries).
+pub(super) fn resolve_address(base: &str, reference: &str) -> String {
+    let has_scheme = |address: &str| {
+        let scheme = address.split_once(':').map(|(scheme, _)| scheme);
+        scheme.is_some_and(|scheme| !scheme.is_empty() && !scheme.contains('/'))
+    };
+    if base.is_empty() || has_scheme(reference) {
+        return reference.to_owned();
+    }
+    let authority = base.find("://").map_or(0, |scheme| {
+        let after = base.get(scheme + 3..).unwrap_or_default();
+        scheme + 3 + after.find('/').unwrap_or(after.len())
+    });
+    let (host, path) = base.split_at(authority);
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let joined = match reference.strip_prefix('/') {
+        Some(_) => reference.to_owned(),
+        None => format!("{folder}/{reference}"),
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in joined.split('/') {
+        match part {
+            "." => {}
+            ".." if parts.len() > 1 => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let path = parts.join("/");
+    let relative = host.is_empty() && !base.starts_with('/');
+    let path = match relative {
+        true => path.trim_start_matches('/'),
+        false => path.as_str(),
+    };
+    format!("{host}{path}")
+}
+
 fn follow_tokens<'d>(root: &At<'d>, pointer: &str) -> Result<At<'d>, Missing<'d>> {
     let mut at = root.clone();
     for token in pointer.split('/').skip(1) {
         let token = unescape(token);
-        at = at.step(&token).ok_or_else(|| Missing::new(&at, token))?;
+        let next = at.step(&token);
+        at = next.ok_or_else(|| Missing::new(&at, token.into_owned()))?;
     }
     Ok(at)
 }
@@ -317,4 +394,34 @@ const SECTIONS: [(&str, &str); 11] = [
 /// Whether a node is `null` or not there.
 pub(super) fn is_nothing(node: Option<&crate::load::tree::Node>) -> bool {
     node.is_none_or(|node| node.value == NodeValue::Null)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_against_that_of_its_document() {
+        let rows = [
+            ("", "a.json", "a.json"),
+            ("https://h/b/c.json", "a.json", "https://h/b/a.json"),
+            ("https://h/b/c.json", "./x/../a.json", "https://h/b/a.json"),
+            ("https://h/b/c.json", "../../../a.json", "https://h/a.json"),
+            ("https://h/b/c.json", "/a.json", "https://h/a.json"),
+            ("https://h/b/", "a.json", "https://h/b/a.json"),
+            ("https://h", "a.json", "https://h/a.json"),
+            ("https://h/b", "https://i/a", "https://i/a"),
+            ("https://h/b", "urn:x:y", "urn:x:y"),
+            ("b/c.json", "a.json", "b/a.json"),
+            ("c.json", "a.json", "a.json"),
+            ("/b/c.json", "a.json", "/b/a.json"),
+        ];
+        for (base, reference, expected) in rows {
+            assert_eq!(
+                resolve_address(base, reference),
+                expected,
+                "{base} {reference}"
+            );
+        }
+    }
 }

@@ -5,11 +5,12 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::Reader;
-use super::at::{At, unescape};
+use super::at::{At, place};
 use super::reference::Kind;
 use super::{cycle, warning};
 use crate::codes;
 use crate::finding::{Finding, Severity};
+use crate::json_pointer::unescape;
 use crate::load::tree::NodeValue;
 use crate::schema::{Schema, SchemaId, Schemas, Type, Types};
 use crate::source::{FileId, Span};
@@ -21,7 +22,8 @@ const POINTER_BYTES_MAX: usize = 64 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct SchemaReader<'d> {
     arena: Schemas,
-    known: HashMap<(FileId, String), SchemaId>,
+    /// The schemas by the place of their nodes in memory.
+    known: HashMap<usize, SchemaId>,
     queue: VecDeque<(SchemaId, At<'d>)>,
     /// Length of all pointers together.
     pointer_bytes: usize,
@@ -35,16 +37,16 @@ impl<'d> Reader<'d, '_> {
         if let Some(full) = self.schemas.full {
             return full;
         }
-        let key = (at.file, at.pointer());
-        if let Some(known) = self.schemas.known.get(&key) {
+        if let Some(known) = self.schemas.known.get(&place(at.node)) {
             return *known;
         }
-        if let Some(full) = self.is_full(at, key.1.len()) {
+        let pointer = at.pointer();
+        if let Some(full) = self.is_full(at, pointer.len()) {
             return full;
         }
-        let id = self.reserve(at.declared(), at.file, &key.1);
-        let name = self.schema_name(at.file, &key.1);
-        self.schemas.known.insert(key, id);
+        let id = self.reserve(at.declared(), at.file, &pointer);
+        let name = self.schema_name(at.file, &pointer);
+        self.schemas.known.insert(place(at.node), id);
         self.schemas.arena.schema_mut(id).name = name;
         match &at.node.value {
             NodeValue::Mapping(_) | NodeValue::Bool(_) => {
@@ -156,10 +158,10 @@ impl<'d> Reader<'d, '_> {
                 self.nullable(id, at, schema);
                 return;
             }
-        } else if let Some(reference) = at.get("$dynamicRef") {
+        } else if let Some(reference) = at.get("$dynamicRef").or_else(|| at.get("$recursiveRef")) {
             // Which anchor is meant depends on who refers here; the one in this document is what almost always is.
             let text = reference.node.as_str().unwrap_or_default();
-            match self.locate_quietly(at.file, text) {
+            match self.locate_quietly(at, text) {
                 Some(target) => schema.reference = Some(self.schema(&target)),
                 None => {
                     let message = format!("`{text}` leads nowhere; every value is accepted");
@@ -177,7 +179,7 @@ impl<'d> Reader<'d, '_> {
             self.wrong_type(reference, "a reference as text", Severity::Error);
             return None;
         };
-        let target = self.resolve(reference.file, text, reference.node.span, Kind::Schema)?;
+        let target = self.resolve(reference, text, reference.node.span, Kind::Schema)?;
         Some(self.schema(&target))
     }
 
@@ -203,7 +205,7 @@ impl<'d> Reader<'d, '_> {
             }
             _ => return None,
         };
-        Some(unescape(name))
+        Some(unescape(name).into_owned())
     }
 }
 

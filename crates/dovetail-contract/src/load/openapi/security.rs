@@ -6,10 +6,46 @@ use super::at::At;
 use super::reference::Kind;
 use super::{Reader, warning};
 use crate::codes;
-use crate::contract::{ParameterLocation, SecurityKind, SecurityRequirement, SecurityScheme};
+use crate::contract::{
+    OAuthFlow, OAuthFlows, ParameterLocation, SecurityKind, SecurityRequirement, SecurityScheme,
+};
 use crate::finding::Severity;
+use crate::load::tree::NodeValue;
+
+/// What holds for every operation that does not say otherwise.
+pub(super) struct Security<'a> {
+    schemes: &'a IndexMap<String, SecurityScheme>,
+    common: Vec<SecurityRequirement>,
+}
 
 impl<'d> Reader<'d, '_> {
+    /// What the document requires of all its operations.
+    pub(super) fn common_security<'a>(
+        &mut self,
+        root: &At<'d>,
+        schemes: &'a IndexMap<String, SecurityScheme>,
+    ) -> Security<'a> {
+        let common = self.requirements(root, schemes).unwrap_or_default();
+        Security { schemes, common }
+    }
+
+    /// What an operation requires: what it says itself, else what the document does.
+    pub(super) fn security(
+        &mut self,
+        at: &At<'d>,
+        security: &Security<'_>,
+    ) -> Vec<SecurityRequirement> {
+        if let Some(own) = self.requirements(at, security.schemes) {
+            return own;
+        }
+        let texts = |requirement: &SecurityRequirement| requirement.schemes.len() + 1;
+        let size = security.common.iter().map(texts).sum::<usize>();
+        match self.spend(at, size * size_of::<SecurityRequirement>()) {
+            true => security.common.clone(),
+            false => Vec::new(),
+        }
+    }
+
     /// The schemes that `components` declares.
     pub(super) fn security_schemes(
         &mut self,
@@ -21,15 +57,19 @@ impl<'d> Reader<'d, '_> {
                 continue;
             };
             if let Some(kind) = self.security_kind(&scheme) {
-                let description = self.text(&scheme, "description");
-                schemes.insert(entry.key.clone(), SecurityScheme { kind, description });
+                let scheme = SecurityScheme {
+                    kind,
+                    description: self.text(&scheme, "description"),
+                    deprecated: self.note_flag(&scheme, "deprecated"),
+                };
+                schemes.insert(entry.key.clone(), scheme);
             }
         }
         schemes
     }
 
     /// What is required, if anything is said of it here.
-    pub(super) fn security(
+    fn requirements(
         &mut self,
         at: &At<'d>,
         schemes: &IndexMap<String, SecurityScheme>,
@@ -76,15 +116,14 @@ impl<'d> Reader<'d, '_> {
                     _ => SecurityKind::Other(name),
                 })
             }
-            // The token is found out by other means, and goes the same way.
-            "openIdConnect" => Some(SecurityKind::Bearer),
+            "openIdConnect" => Some(self.open_id(scheme)),
             "mutualTLS" => Some(SecurityKind::MutualTls),
             "oauth2" => {
-                let flow = scheme
-                    .get("flows")
-                    .and_then(|flows| flows.get("clientCredentials"));
-                let client_credentials = flow.and_then(|flow| self.text(&flow, "tokenUrl"));
-                Some(SecurityKind::OAuth2 { client_credentials })
+                let flows = scheme.get("flows").map(|flows| self.flows(&flows));
+                Some(SecurityKind::OAuth2 {
+                    flows: Box::new(flows.unwrap_or_default()),
+                    metadata_url: self.text(scheme, "oauth2MetadataUrl"),
+                })
             }
             _ => {
                 let known = ["apiKey", "http", "mutualTLS", "oauth2", "openIdConnect"];
@@ -100,6 +139,47 @@ impl<'d> Reader<'d, '_> {
                 );
                 Some(SecurityKind::Other(kind))
             }
+        }
+    }
+
+    fn open_id(&mut self, scheme: &At<'d>) -> SecurityKind {
+        match self.text(scheme, "openIdConnectUrl") {
+            Some(url) => SecurityKind::OpenIdConnect { url },
+            None => {
+                let message = "the security scheme does not say `openIdConnectUrl`";
+                self.warn(&codes::MISSING_KEY, scheme.declared(), message);
+                // The token goes the same way, wherever it is from.
+                SecurityKind::Bearer
+            }
+        }
+    }
+
+    fn flows(&mut self, at: &At<'d>) -> OAuthFlows {
+        let mut flow = |key: &str| at.get(key).map(|flow| self.flow(&flow));
+        OAuthFlows {
+            authorization_code: flow("authorizationCode"),
+            implicit: flow("implicit"),
+            password: flow("password"),
+            client_credentials: flow("clientCredentials"),
+            device_authorization: flow("deviceAuthorization"),
+        }
+    }
+
+    fn flow(&mut self, at: &At<'d>) -> OAuthFlow {
+        let mut scopes = IndexMap::new();
+        for (entry, meaning) in self.notes_entries(at, "scopes") {
+            let meaning = match meaning.node.value {
+                NodeValue::Null => String::new(),
+                _ => self.text_of(&meaning).unwrap_or_default(),
+            };
+            scopes.insert(entry.key.clone(), meaning);
+        }
+        OAuthFlow {
+            authorization_url: self.text(at, "authorizationUrl"),
+            token_url: self.text(at, "tokenUrl"),
+            refresh_url: self.text(at, "refreshUrl"),
+            device_authorization_url: self.text(at, "deviceAuthorizationUrl"),
+            scopes,
         }
     }
 

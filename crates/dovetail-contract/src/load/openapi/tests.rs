@@ -6,7 +6,9 @@ use super::*;
 use crate::contract::Operation;
 use crate::schema::{Schema, SchemaId, Type, Types};
 
+mod additions;
 mod operations;
+mod outgoing;
 mod references;
 mod schemas;
 

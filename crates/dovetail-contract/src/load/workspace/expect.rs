@@ -1,5 +1,7 @@
 //! `expects/*.yaml`: what a consumer relies on.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 
 use super::super::files::{Document, Files};
@@ -9,7 +11,7 @@ use super::matcher;
 use crate::codes;
 use crate::expect::{Argument, Expectation, Expected, Given, Interaction, Matcher, Request};
 use crate::finding::Finding;
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 
 pub(crate) const EXPECTATION: Keys = Keys {
     what: "an expectation",
@@ -54,26 +56,33 @@ pub(super) fn read(files: &mut Files, document: &Document) -> Option<Expectation
     let consumer = name("consumer", "the name of the consumer");
     let provider = name("provider", "the name of the provider");
     let mut interactions: Vec<Interaction> = Vec::new();
+    let mut names: HashMap<String, Span> = HashMap::new();
+    if let Some(number) = document.root.endless_number() {
+        let message = "the number lies beyond what programs can hold";
+        let finding = Finding::new(&codes::INVALID_VALUE, number.span, message);
+        files.push(finding.expected("a number below 1.8e308"));
+    }
     let list = node.get("interactions")?;
     for node in lower::list_of(files, list, "interactions") {
         let Some(interaction) = interaction(files, node) else {
             continue;
         };
-        match interactions
-            .iter()
-            .find(|other| other.name.value == interaction.name.value)
-        {
-            Some(other) => files.push(
+        match names.get(&interaction.name.value) {
+            Some(first) => files.push(
                 Finding::new(
                     &codes::INVALID_VALUE,
                     interaction.name.span,
                     "two interactions have the same name",
                 )
-                .related(other.name.span, "the first one")
+                .related(*first, "the first one")
                 .expected("a name of its own, since reports and filters go by it")
                 .help("say what is different about this one"),
             ),
-            None => interactions.push(interaction),
+            None => {
+                let name = &interaction.name;
+                names.insert(name.value.clone(), name.span);
+                interactions.push(interaction);
+            }
         }
     }
     if list.elements().is_some_and(<[Node]>::is_empty) {

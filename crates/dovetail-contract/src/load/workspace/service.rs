@@ -1,5 +1,8 @@
 //! `service.yaml`: what one service provides and what it calls.
 
+pub(crate) mod pagination;
+pub(crate) mod rename;
+
 use indexmap::IndexMap;
 
 use super::super::files::{Document, Files};
@@ -34,7 +37,7 @@ pub(crate) const PROVIDES: Keys = Keys {
 };
 pub(crate) const HTTP: Keys = Keys {
     what: "an HTTP interface",
-    known: &["openapi", "exposure", "states"],
+    known: &["openapi", "exposure", "states", "pagination", "rename"],
     required: &["openapi"],
 };
 pub(crate) const STATES: Keys = Keys {
@@ -158,6 +161,12 @@ fn http(files: &mut Files, node: &Node, folder: &str) -> Option<HttpApi> {
     let mut api = openapi::read_api(files, &document);
     api.exposure = exposure.unwrap_or_default();
     api.states = states.unwrap_or_default();
+    if let Some(node) = node.get("pagination") {
+        pagination::read(files, node, &mut api);
+    }
+    if let Some(node) = node.get("rename") {
+        api.renames = rename::read(files, node, &api);
+    }
     Some(api)
 }
 

@@ -1,5 +1,7 @@
 //! What is said of broken workspaces: one small folder a row, and its findings as people read them.
 
+mod pages_and_names;
+
 use std::fmt::Write;
 
 use crate::frame::{self, Look};

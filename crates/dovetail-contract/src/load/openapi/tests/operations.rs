@@ -2,7 +2,8 @@
 
 use super::{read, read_paths};
 use crate::contract::{
-    Idempotency, ParameterEncoding, ParameterLocation, SecurityKind, StatusRange, Style,
+    Idempotency, OAuthFlow, OAuthFlows, ParameterEncoding, ParameterLocation, SecurityKind,
+    StatusRange, Style,
 };
 use crate::schema::{Type, Types};
 
@@ -179,29 +180,23 @@ fn security_of_an_operation_replaces_that_of_the_document() {
             location: ParameterLocation::Header,
         },
         SecurityKind::OAuth2 {
-            client_credentials: Some("/token".to_owned()),
+            flows: Box::new(OAuthFlows {
+                client_credentials: Some(OAuthFlow {
+                    token_url: Some("/token".to_owned()),
+                    ..OAuthFlow::default()
+                }),
+                ..OAuthFlows::default()
+            }),
+            metadata_url: None,
         },
         SecurityKind::Basic,
         SecurityKind::Other("digest".to_owned()),
-        SecurityKind::Bearer,
+        SecurityKind::OpenIdConnect {
+            url: "x".to_owned(),
+        },
         SecurityKind::MutualTls,
     ];
     assert_eq!(kinds, expected);
-}
-
-#[test]
-fn what_3_2_adds_is_read_or_said_to_be_left_out() {
-    let read = read(
-        "openapi: 3.2.0\ninfo: {title: t, version: v}\npaths:\n  /a:\n    query: {operationId: q}\n    additionalOperations: {COPY: {operationId: c}}\n    get:\n      operationId: a\n      parameters: [{name: c, in: cookie, style: cookie, schema: {}}]\n      responses: {200: {content: {a/b: {$ref: '#/components/mediaTypes/M'}}}}\ncomponents:\n  mediaTypes: {M: {schema: {type: string}}}\n",
-    );
-    let operation = read.only();
-    assert!(operation.responses[0].content[0].schema.is_some());
-    assert_eq!(operation.parameters.len(), 1);
-    assert_eq!(read.said.len(), 2, "{:?}", read.said);
-    for (said, key) in read.said.iter().zip(["query", "additionalOperations"]) {
-        let expected = format!("warning invalid-value: `{key}` of `/a` is left out");
-        assert!(said.contains(&expected), "{said}");
-    }
 }
 
 #[test]
