@@ -13,6 +13,14 @@ pub const ALL: &[&Code] = &[
     &BROKEN_OUTPUT,
 ];
 
+/// Codes of what becomes untyped JSON, or bytes.
+pub const UNTYPED: &[&Code] = &[
+    &UNTYPED_SCHEMA,
+    &INDISTINCT_UNION,
+    &CONFLICTING_ALL_OF,
+    &RAW_BODY,
+];
+
 /// A schema that Rust types cannot say.
 pub static UNTYPED_SCHEMA: Code = Code {
     id: "untyped-schema",

@@ -19,7 +19,7 @@ mod rust_name;
 use std::collections::BTreeMap;
 
 use dovetail_contract::contract::{HttpApi, OperationCall, RuntimeSource, Service, Workspace};
-use dovetail_contract::finding::Finding;
+use dovetail_contract::finding::{Code, Finding};
 use dovetail_contract::policy::PolicySettings;
 use dovetail_contract::source::{FileId, Sources, Span};
 use indexmap::IndexMap;
@@ -33,6 +33,23 @@ pub struct Generated {
     pub packages: Vec<Package>,
     /// What could not be said in Rust, and where. Nothing should be written where one of them is an error.
     pub findings: Vec<Finding>,
+    /// What became a value without a type of its own, in the order of services.
+    pub untyped: Vec<Untyped>,
+}
+
+/// Something that a contract describes and that generated code holds as untyped JSON or as bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Untyped {
+    /// Name of the service.
+    pub service: String,
+    /// What kind of reason there is: one of [`codes::UNTYPED`].
+    pub code: &'static Code,
+    /// The reason, in one sentence.
+    pub reason: String,
+    /// Where the contract says it.
+    pub span: Span,
+    /// The place as a JSON pointer into the document, where it is known.
+    pub pointer: Option<String>,
 }
 
 /// A crate as text.
@@ -108,8 +125,10 @@ pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
             ..request(workspace, sources, service, api)
         })
     });
-    for (package, findings) in packages(lowered) {
+    let services: Vec<String> = lowered.iter().map(|one| one.service.clone()).collect();
+    for (service, (package, findings)) in services.iter().zip(packages(lowered)) {
         generated.packages.push(package);
+        generated.untyped.extend(untyped(service, &findings));
         generated.findings.extend(findings);
     }
     generated
@@ -190,6 +209,20 @@ impl Lowered {
         let name = self.name;
         (Package { name, files }, findings)
     }
+}
+
+/// The findings that tell of something without a type.
+fn untyped<'a>(service: &'a str, findings: &'a [Finding]) -> impl Iterator<Item = Untyped> + 'a {
+    let about = findings
+        .iter()
+        .filter(|finding| codes::UNTYPED.contains(&finding.code));
+    about.map(|finding| Untyped {
+        service: service.to_owned(),
+        code: finding.code,
+        reason: finding.message.clone(),
+        span: finding.place.span,
+        pointer: None,
+    })
 }
 
 fn request<'a>(

@@ -260,30 +260,35 @@ fn divided<'a>(files: &mut Files<'a>, krate: &'a ir::Crate, parts: &'a [ir::Part
         false,
     );
     for part in parts {
-        let name = part.file().unwrap_or_default();
-        let about = part.about.as_str();
-        if !part.methods.items.is_empty() {
-            let section = &part.methods;
-            let file = PartClient {
-                krate,
-                about,
-                section,
-            };
-            files.rust(&format!("src/client/{name}.rs"), file);
-        }
-        if !part.operations.items.is_empty() {
-            let section = &part.operations;
-            let file = PartOperations {
-                krate,
-                about,
-                section,
-            };
-            files.rust(&format!("src/operations/{name}.rs"), file);
-        }
-        contents(files, krate, part, false, &|kind| {
-            format!("src/{kind}/{name}.rs")
-        });
+        own_files(files, krate, part);
     }
+}
+
+/// The files of a part that has a module of its own.
+fn own_files<'a>(files: &mut Files<'a>, krate: &'a ir::Crate, part: &'a ir::Part) {
+    let name = part.file().unwrap_or_default();
+    let about = part.about.as_str();
+    if !part.methods.items.is_empty() {
+        let section = &part.methods;
+        let file = PartClient {
+            krate,
+            about,
+            section,
+        };
+        files.rust(&format!("src/client/{name}.rs"), file);
+    }
+    if !part.operations.items.is_empty() {
+        let section = &part.operations;
+        let file = PartOperations {
+            krate,
+            about,
+            section,
+        };
+        files.rust(&format!("src/operations/{name}.rs"), file);
+    }
+    contents(files, krate, part, false, &|kind| {
+        format!("src/{kind}/{name}.rs")
+    });
 }
 
 /// The files that look the same whether the crate is divided or not.
