@@ -7,6 +7,7 @@ mod command;
 mod end_to_end;
 mod generated;
 mod hostile;
+mod incoming;
 mod init;
 mod pages;
 mod readme;

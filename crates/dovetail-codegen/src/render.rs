@@ -86,6 +86,13 @@ struct Policies<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "client/handlers.rs.j2")]
+struct Handlers<'a> {
+    krate: &'a ir::Crate,
+    handlers: &'a ir::Handlers,
+}
+
+#[derive(Template)]
 #[template(path = "part/client.rs.j2")]
 struct PartClient<'a> {
     krate: &'a ir::Crate,
@@ -157,6 +164,10 @@ pub(crate) fn render(krate: &ir::Crate) -> Result<BTreeMap<String, String>, Rend
     }
     if !krate.callers.is_empty() {
         files.rust("src/policies.rs", &Policies { krate })?;
+    }
+    for handlers in &krate.handlers {
+        let path = format!("src/{}.rs", handlers.module);
+        files.rust(&path, &Handlers { krate, handlers })?;
     }
     Ok(files.0)
 }

@@ -17,6 +17,7 @@ use crate::types::{
     ListByHeaderHeaders, ListByHeaderOptions, ListByOffsetOptions, ListByPageOptions,
     ListByRequiredCursorHeaders, ListByRequiredCursorResponse, MatchOptions, Point,
     SendFormBody, SendTextOptions, SendTextXe775Response, Shape, StylesOptions,
+    SubscribeBody,
 };
 
 /// Calls the operations of `obstacle-course`.
@@ -572,6 +573,20 @@ impl Client {
             .with(link, Call::follow)
             .send_json()
             .await
+    }
+
+    /// Asks to be told.
+    ///
+    /// `POST /subscriptions`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    pub async fn subscribe(
+        &self,
+        body: &SubscribeBody,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http.call(&operations::SUBSCRIBE).json(body).send_empty().await
     }
 }
 
