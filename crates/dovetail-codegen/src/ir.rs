@@ -23,6 +23,8 @@ pub(crate) struct Crate {
     pub(crate) callers: Vec<Caller>,
     /// What the service sends itself.
     pub(crate) handlers: Vec<Handlers>,
+    /// How each operation is called, if there are any.
+    pub(crate) examples: Option<Examples>,
     pub(crate) policy_uses: Vec<String>,
     /// One part without a name, or one for each tag and one for the types that several share.
     pub(crate) parts: Vec<Part>,
@@ -67,6 +69,8 @@ pub(crate) struct Manifest {
     pub(crate) description: String,
     /// Names of features, each with those that it turns on, as lines.
     pub(crate) features: Vec<String>,
+    /// Names of features that the examples need, as literals.
+    pub(crate) required: Vec<String>,
     /// Whole lines, sorted.
     pub(crate) dependencies: Vec<String>,
 }
@@ -294,6 +298,27 @@ pub(crate) struct AnswerVariant {
     pub(crate) keeps_status: bool,
     /// What it says of itself, as a literal.
     pub(crate) message: String,
+}
+
+/// The file of examples.
+#[derive(Debug, Clone)]
+pub(crate) struct Examples {
+    pub(crate) uses: Vec<String>,
+    pub(crate) items: Vec<Example>,
+}
+
+/// A call of an operation.
+#[derive(Debug, Clone)]
+pub(crate) struct Example {
+    pub(crate) docs: Vec<String>,
+    pub(crate) calls_deprecated: bool,
+    pub(crate) name: String,
+    /// `name: Type`, after the client.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) returns: String,
+    pub(crate) error: String,
+    /// The call, as an expression.
+    pub(crate) call: String,
 }
 
 /// A file of what the service sends itself, with the trait of who handles it.

@@ -5,6 +5,7 @@ mod bodies;
 mod constants;
 mod enums;
 mod events;
+mod examples;
 mod fields;
 mod forms;
 mod graph;
@@ -165,6 +166,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
     };
 
     let items = Items::new(&types, speller, roots(&drafts, &incoming));
+    examples::choose(&mut drafts, &types);
     let unread = paging::plan(&mut drafts, &items);
 
     let mut policy_uses = Uses::default();
@@ -183,6 +185,8 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         .filter_map(|number| writer.part(number, &mut all_uses))
         .collect();
     let handlers = writer.handlers(&incoming, &mut all_uses);
+    let library = package_name(request.service).replace('-', "_");
+    let examples = examples::file(&drafts, &speller, &library);
     let (policy, operation_uses) = writer.operations_root();
     let servers = servers::servers(request, &mut Uses::default());
     let client = writer.client_root(&callers, &mut all_uses);
@@ -205,6 +209,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
             .any(has_flags),
         callers,
         handlers,
+        examples: examples.map(|(examples, _)| examples),
         policy_uses: policy_uses.lines(),
         parts,
     };

@@ -93,6 +93,13 @@ struct Handlers<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "client/examples.rs.j2")]
+struct Examples<'a> {
+    krate: &'a ir::Crate,
+    examples: &'a ir::Examples,
+}
+
+#[derive(Template)]
 #[template(path = "part/client.rs.j2")]
 struct PartClient<'a> {
     krate: &'a ir::Crate,
@@ -164,6 +171,9 @@ pub(crate) fn render(krate: &ir::Crate) -> Result<BTreeMap<String, String>, Rend
     }
     if !krate.callers.is_empty() {
         files.rust("src/policies.rs", &Policies { krate })?;
+    }
+    if let Some(examples) = &krate.examples {
+        files.rust("examples/operations.rs", &Examples { krate, examples })?;
     }
     for handlers in &krate.handlers {
         let path = format!("src/{}.rs", handlers.module);
