@@ -8,6 +8,7 @@ mod end_to_end;
 mod generated;
 mod golden;
 mod hostile;
+mod incoming;
 mod init;
 mod pages;
 mod readme;

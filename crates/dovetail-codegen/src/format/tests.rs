@@ -95,6 +95,11 @@ fn all_clients_of_this_repository_stay_as_they_are_and_as_another_printer_has_th
                 );
                 continue;
             }
+            if path.ends_with("webhooks.rs") || path.ends_with("callbacks.rs") {
+                let again = parsed(&text);
+                assert_eq!(again.as_deref(), Ok(text.as_str()), "{}", path.display());
+                continue;
+            }
             let formatted = rust(&text).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(formatted, text, "{}", path.display());
             // Lines are the same but for chains that follow a list of arguments, which the other printer indents twice.

@@ -17,6 +17,7 @@ use crate::types::{
     ListByHeaderHeaders, ListByHeaderOptions, ListByOffsetOptions, ListByPageOptions,
     ListByRequiredCursorHeaders, ListByRequiredCursorResponse, MatchOptions, Point,
     SendFormBody, SendTextOptions, SendTextXe775Response, Shape, StylesOptions,
+    SubscribeBody,
 };
 
 /// Calls the operations of `obstacle-course`.
@@ -56,6 +57,12 @@ impl Client {
     ///
     /// - [`MatchError::ClientError`] (4XX): Refused by a range.
     /// - [`MatchError::Other`] (default): Anything else.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.r#match("type", 1, &MatchOptions::default()).await?;
+    /// ```
     pub async fn r#match(
         &self,
         r#type: &str,
@@ -80,6 +87,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.styles(&simple, &label, &matrix, &StylesOptions::default()).await?;
+    /// ```
     pub async fn styles(
         &self,
         simple: &[String],
@@ -121,6 +134,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.send_form(&body).await?;
+    /// ```
     pub async fn send_form(
         &self,
         body: &SendFormBody,
@@ -135,6 +154,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.send_text(&SendTextOptions::default()).await?;
+    /// ```
     pub async fn send_text(
         &self,
         options: &SendTextOptions,
@@ -153,6 +178,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`SendTextXe775Error::NotFound`] (404): No such thing.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.send_text_xe775(&body).await?;
+    /// ```
     pub async fn send_text_xe775(
         &self,
         body: &Shape,
@@ -167,6 +198,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.everything(&body).await?;
+    /// ```
     pub async fn everything(
         &self,
         body: &Everything,
@@ -181,6 +218,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.delete_no_id_a_b_x_c_y(a_b, c).await?;
+    /// ```
     pub async fn delete_no_id_a_b_x_c_y(
         &self,
         a_b: Uuid,
@@ -201,6 +244,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_by_cursor("owner", &ListByCursorOptions::default()).await?;
+    /// ```
     pub async fn list_by_cursor(
         &self,
         owner: &str,
@@ -263,6 +312,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_by_required_cursor(&ids, 1).await?;
+    /// ```
     #[deprecated]
     pub async fn list_by_required_cursor(
         &self,
@@ -339,6 +394,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_by_page(&ListByPageOptions::default()).await?;
+    /// ```
     pub async fn list_by_page(
         &self,
         options: &ListByPageOptions,
@@ -392,6 +453,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_by_offset(&body, &ListByOffsetOptions::default()).await?;
+    /// ```
     pub async fn list_by_offset(
         &self,
         body: &Point,
@@ -461,6 +528,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_by_header(&ListByHeaderOptions::default()).await?;
+    /// ```
     pub async fn list_by_header(
         &self,
         options: &ListByHeaderOptions,
@@ -530,6 +603,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_by_link().await?;
+    /// ```
     pub async fn list_by_link(&self) -> Result<LinkPage, Error<Undeclared>> {
         self.http.call(&operations::LIST_BY_LINK).send_json().await
     }
@@ -571,6 +650,26 @@ impl Client {
             .with(link, Call::follow)
             .send_json()
             .await
+    }
+
+    /// Asks to be told.
+    ///
+    /// `POST /subscriptions`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.subscribe(&body).await?;
+    /// ```
+    pub async fn subscribe(
+        &self,
+        body: &SubscribeBody,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http.call(&operations::SUBSCRIBE).json(body).send_empty().await
     }
 }
 

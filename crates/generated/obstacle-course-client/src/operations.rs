@@ -24,6 +24,7 @@ pub const SERVICE: Service = Service::new(
         "listByOffset",
         "listByHeader",
         "listByLink",
+        "subscribe",
     ],
 );
 
@@ -170,5 +171,14 @@ pub const LIST_BY_LINK: Operation = Operation::new(
     "listByLink",
     Method::Get,
     "/lists/by-link",
+    POLICY,
+);
+
+/// `POST /subscriptions`.
+pub const SUBSCRIBE: Operation = Operation::new(
+    &SERVICE,
+    "subscribe",
+    Method::Post,
+    "/subscriptions",
     POLICY,
 );

@@ -187,6 +187,27 @@ pub struct LinkPage {
     pub next: Patch<String>,
 }
 
+/// `SubscribeBody`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscribeBody {
+    /// `url`, a string.
+    pub url: String,
+}
+
+/// `ReceiveOk`, an object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReceiveOk {
+    /// `area`, a number.
+    pub area: f64,
+}
+
+/// `GoneTypeDeleteBody`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoneTypeDeleteBody {
+    /// `id`, a string.
+    pub id: String,
+}
+
 /// `CursorPageData`, an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CursorPageData {

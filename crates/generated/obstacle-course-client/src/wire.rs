@@ -4,10 +4,10 @@
 use dovetail_client::{headers, object, open_enum, open_numbers, union};
 use crate::types::{
     Base, Circle, ClientType, Constant, CursorPage, CursorPageData, CursorPageMeta, ErrorBody,
-    Everything, Formats, Keywords, Level, LinkPage, ListByHeaderHeaders,
+    Everything, Formats, GoneTypeDeleteBody, Keywords, Level, LinkPage, ListByHeaderHeaders,
     ListByRequiredCursorHeaders, ListByRequiredCursorResponse, Numbers, OpenEnum, OptionType,
-    Order, OrderX9166, Parent, Point, ResultType, SendFormBody, Shape, Sort, Square, StringType,
-    Ticket, Tree, Untagged, UntaggedByName, UntaggedByNumber,
+    Order, OrderX9166, Parent, Point, ReceiveOk, ResultType, SendFormBody, Shape, Sort, Square,
+    StringType, SubscribeBody, Ticket, Tree, Untagged, UntaggedByName, UntaggedByNumber,
 };
 
 object! {
@@ -117,6 +117,24 @@ object! {
     read LinkPage {
         required { 0 items: "items" }
         optional { 1 next: "next" }
+    }
+}
+
+object! {
+    write SubscribeBody {
+        required { 0 url: "url" }
+    }
+}
+
+object! {
+    write ReceiveOk {
+        required { 0 area: "area" }
+    }
+}
+
+object! {
+    read GoneTypeDeleteBody {
+        required { 0 id: "id" }
     }
 }
 
