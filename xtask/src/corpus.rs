@@ -19,6 +19,16 @@ use walkdir::WalkDir;
 
 use crate::process::{cargo, print, root};
 
+/// The folder of real documents that this repository is measured on: `corpus/openapi` of `DOVETAIL_SHARED`, which stands beside the repository
+/// where the variable does not say otherwise.
+pub(crate) fn real_documents() -> PathBuf {
+    let shared = std::env::var_os("DOVETAIL_SHARED").map_or_else(
+        || root().join("../shared"),
+        |path| root().join(PathBuf::from(path)),
+    );
+    shared.join("corpus/openapi")
+}
+
 /// Loads and generates every OpenAPI document below a folder.
 #[derive(Debug, Args)]
 pub(crate) struct Corpus {
@@ -45,18 +55,21 @@ pub(crate) struct Corpus {
 const VERSION: semver::Version = semver::Version::new(0, 1, 0);
 
 /// What came of one document.
-struct Done {
-    package: Option<Package>,
+pub(crate) struct Done {
+    /// The crate, if one could be made.
+    pub(crate) package: Option<Package>,
     operations: usize,
     schemas: usize,
-    findings: Vec<Finding>,
-    sources: Sources,
+    /// What is wrong with the document.
+    pub(crate) findings: Vec<Finding>,
+    /// The document.
+    pub(crate) sources: Sources,
     millis: u128,
 }
 
 /// Runs the corpus. Fails where a document is refused, a crate does not compile, or there was nothing to do.
 pub(crate) fn run(asked: &Corpus) -> Result<()> {
-    let documents = documents(asked)?;
+    let documents = documents(&asked.path, &asked.only)?;
     let mut count = Count::default();
     let work = root().join("target/dovetail/corpus");
     for path in &documents {
@@ -114,13 +127,14 @@ struct Count {
     millis: u128,
 }
 
-/// The files that say that they are OpenAPI documents, sorted.
-fn documents(asked: &Corpus) -> Result<Vec<PathBuf>> {
-    if !asked.path.exists() {
-        bail!("`{}` is not there", asked.path.display());
+/// The files of a folder that say that they are OpenAPI documents, sorted. `only` keeps those whose path contains one of its texts; where it is
+/// empty, all.
+pub(crate) fn documents(folder: &Path, only: &[String]) -> Result<Vec<PathBuf>> {
+    if !folder.exists() {
+        bail!("`{}` is not there", folder.display());
     }
     let mut found = BTreeSet::new();
-    for entry in WalkDir::new(&asked.path) {
+    for entry in WalkDir::new(folder) {
         let entry = entry.context("cannot list the folder")?;
         let path = entry.path();
         let extension = path
@@ -128,8 +142,7 @@ fn documents(asked: &Corpus) -> Result<Vec<PathBuf>> {
             .and_then(|extension| extension.to_str())
             .unwrap_or_default();
         let name = path.to_string_lossy();
-        let is_wanted =
-            asked.only.is_empty() || asked.only.iter().any(|text| name.contains(text.as_str()));
+        let is_wanted = only.is_empty() || only.iter().any(|text| name.contains(text.as_str()));
         if entry.file_type().is_file()
             && is_wanted
             && matches!(extension, "yaml" | "yml" | "json")
@@ -158,7 +171,8 @@ fn is_openapi(path: &Path) -> Result<bool> {
     Ok(has_line || text.contains("\"openapi\":"))
 }
 
-fn generate(path: &Path) -> Done {
+/// Loads a document and generates its crate, whose folder is to lie five folders below the repository.
+pub(crate) fn generate(path: &Path) -> Done {
     #[expect(
         clippy::disallowed_methods,
         reason = "how long a document takes is for people to read"
@@ -336,6 +350,7 @@ fn compile(work: &Path, package: &Package, lint: bool) -> Result<()> {
     Ok(())
 }
 
-fn target_dir() -> PathBuf {
+/// Where cargo puts what it builds.
+pub(crate) fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }

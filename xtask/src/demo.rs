@@ -2,7 +2,7 @@
 //! contract is replayed at it, one order goes through the generated clients, and everything is stopped again.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use dovetail_cli::Exit;
 use serde_json::Value;
 
-use crate::process::{capture, cargo, print, root};
+use crate::process::{self, Profile, capture, print, root};
 
 /// How long a service may take to say where it listens.
 const START_TIME_MAX: Duration = Duration::from_secs(10);
@@ -37,7 +37,7 @@ pub(crate) fn run() -> Result<()> {
         crate::layers::generated_packages()?.join(", ")
     ))?;
 
-    let shop = build_shop()?;
+    let shop = process::build("shop", "shop", Profile::Dev)?;
     print("\n2. The sample system starts, on this machine only")?;
     let users = Service::start(&shop, "users", &[])?;
     let payments = Service::start(&shop, "payments", &[])?;
@@ -103,30 +103,6 @@ fn dovetail(root: &Path, args: &[&str]) -> Result<()> {
             exit.meaning()
         ),
     }
-}
-
-/// Builds the sample services and says where the program is.
-fn build_shop() -> Result<PathBuf> {
-    let args = [
-        "build",
-        "--quiet",
-        "--package",
-        "shop",
-        "--message-format",
-        "json-render-diagnostics",
-    ];
-    let messages = capture(cargo().args(args))?;
-    let program = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| {
-            let is_shop =
-                message["reason"] == "compiler-artifact" && message["target"]["name"] == "shop";
-            is_shop
-                .then(|| message["executable"].as_str().map(PathBuf::from))
-                .flatten()
-        });
-    program.context("cargo did not say where the sample services are")
 }
 
 impl Service {

@@ -1,13 +1,17 @@
 //! Everything that `cargo` alone cannot do for this repository.
 //!
 //! `cargo xtask codegen`, `verify` and the other commands of dovetail are the command itself, with the same flags. The rest is about this repository
-//! alone: the demonstration, the tests, the checks of CI, and the corpus of real documents.
+//! alone: the demonstration, the tests, the checks of CI, the corpus of real documents, what
+//! generating costs, and whether what is generated reads and writes what schemas say.
 
+mod bench;
 mod ci;
 mod corpus;
 mod demo;
+mod document;
 mod layers;
 mod process;
+mod roundtrip;
 mod tidy;
 mod wire;
 
@@ -43,12 +47,29 @@ enum Task {
     Wire,
     /// Loads and generates every OpenAPI document below a folder
     Corpus(corpus::Corpus),
+    /// Measures generating and compiling beside other generators
+    Bench(bench::Bench),
+    /// Sends samples of every schema of the corpus through the types that are generated for it
+    Roundtrip(roundtrip::Roundtrip),
 }
 
 /// The words that are tasks; every other word is a command of dovetail.
-const TASKS: [&str; 7] = ["demo", "test", "ci", "tidy", "layers", "wire", "corpus"];
+const TASKS: [&str; 9] = [
+    "demo",
+    "test",
+    "ci",
+    "tidy",
+    "layers",
+    "wire",
+    "corpus",
+    "bench",
+    "roundtrip",
+];
 
 fn main() -> ExitCode {
+    if let Some(code) = bench::started_to_measure() {
+        return code;
+    }
     let word = std::env::args().nth(1);
     let is_task = word.as_deref().is_none_or(|word| TASKS.contains(&word));
     if !is_task && !matches!(word.as_deref(), Some("--help" | "-h" | "help")) {
@@ -62,6 +83,8 @@ fn main() -> ExitCode {
         Task::Layers => layers::run(),
         Task::Wire => wire::run(),
         Task::Corpus(corpus) => corpus::run(&corpus),
+        Task::Bench(bench) => bench::run(&bench),
+        Task::Roundtrip(roundtrip) => roundtrip::run(&roundtrip),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

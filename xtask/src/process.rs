@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 /// The root of the repository: where cargo runs an xtask from may be any folder of it.
 pub(crate) fn root() -> PathBuf {
@@ -46,6 +47,37 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
         bail!("`{shown}` failed: {}", output.status);
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed what is not text"))
+}
+
+/// How a program is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quickly.
+    Dev,
+    /// As it is shipped.
+    Release,
+}
+
+/// Builds a program of this repository and says where it is.
+pub(crate) fn build(package: &str, program: &str, profile: Profile) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["build", "--quiet", "--package", package, "--bin", program]);
+    command.args(["--message-format", "json-render-diagnostics"]);
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    let messages = capture(&mut command)?;
+    let built = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| {
+            let is_it =
+                message["reason"] == "compiler-artifact" && message["target"]["name"] == program;
+            is_it
+                .then(|| message["executable"].as_str().map(PathBuf::from))
+                .flatten()
+        });
+    built.with_context(|| format!("cargo did not say where `{program}` is"))
 }
 
 /// Prints a line for the person who runs this. A closed standard error is not worth failing for.

@@ -185,8 +185,8 @@ fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, DecodeError> {
     match serde_json::from_str(text) {
         Ok(value) if is_literal => Ok(value),
         // What is no JSON at all was meant as text.
-        Err(error) if is_literal && error.is_data() => Err(DecodeError::json(place(name), &error)),
-        _ => Err(DecodeError::json(place(name), &refused)),
+        Err(error) if is_literal && error.is_data() => Err(DecodeError::json(&place(name), &error)),
+        _ => Err(DecodeError::json(&place(name), &refused)),
     }
 }
 

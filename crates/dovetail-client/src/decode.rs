@@ -8,6 +8,7 @@ mod object;
 mod scalar;
 mod union;
 
+pub(crate) use self::union::within;
 pub use self::{
     object::{Members, Object, object},
     scalar::{closed_enum, open_enum},

@@ -136,9 +136,9 @@ pub(crate) fn read_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, DecodeErr
     serde_json::from_slice(json).map_err(|first| {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-            Err(error) => DecodeError::json(error.path().to_string(), error.inner()),
+            Err(error) => DecodeError::json(&error.path().to_string(), error.inner()),
             // What follows the value is wrong, rather than the value.
-            Ok(_) => DecodeError::json(".".to_owned(), &first),
+            Ok(_) => DecodeError::json(".", &first),
         }
     })
 }

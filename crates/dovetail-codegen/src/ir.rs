@@ -11,6 +11,8 @@ pub(crate) struct Crate {
     pub(crate) readme: Readme,
     /// Documentation of the crate, line by line.
     pub(crate) docs: Vec<String>,
+    /// How deep the compiler must look into types, where they are deeper than usual.
+    pub(crate) recursion_limit: Option<usize>,
     pub(crate) service: Service,
     /// Addresses that the contract declares.
     pub(crate) servers: Vec<Scheme>,
@@ -182,6 +184,7 @@ pub(crate) enum TypeItem {
     Words(Words),
     Union(Union),
     Alike(Alike),
+    Alias(Alias),
     Answer(Answer),
 }
 
@@ -244,6 +247,14 @@ pub(crate) struct Alike {
     pub(crate) name: String,
 }
 
+/// Another name for a type that is long to write.
+#[derive(Debug, Clone)]
+pub(crate) struct Alias {
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: String,
+    pub(crate) ty: String,
+}
+
 /// An enum whose variant follows from the status of a response: several successes, or the refusals of an operation.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
@@ -283,6 +294,7 @@ impl TypeItem {
             Self::Words(item) => &item.name,
             Self::Union(item) => &item.name,
             Self::Alike(item) => &item.name,
+            Self::Alias(item) => &item.name,
             Self::Answer(item) => &item.name,
         }
     }

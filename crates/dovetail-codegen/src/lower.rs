@@ -99,6 +99,7 @@ const RESERVED: &[&str] = &[
     "Method",
     "NaiveDate",
     "None",
+    "Number",
     "Ok",
     "Operation",
     "Option",
@@ -181,6 +182,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         manifest: manifest::manifest(request, &summary, &all_uses, &division),
         readme: manifest::readme(request, &drafts, &summary),
         docs: crate_docs(request, &summary),
+        recursion_limit: recursion_limit(graph.depth),
         service: constants::service(request, &drafts),
         servers,
         client,
@@ -271,11 +273,13 @@ impl<'a> Writer<'a> {
         all: &mut Uses,
     ) -> (ir::Section<ir::TypeItem>, ir::Section<ir::Table>) {
         let (mut uses, mut wire) = (Uses::default(), Uses::default());
-        let (mut items, mut tables): (Vec<_>, Vec<_>) = self
-            .division
-            .types(number)
-            .filter_map(|index| self.items.item(index, &mut uses, &mut wire))
-            .unzip();
+        let (mut items, mut tables) = (Vec::new(), Vec::new());
+        for index in self.division.types(number) {
+            if let Some((item, table)) = self.items.item(index, &mut uses, &mut wire) {
+                items.push(item);
+                tables.extend(table);
+            }
+        }
         for draft in self.drafts_of(part) {
             items.extend(parameters::structs(
                 draft,
@@ -403,6 +407,12 @@ pub(crate) fn package_name(service: &str) -> String {
         format!("service-{slug}")
     };
     format!("{}-client", slug.trim_end_matches('-'))
+}
+
+/// The compiler follows types into one another when it proves that a future may move between threads, and gives up at 128.
+fn recursion_limit(depth: usize) -> Option<usize> {
+    const DEPTH_USUAL: usize = 24;
+    (depth > DEPTH_USUAL).then(|| (128 + depth * 4).next_multiple_of(128))
 }
 
 fn has_flags(item: &ir::TypeItem) -> bool {

@@ -153,7 +153,7 @@ impl<'de, A: MapAccess<'de>> Members<A> {
         Ok(None)
     }
 
-    /// Reads a member that must come. One whose type is an `Option` must come too, and may be null.
+    /// Reads a member that must come, or of which null is a value like any other. One whose type is an `Option` may be null.
     ///
     /// # Errors
     ///

@@ -191,10 +191,31 @@ fn located(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let message = text
         .rfind(" at line ")
         .map_or(text.as_str(), |place| &text[..place]);
-    match error.path().to_string().as_str() {
-        "." => message.to_owned(),
-        path => format!("{path}: {message}"),
+    let (path, message) = within(&error.path().to_string(), message);
+    match path.as_str() {
+        "." => message,
+        path => format!("{INNER}{path}: {message}"),
     }
+}
+
+/// How the message of an error begins that names a place within the value of a union.
+const INNER: &str = "at ";
+
+/// The place of an error and what is wrong there, where the message may name a place within the value at `outer`.
+pub(crate) fn within(outer: &str, message: &str) -> (String, String) {
+    let inner = message
+        .strip_prefix(INNER)
+        .and_then(|rest| rest.split_once(": "));
+    let Some((inner, message)) = inner else {
+        return (outer.to_owned(), message.to_owned());
+    };
+    let path = match (outer, inner) {
+        (outer, ".") => outer.to_owned(),
+        (".", inner) => inner.to_owned(),
+        (outer, inner) if inner.starts_with('[') => format!("{outer}{inner}"),
+        (outer, inner) => format!("{outer}.{inner}"),
+    };
+    (path, message.to_owned())
 }
 
 struct MemberVisitor<'n> {

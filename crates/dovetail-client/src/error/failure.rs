@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::TokenError;
 use crate::{
+    decode,
     operation::Operation,
     policy::PolicyError,
     transport::{TransportError, TransportErrorKind},
@@ -261,8 +262,9 @@ impl DecodeError {
         }
     }
 
-    pub(crate) fn json(path: String, error: &serde_json::Error) -> Self {
-        Self::new(path, error.to_string())
+    pub(crate) fn json(path: &str, error: &serde_json::Error) -> Self {
+        let (path, message) = decode::within(path, &error.to_string());
+        Self::new(path, message)
     }
 
     pub(crate) fn media_type(media_type: &str) -> Self {

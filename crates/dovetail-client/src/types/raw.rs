@@ -34,7 +34,7 @@ impl RawJson {
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         let mut deserializer = serde_json::Deserializer::from_str(self.json());
         serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|error| DecodeError::json(error.path().to_string(), error.inner()))
+            .map_err(|error| DecodeError::json(&error.path().to_string(), error.inner()))
     }
 
     /// The text.

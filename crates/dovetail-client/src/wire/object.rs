@@ -3,7 +3,8 @@
 /// Reads and writes a struct as an object, from a table of its members.
 ///
 /// Members that must come stand first; each has a number, its field and its name on the wire. A constant is no field: it is
-/// written by itself, and refused where it is something else. `rest` is the field for members that nothing else names.
+/// written by itself, and refused where it is something else. What stands under `any` may be missing, and may be null when it
+/// is there. `rest` is the field for members that nothing else names.
 ///
 /// A type that is only ever received begins with `read`, one that is only sent with `write`. The other direction is there
 /// with the feature `full-serde` of the crate that uses the macro.
@@ -56,13 +57,14 @@ macro_rules! object {
         $(required { $($index:tt $field:ident: $wire:literal),* $(,)? })?
         $(constant { $($constant_index:tt $constant:ident: $constant_wire:literal = $value:literal),* $(,)? })?
         $(optional { $($optional_index:tt $optional:ident: $optional_wire:literal),* $(,)? })?
+        $(any { $($any_index:tt $any:ident: $any_wire:literal),* $(,)? })?
         $(rest { $rest:ident })?
     }) => {
         $($when)*
         impl $crate::decode::Object for $name {
             const NAME: &'static str = stringify!($name);
             const MEMBERS: &'static [&'static str] = &[
-                $($($wire,)*)? $($($constant_wire,)*)? $($($optional_wire,)*)?
+                $($($wire,)*)? $($($constant_wire,)*)? $($($optional_wire,)*)? $($($any_wire,)*)?
             ];
 
             fn read<'de, A: $crate::generated::MapAccess<'de>>(
@@ -71,12 +73,14 @@ macro_rules! object {
                 $($(let mut $field = $crate::generated::None;)*)?
                 $($(let mut $constant = $crate::generated::None;)*)?
                 $($(let mut $optional = $crate::generated::Default::default();)*)?
+                $($(let mut $any = $crate::generated::None;)*)?
                 $(let mut $rest = $crate::generated::BTreeMap::new();)?
                 while let $crate::generated::Some(member) = $crate::object!(@next members $(&mut $rest)?)? {
                     match member {
                         $($($index => members.required(&mut $field),)*)?
                         $($($constant_index => members.constant(&mut $constant, $value),)*)?
                         $($($optional_index => members.optional(&mut $optional),)*)?
+                        $($($any_index => members.required(&mut $any),)*)?
                         _ => $crate::generated::Ok(()),
                     }?;
                 }
@@ -86,7 +90,7 @@ macro_rules! object {
                 $(let ($($crate::object!(@came $constant),)*) = ($($constant,)*) else {
                     return $crate::generated::Err(members.missing());
                 };)?
-                $crate::generated::Ok(Self { $($($field,)*)? $($($optional,)*)? $($rest)? })
+                $crate::generated::Ok(Self { $($($field,)*)? $($($optional,)*)? $($($any,)*)? $($rest)? })
             }
         }
 
@@ -103,6 +107,7 @@ macro_rules! object {
         $(required { $($index:tt $field:ident: $wire:literal),* $(,)? })?
         $(constant { $($constant_index:tt $constant:ident: $constant_wire:literal = $value:literal),* $(,)? })?
         $(optional { $($optional_index:tt $optional:ident: $optional_wire:literal),* $(,)? })?
+        $(any { $($any_index:tt $any:ident: $any_wire:literal),* $(,)? })?
         $(rest { $rest:ident })?
     }) => {
         $($when)*
@@ -115,6 +120,7 @@ macro_rules! object {
                     $($(.required($constant_wire, &$value))*)?
                     $($(.required($wire, &self.$field))*)?
                     $($(.optional($optional_wire, &self.$optional))*)?
+                    $($(.optional($any_wire, &self.$any))*)?
                     $(.rest(&self.$rest))?
                     .end()
             }

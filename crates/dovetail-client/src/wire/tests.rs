@@ -33,6 +33,7 @@ struct Full {
     nullable: Option<u8>,
     note: Option<String>,
     patch: Patch<u8>,
+    any: Option<serde_json::Value>,
     rest: BTreeMap<String, u64>,
 }
 crate::object! {
@@ -40,6 +41,7 @@ crate::object! {
         required { 0 r#type: "type", 1 nullable: "nullable" }
         constant { 2 kind: "kind" = "full" }
         optional { 3 note: "note", 4 patch: "pa\"tch" }
+        any { 5 any: "any" }
         rest { rest }
     }
 }
@@ -85,8 +87,8 @@ fn objects_are_read_and_written_by_their_tables() {
     );
     check::<OnlyOptional>(r#"{"note":null}"#, "{}");
     check::<Full>(
-        r#"{"n\u0075llable":null,"kind":"full","new":7,"type":"a","type":"b","pa\"tch":null}"#,
-        r#"{"kind":"full","type":"b","nullable":null,"pa\"tch":null,"new":7}"#,
+        r#"{"n\u0075llable":null,"kind":"full","new":7,"type":"a","type":"b","pa\"tch":null,"any":null}"#,
+        r#"{"kind":"full","type":"b","nullable":null,"pa\"tch":null,"any":null,"new":7}"#,
     );
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::ty::{Ty, Typed};
 use super::types::{FieldDraft, StructBody, Types};
-use super::view::{View, says_nothing};
+use super::view::View;
 use crate::rust_name::{self, Casing, Scope};
 use crate::{codes, literal};
 
@@ -54,10 +54,7 @@ impl Types<'_> {
                     .push(field(&mut scope, wire, None, Typed::plain(Ty::Value), true));
             }
         }
-        let additional = view.additional.filter(|id| {
-            let schema = self.views.schemas.schema(*id);
-            !schema.never && !says_nothing(schema)
-        });
+        let additional = view.additional.filter(|_| self.keeps_others(view));
         if let Some(additional) = additional.filter(|_| !body.fields.is_empty()) {
             let ty = self.typed(additional, &format!("{owner}Extra")).element();
             body.extra = Some((scope.claim("extra", Casing::Snake), Ty::map(ty)));

@@ -14,6 +14,8 @@ pub(super) struct Graph {
     is_cyclic: Vec<bool>,
     has_float: Vec<bool>,
     size: Vec<usize>,
+    /// How many types stand within one another at most.
+    pub(super) depth: usize,
 }
 
 impl Graph {
@@ -40,6 +42,7 @@ impl Graph {
             is_cyclic,
             has_float: floats(drafts, &mentioned),
             size: Vec::new(),
+            depth: depth(&mentioned),
         };
         graph.size = graph.sizes(drafts);
         graph
@@ -105,7 +108,9 @@ impl Graph {
                         .max(48)
                         + 8
                 }
-                Body::Words(_) | Body::Alike(_) | Body::Form(..) | Body::Open => 24,
+                Body::Words(_) | Body::Alike(_) | Body::Alias(_) | Body::Form(..) | Body::Open => {
+                    24
+                }
                 Body::Numbers(..) => 16,
             };
             if let Some(size) = sizes.get_mut(index) {
@@ -116,6 +121,30 @@ impl Graph {
     }
 }
 
+/// The longest chain of types that mention one another; types of one cycle all count.
+fn depth(mentioned: &[Vec<usize>]) -> usize {
+    let (component, members) = components(mentioned);
+    let mut order: Vec<usize> = (0..mentioned.len()).collect();
+    // Components are numbered from the leaves.
+    order.sort_by_key(|index| component.get(*index).copied());
+    let mut deepest: HashMap<usize, usize> = HashMap::new();
+    for index in order {
+        let home = component.get(index).copied().unwrap_or_default();
+        let below = mentioned.get(index).into_iter().flatten();
+        let below = below
+            .filter_map(|target| component.get(*target))
+            .filter(|target| **target != home)
+            .filter_map(|target| deepest.get(target))
+            .max()
+            .copied()
+            .unwrap_or(0);
+        let own = below + members.get(&home).copied().unwrap_or(1);
+        let known = deepest.entry(home).or_insert(own);
+        *known = own.max(*known);
+    }
+    deepest.into_values().max().unwrap_or(0)
+}
+
 /// Variants that are larger are boxed, so that no variant is much larger than the others.
 pub(super) const BOXED_ABOVE: usize = 120;
 
@@ -123,7 +152,7 @@ fn size(ty: &Ty, sizes: &[usize]) -> usize {
     match ty {
         Ty::Bool => 1,
         Ty::Float | Ty::Date => 8,
-        Ty::Int(_) | Ty::Uuid | Ty::DateTime => 16,
+        Ty::Int(_) | Ty::Number | Ty::Uuid | Ty::DateTime => 16,
         Ty::Text | Ty::Base64 | Ty::Decimal | Ty::DecimalNumber | Ty::List(_) | Ty::Map(_) => 24,
         Ty::Bytes | Ty::Value => 32,
         Ty::Body | Ty::File | Ty::Form | Ty::Stream | Ty::Events(_) | Ty::Lines(_) => 96,
@@ -149,6 +178,7 @@ fn edges(draft: &Draft, find: fn(&Ty, &mut Vec<usize>)) -> Vec<usize> {
             .variants
             .iter()
             .for_each(|variant| find(&variant.ty, &mut found)),
+        Body::Alias(ty) => find(ty, &mut found),
         Body::Form(_, parts) => parts.iter().for_each(|part| find(&part.ty, &mut found)),
         Body::Words(_) | Body::Numbers(..) | Body::Alike(_) | Body::Open => {}
     }
@@ -171,6 +201,7 @@ fn floats(drafts: &[Draft], mentioned: &[Vec<usize>]) -> Vec<bool> {
                 || body.extra.as_ref().is_some_and(|(_, ty)| ty.has_float())
         }
         Body::Union(body) => body.variants.iter().any(|variant| variant.ty.has_float()),
+        Body::Alias(ty) => ty.has_float(),
         Body::Form(..) | Body::Words(_) | Body::Numbers(..) | Body::Alike(_) | Body::Open => false,
     };
     let mut marked: Vec<bool> = drafts.iter().map(own).collect();
@@ -250,6 +281,20 @@ mod tests {
         assert!(component[3] < component[0], "leaves come first");
         assert_eq!(members[&component[0]], 3);
         assert_eq!(members[&component[4]], 1);
+    }
+
+    #[test]
+    fn the_longest_chain_counts_cycles_whole() {
+        let rows: [(&[&[usize]], usize); 4] = [
+            (&[], 0),
+            (&[&[1], &[2], &[]], 3),
+            (&[&[1, 3], &[0, 2], &[], &[2]], 4),
+            (&[&[0]], 1),
+        ];
+        for (edges, expected) in rows {
+            let edges: Vec<Vec<usize>> = edges.iter().map(|targets| targets.to_vec()).collect();
+            assert_eq!(depth(&edges), expected, "{edges:?}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) struct Directions {
 }
 
 /// A type and how it is read and written.
-type Item = (ir::TypeItem, ir::Table);
+type Item = (ir::TypeItem, Option<ir::Table>);
 
 /// Types that come from schemas, as they are written out.
 pub(super) struct Items<'a> {
@@ -65,8 +65,13 @@ impl<'a> Items<'a> {
             return None;
         }
         let docs = type_docs(self.types, draft);
+        if let Body::Alias(ty) = &draft.body {
+            let name = draft.name.clone();
+            let ty = self.speller.owned(ty, uses);
+            return Some((ir::TypeItem::Alias(ir::Alias { docs, name, ty }), None));
+        }
         wire.add("crate::types", &draft.name);
-        Some(match &draft.body {
+        let (item, table) = match &draft.body {
             Body::Struct(body) => self.structure((index, draft, body), docs, ways, uses, wire),
             Body::Words(variants) => {
                 let unknown = uses.add("dovetail_client::types", "UnknownValue");
@@ -92,8 +97,9 @@ impl<'a> Items<'a> {
                 let item = self.form(draft, parts, docs, uses);
                 (item, tables::form(draft, subtype.as_deref(), parts, wire))
             }
-            Body::Open => return None,
-        })
+            Body::Open | Body::Alias(_) => return None,
+        };
+        Some((item, Some(table)))
     }
 
     fn structure(
@@ -103,7 +109,7 @@ impl<'a> Items<'a> {
         ways: Directions,
         uses: &mut Uses,
         wire: &mut Uses,
-    ) -> Item {
+    ) -> (ir::TypeItem, ir::Table) {
         let mut fields: Vec<ir::Field> = body
             .fields
             .iter()
@@ -213,7 +219,7 @@ impl<'a> Items<'a> {
         ways: Directions,
         uses: &mut Uses,
         wire: &mut Uses,
-    ) -> Item {
+    ) -> (ir::TypeItem, ir::Table) {
         uses.runtime(&["types::UnknownVariant"]);
         let graph = self.speller.graph;
         let variants = body.variants.iter().map(|variant| {
@@ -344,6 +350,7 @@ fn type_docs(types: &Types<'_>, draft: &Draft) -> Vec<String> {
         let what = match &draft.body {
             Body::Struct(_) => "an object",
             Body::Form(..) => "a form of several parts",
+            Body::Alias(_) => "a map",
             Body::Words(_) => "one of several strings",
             Body::Numbers(..) => "one of several integers",
             Body::Union(_) | Body::Alike(_) | Body::Open => "one of several types",

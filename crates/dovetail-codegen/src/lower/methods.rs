@@ -199,7 +199,12 @@ fn place(location: ParameterLocation) -> &'static str {
 fn body_step(draft: &OperationDraft<'_>, body: &RequestDraft, uses: &mut Uses) -> String {
     let name = &draft.body_name;
     if draft.is_body_argument(body) {
-        return write(draft, body, name, name, uses);
+        let borrowed = if body.ty.is_copy() {
+            format!("&{name}")
+        } else {
+            name.clone()
+        };
+        return write(draft, body, &borrowed, name, uses);
     }
     if draft.is_body_required(body) {
         // The struct of required values holds what an argument would borrow.
@@ -246,11 +251,10 @@ fn write(
         RequestFormat::Lines(unusual) => format!(".json_lines({borrowed}){}", of_type(unusual)),
         RequestFormat::Multipart if body.ty == Ty::Form => format!(".multipart({owned})"),
         RequestFormat::Multipart => {
-            let reference = borrowed.trim_start_matches('&');
-            if reference == borrowed {
-                format!(".multipart({borrowed}.into())")
-            } else {
+            if borrowed.starts_with('&') {
                 format!(".multipart(({borrowed}).into())")
+            } else {
+                format!(".multipart({borrowed}.into())")
             }
         }
         RequestFormat::Form(encodings) => {

@@ -193,6 +193,7 @@ pub(super) fn mentioned(draft: &Draft, found: &mut Vec<usize>) {
             .iter()
             .for_each(|variant| variant.ty.mentioned(found)),
         Body::Alike(accessors) => accessors.iter().for_each(|(_, ty)| ty.mentioned(found)),
+        Body::Alias(ty) => ty.mentioned(found),
         Body::Form(_, parts) => parts.iter().for_each(|part| part.ty.mentioned(found)),
         Body::Words(_) | Body::Numbers(..) | Body::Open => {}
     }

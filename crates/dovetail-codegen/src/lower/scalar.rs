@@ -54,8 +54,13 @@ pub(super) fn number(view: &View) -> Ty {
 
 /// The type that holds the numbers of several schemas.
 pub(super) fn numbers(views: &[View], schemas: &Schemas) -> Ty {
-    if views.iter().any(|view| view.kinds().names(Type::Number)) {
+    let is_number = |view: &View| view.kinds().names(Type::Number);
+    if views.iter().all(is_number) {
         return Ty::Float;
+    }
+    // A double does not hold every integer.
+    if views.iter().any(is_number) {
+        return Ty::Number;
     }
     let types: Vec<Ty> = views.iter().map(|view| integer(view, schemas)).collect();
     match types.as_slice() {

@@ -6,12 +6,20 @@ use super::spell::Uses;
 use crate::rust_name::{self, Casing, Scope};
 use crate::{ClientRequest, doc, ir, literal};
 
-/// A constant for each address that a client can use. Relative ones say where the document was found, which nobody knows here.
+/// A constant for each address that a client can use. Relative ones say where the document was found, which nobody knows here, and those with
+/// a password in them belong into no source.
 pub(super) fn servers(request: &ClientRequest<'_>, uses: &mut Uses) -> Vec<ir::Scheme> {
     let mut scope = Scope::default();
     let absolute = |server: &&Server| {
         let url = server.url.to_ascii_lowercase();
-        url.starts_with("http://") || url.starts_with("https://")
+        let address = url.strip_prefix("http://").or(url.strip_prefix("https://"));
+        address.is_some_and(|address| {
+            !address
+                .split(['/', '?', '#'])
+                .next()
+                .unwrap_or_default()
+                .contains('@')
+        })
     };
     let servers = request.api.servers.iter().filter(absolute);
     servers

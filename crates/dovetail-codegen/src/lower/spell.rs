@@ -26,6 +26,7 @@ impl Speller<'_> {
             Ty::Bool => "bool".to_owned(),
             Ty::Int(name) => (*name).to_owned(),
             Ty::Float => "f64".to_owned(),
+            Ty::Number => uses.add("serde_json", "Number"),
             Ty::Text => "String".to_owned(),
             Ty::Bytes => uses.add("bytes", "Bytes"),
             Ty::Body => uses.add("dovetail_client", "Body"),
@@ -101,7 +102,7 @@ impl Speller<'_> {
         match ty {
             Ty::Bool => "true or false".to_owned(),
             Ty::Int(_) => "an integer".to_owned(),
-            Ty::Float => "a number".to_owned(),
+            Ty::Float | Ty::Number => "a number".to_owned(),
             Ty::Text => "a string".to_owned(),
             Ty::Bytes | Ty::Body | Ty::Stream => "bytes".to_owned(),
             Ty::File => "a file".to_owned(),

@@ -4,7 +4,7 @@ use super::forms::PartDraft;
 use super::items::{Directions, wire_kind};
 use super::spell::{Speller, Uses};
 use super::ty::Ty;
-use super::types::{Draft, StructBody, Test, UnionBody, WordDraft};
+use super::types::{Draft, FieldDraft, StructBody, Test, UnionBody, WordDraft};
 use crate::{ir, literal};
 
 /// More variants than this are kept in a table that is searched rather than in a `match`.
@@ -22,13 +22,16 @@ pub(super) fn object(
     uses: &mut Uses,
 ) -> ir::Table {
     uses.runtime(&["object"]);
-    let (mut required, mut constant, mut optional) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut required, mut constant) = (Vec::new(), Vec::new());
+    let (mut optional, mut any) = (Vec::new(), Vec::new());
     for (index, field) in body.fields.iter().enumerate() {
         let entry =
             |number: usize| format!("{number} {}: {}", field.name, literal::rust(&field.wire));
         match &field.constant {
             Some(value) => constant.push((field, value)),
             None if is_required(index) => required.push(entry(required.len())),
+            // Null is a value of what may be anything.
+            None if field.ty == Ty::Value => any.push(field),
             None => optional.push(field),
         }
     }
@@ -44,14 +47,18 @@ pub(super) fn object(
             format!("{} {}: {wire} = {value}", next(), field.name)
         })
         .collect();
-    let optionals: Vec<String> = optional
-        .iter()
-        .map(|field| format!("{} {}: {}", next(), field.name, literal::rust(&field.wire)))
-        .collect();
+    let mut entries = |fields: &[&FieldDraft]| -> Vec<String> {
+        let entry = |field: &&FieldDraft| {
+            format!("{} {}: {}", next(), field.name, literal::rust(&field.wire))
+        };
+        fields.iter().map(entry).collect()
+    };
+    let (optional, any) = (entries(&optional), entries(&any));
     let mut lines = Vec::new();
     section(&mut lines, "required", &required);
     section(&mut lines, "constant", &constants);
-    section(&mut lines, "optional", &optionals);
+    section(&mut lines, "optional", &optional);
+    section(&mut lines, "any", &any);
     if let Some((name, _)) = &body.extra {
         lines.push(format!("rest {{ {name} }}"));
     }

@@ -7,6 +7,8 @@ pub(super) enum Ty {
     /// An integer of this name.
     Int(&'static str),
     Float,
+    /// An integer or another number, each as it came.
+    Number,
     Text,
     Bytes,
     /// The body of a request, whole or streamed.
@@ -88,6 +90,16 @@ impl Ty {
             Self::List(inner) | Self::Map(inner) | Self::Optional(inner) => inner.has_float(),
             Self::Tuple(parts) => parts.iter().any(Self::has_float),
             _ => false,
+        }
+    }
+
+    /// How many lists, maps and tuples stand within one another.
+    pub(super) fn nesting(&self) -> usize {
+        match self {
+            Self::List(inner) | Self::Map(inner) => 1 + inner.nesting(),
+            Self::Optional(inner) => inner.nesting(),
+            Self::Tuple(parts) => 1 + parts.iter().map(Self::nesting).max().unwrap_or(0),
+            _ => 0,
         }
     }
 

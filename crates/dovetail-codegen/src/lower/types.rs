@@ -53,6 +53,8 @@ pub(super) enum Body {
     Union(UnionBody),
     /// JSON text with an accessor for each type that it may be.
     Alike(Vec<(String, Ty)>),
+    /// Another name for a type that is long to write.
+    Alias(Ty),
     /// The parts of a multipart form, and what kind of multipart where it is no ordinary one.
     Form(Option<String>, Vec<PartDraft>),
 }
@@ -237,7 +239,7 @@ impl<'a> Types<'a> {
             return self.enumeration(at, &view, hint);
         }
         if !view.unions.is_empty() {
-            if view.properties.is_empty() {
+            if view.properties.is_empty() && !self.keeps_others(&view) {
                 return self.union(at, &view, hint);
             }
             if let Some(typed) = self.merged_union(at, &view, hint) {
@@ -256,6 +258,14 @@ impl<'a> Types<'a> {
             _ => return self.several_kinds(at, &named, nullable, hint),
         };
         Typed { ty, nullable }
+    }
+
+    /// Whether members that no property names have a type of their own.
+    pub(super) fn keeps_others(&self, view: &View) -> bool {
+        view.additional.is_some_and(|id| {
+            let schema = self.views.schemas.schema(id);
+            !schema.never && !says_nothing(schema)
+        })
     }
 
     /// The type of values of one JSON type.
@@ -293,6 +303,18 @@ impl<'a> Types<'a> {
         )
     }
 
+    /// A map of these values. What is nested deeper than readers follow has a name of its own.
+    fn map_of(&mut self, at: SchemaId, values: SchemaId, hint: &str) -> Ty {
+        const NESTING_MAX: usize = 2;
+        let hint = format!("{hint}Value");
+        let inner = self.typed(values, &hint).element();
+        if inner.nesting() < NESTING_MAX {
+            return Ty::map(inner);
+        }
+        let alias = self.name_only(at, &hint, Body::Alias(inner));
+        Ty::map(Ty::Named(alias))
+    }
+
     fn object(&mut self, at: SchemaId, view: View, hint: &str) -> Ty {
         let schemas = self.views.schemas;
         let is_closed = view.additional.is_some_and(|id| schemas.schema(id).never);
@@ -300,13 +322,13 @@ impl<'a> Types<'a> {
             if let [only] = view.pattern_properties.as_slice()
                 && view.additional.is_none_or(|id| schemas.schema(id).never)
             {
-                return Ty::map(self.typed(*only, &format!("{hint}Value")).element());
+                return self.map_of(at, *only, hint);
             }
             if let Some(additional) = view
                 .additional
                 .filter(|_| !is_closed && view.pattern_properties.is_empty())
             {
-                return Ty::map(self.typed(additional, &format!("{hint}Value")).element());
+                return self.map_of(at, additional, hint);
             }
             if !is_closed || !view.pattern_properties.is_empty() {
                 return Ty::map(Ty::Value);

@@ -144,7 +144,14 @@ impl Types<'_> {
         self.expand(ids, discriminator.is_none(), &mut found, &mut nullable, 0);
         let mut seen = HashSet::new();
         found.retain(|branch| seen.insert(branch.at));
-        if let [only] = found.as_slice() {
+        // A declared tag is a promise of more branches to come.
+        let is_open = discriminator.is_some()
+            && found
+                .iter()
+                .all(|branch| branch.kinds == Kinds::only(Type::Object));
+        if let [only] = found.as_slice()
+            && !is_open
+        {
             let id = only.id;
             self.inherit_name(at, only.at, hint);
             let mut typed = self.typed(id, hint);

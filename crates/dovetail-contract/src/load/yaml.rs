@@ -153,7 +153,12 @@ impl Reader<'_> {
     /// Whether `!!binary` stands before a scalar, possibly with an anchor between.
     fn is_binary(&self, location: Location) -> bool {
         let start = self.span(location).start as usize;
-        let before = self.text.get(..start).unwrap_or_default().trim_end();
+        let before = self.text.get(..start).unwrap_or_default();
+        // A tag ends with a blank. Without one there is none, and looking for a word could go back to the beginning of a very long line.
+        if !before.ends_with(char::is_whitespace) {
+            return false;
+        }
+        let before = before.trim_end();
         let mut words = before.rsplit(char::is_whitespace).take(2);
         let is_tag = |word: &str| {
             let tag = word.trim_start_matches(['[', '{', ',']);
