@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::errors::{MatchError, SendTextError};
 use crate::operations;
 use crate::types::{
-    Everything, Keywords, MatchOptions, Point, SendFormBody, SendTextOptions,
-    SendTextResponse, Shape, StylesOptions,
+    Everything, HttpOptions, HttpRequest, Keywords, MatchOptions, NewBody, Point,
+    SendFormBody, SendTextOptions, SendTextResponse, Shape, StylesOptions,
 };
 
 /// Calls the operations of `obstacle-course`.
@@ -153,6 +153,117 @@ impl Client {
         body: &Shape,
     ) -> Result<SendTextResponse, Error<SendTextError>> {
         self.http.call(&operations::SEND_TEXT_2).json(body).send().await
+    }
+
+    /// An operation named as what the client has, and parameters that are one word in Rust.
+    ///
+    /// `GET /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    pub async fn call_http(
+        &self,
+        request: &HttpRequest,
+        options: &HttpOptions,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http
+            .call(&operations::HTTP)
+            .path("id", &request.id)
+            .path("ID", &request.id_2)
+            .query("id", &request.id_3)
+            .query("i-d", &options.i_d)
+            .header("id", &options.id_4)
+            .cookie("id", &options.id_5)
+            .query("body", &request.body)
+            .query("options", &request.options_2)
+            .query("self", &request.self_)
+            .send_empty()
+            .await
+    }
+
+    /// Another one, with a body beside a parameter of that name.
+    ///
+    /// `POST /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    pub async fn call_new(
+        &self,
+        id: &str,
+        id_2: &str,
+        body: &str,
+        body_2: &NewBody,
+    ) -> Result<String, Error<Undeclared>> {
+        self.http
+            .call(&operations::NEW)
+            .path("id", id)
+            .path("ID", id_2)
+            .query("body", body)
+            .json(body_2)
+            .send_json()
+            .await
+    }
+
+    /// A third.
+    ///
+    /// `PUT /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    pub async fn call_builder(
+        &self,
+        id: &str,
+        id_2: &str,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http
+            .call(&operations::BUILDER)
+            .path("id", id)
+            .path("ID", id_2)
+            .send_empty()
+            .await
+    }
+
+    /// A fourth.
+    ///
+    /// `DELETE /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    pub async fn call_from(
+        &self,
+        id: &str,
+        id_2: &str,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http
+            .call(&operations::FROM)
+            .path("id", id)
+            .path("ID", id_2)
+            .send_empty()
+            .await
+    }
+
+    /// A fifth.
+    ///
+    /// `PATCH /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    pub async fn call_clone(
+        &self,
+        id: &str,
+        id_2: &str,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http
+            .call(&operations::CLONE)
+            .path("id", id)
+            .path("ID", id_2)
+            .send_empty()
+            .await
     }
 
     /// Every schema, sent and answered.
