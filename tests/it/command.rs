@@ -26,7 +26,10 @@ pub(crate) fn dovetail(folder: &Path, args: &[&str]) -> Ended {
         .args(args)
         .current_dir(folder)
         .env("NO_COLOR", "1")
-        .env("COLUMNS", "100");
+        .env("COLUMNS", "100")
+        // What runs remember of a folder that is soon gone should go with it.
+        .env_remove("CARGO_TARGET_DIR")
+        .env("XDG_CACHE_HOME", folder.join(".cache"));
     let Output {
         status,
         stdout,
@@ -127,6 +130,7 @@ fn the_command_line_is_checked_before_anything_is_done() {
         (&["check", "--output", "jsn=x"], "no output is called"),
         (&["explain", "unknown-kye"], "did you mean `unknown-key`?"),
         (&["codegen", "--check", "--diff"], "cannot be used with"),
+        (&["codegen", "--check", "--watch"], "cannot be used with"),
         (&["-C", "missing", "check"], "is not a folder"),
     ];
     for (args, needle) in rows {

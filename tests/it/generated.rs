@@ -1,6 +1,6 @@
 //! Generated files: the same bytes every time, and no drift unnoticed.
 
-use crate::command::{dovetail, root, sample};
+use crate::command::{dovetail, edit, root, sample};
 
 #[test]
 fn generating_twice_changes_nothing() {
@@ -25,6 +25,80 @@ fn generating_twice_changes_nothing() {
         modified("crates/generated/users-client/src/client.rs"),
         before
     );
+}
+
+#[test]
+fn an_unchanged_workspace_is_not_read_again_and_says_the_same() {
+    let sample = sample();
+    let unchanged = "nothing changed since the last run";
+    let run = |args: &[&str]| {
+        let ended = dovetail(sample.path(), &[&["codegen", "--verbose"], args].concat());
+        assert_eq!(ended.exit, 0, "{}", ended.stderr);
+        ended
+    };
+    let first = run(&[]);
+    assert!(!first.stderr.contains(unchanged), "{}", first.stderr);
+    let second = run(&[]);
+    assert!(second.stderr.contains(unchanged), "{}", second.stderr);
+    assert_eq!(second.stdout, first.stdout, "findings");
+    assert_eq!(run(&["--format", "json"]).stdout, {
+        let full = run(&["--format", "json", "--no-cache"]);
+        assert!(!full.stderr.contains(unchanged), "{}", full.stderr);
+        full.stdout
+    });
+    assert!(!run(&["--check"]).stderr.contains(unchanged));
+
+    let changed = sample
+        .path()
+        .join("crates/generated/users-client/src/types.rs");
+    let text = std::fs::read_to_string(&changed).unwrap();
+    std::fs::write(&changed, format!("{text}\n")).unwrap();
+    let third = run(&[]);
+    assert!(third.stderr.contains("1 written"), "{}", third.stderr);
+    assert_eq!(std::fs::read_to_string(&changed).unwrap(), text);
+
+    let contract = "contracts/users/service.yaml";
+    edit(sample.path(), contract, "version: ", "# Edited.\nversion: ");
+    let fourth = run(&[]);
+    assert!(!fourth.stderr.contains(unchanged), "{}", fourth.stderr);
+    edit(sample.path(), contract, "service: users", "servce: users");
+    assert_eq!(
+        dovetail(sample.path(), &["codegen"]).exit,
+        3,
+        "a mistake is seen"
+    );
+}
+
+#[test]
+fn what_has_no_type_is_reported_for_each_service() {
+    let sample = sample();
+    let ended = dovetail(sample.path(), &["codegen", "--report-untyped"]);
+    assert_eq!(ended.exit, 0, "{}", ended.stderr);
+    let services = ["obstacle-course", "orders", "payments", "users", "in total"];
+    for service in services {
+        let line = format!("{service}: ");
+        assert!(
+            ended.stdout.lines().any(|said| said.starts_with(&line)),
+            "{}",
+            ended.stdout
+        );
+    }
+    assert!(
+        !sample.path().join("crates/generated").exists(),
+        "a report writes nothing"
+    );
+    let document = dovetail(
+        sample.path(),
+        &["codegen", "--report-untyped", "--format", "json"],
+    );
+    let document: serde_json::Value = serde_json::from_str(&document.stdout).unwrap();
+    let places: usize = document["services"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|service| service["places"].as_array().unwrap().len())
+        .sum();
+    assert_eq!(document["untyped"], places);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod generated;
 mod golden;
 mod hostile;
 mod init;
+mod pages;
 mod readme;
 mod services;
 mod wire;

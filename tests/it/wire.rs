@@ -268,16 +268,16 @@ fn parameters_of_one_name_go_each_to_its_place() {
     let text = |text: &str| text.to_owned();
     let request = HttpRequest {
         id: text("path"),
-        id_2: text("PATH"),
-        id_3: text("query"),
+        id_upper: text("PATH"),
+        id_query: text("query"),
         body: text("b"),
-        options_2: text("o"),
+        options_x4910: text("o"),
         self_: true,
     };
     let options = HttpOptions {
         i_d: Some(text("dashed")),
-        id_4: Some(text("header")),
-        id_5: Some(text("cookie")),
+        id_header: Some(text("header")),
+        id_cookie: Some(text("cookie")),
     };
     let (url, headers, result) = sent(&script, client.call_http(&request, &options));
     result.unwrap();

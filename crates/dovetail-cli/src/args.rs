@@ -113,18 +113,26 @@ pub struct Init {
 }
 
 /// Generates the client crates.
-#[derive(Debug, Args)]
-#[group(multiple = false)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Codegen {
     /// Writes nothing; exits 6 where files are changed, missing or stale
-    #[arg(long)]
+    #[arg(long, group = "mode")]
     pub check: bool,
     /// Writes nothing; prints what would change
-    #[arg(long)]
+    #[arg(long, group = "mode")]
     pub diff: bool,
     /// Writes nothing; lists the files that would be written
-    #[arg(long)]
+    #[arg(long, group = "mode")]
     pub dry_run: bool,
+    /// Writes nothing; lists what has no type of its own in the generated code, and why
+    #[arg(long, group = "mode")]
+    pub report_untyped: bool,
+    /// Generates again whenever a contract changes, until interrupted
+    #[arg(long, group = "mode")]
+    pub watch: bool,
+    /// Generates even where nothing changed since the last run
+    #[arg(long)]
+    pub no_cache: bool,
 }
 
 /// Replays what consumers expect at a running provider.

@@ -9,6 +9,7 @@
 //! Everything that prints, colours or ends a process is here. The crates below return values.
 
 pub mod args;
+mod cache;
 mod commands;
 mod exit;
 mod findings;

@@ -120,7 +120,7 @@ impl<'a> Headers<'a> {
     /// Where it is not what its type says.
     pub fn optional<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, DecodeError> {
         let text = self.text(name)?;
-        text.map(|text| read(name, text.trim())).transpose()
+        text.map(|text| read(&place(name), text.trim())).transpose()
     }
 
     /// Reads a header that must be there, as a list with commas.
@@ -146,7 +146,7 @@ impl<'a> Headers<'a> {
         };
         let elements = text.split(',').map(str::trim);
         let elements = elements.filter(|element| !element.is_empty());
-        let elements = elements.map(|element| read(name, element));
+        let elements = elements.map(|element| read(&place(name), element));
         elements.collect::<Result<_, _>>().map(Some)
     }
 
@@ -175,7 +175,7 @@ impl<'a> Headers<'a> {
 }
 
 /// Reads a value as text, or else as a number or boolean.
-fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, DecodeError> {
+pub(crate) fn read<T: DeserializeOwned>(place: &str, text: &str) -> Result<T, DecodeError> {
     let quoted = serde_json::Value::from(text).to_string();
     let refused = match serde_json::from_str(&quoted) {
         Ok(value) => return Ok(value),
@@ -185,8 +185,8 @@ fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, DecodeError> {
     match serde_json::from_str(text) {
         Ok(value) if is_literal => Ok(value),
         // What is no JSON at all was meant as text.
-        Err(error) if is_literal && error.is_data() => Err(DecodeError::json(&place(name), &error)),
-        _ => Err(DecodeError::json(&place(name), &refused)),
+        Err(error) if is_literal && error.is_data() => Err(DecodeError::json(place, &error)),
+        _ => Err(DecodeError::json(place, &refused)),
     }
 }
 

@@ -130,6 +130,8 @@
 //! Other bodies: [`Call::form`], [`Call::multipart`], [`Call::json_lines`], [`Call::text`], and [`Call::bytes`], which
 //! takes streams, too.
 //!
+//! What a service sends on its own account, webhooks and callbacks, is taken apart by [`incoming`].
+//!
 //! [`Call::with_headers`] hands out the headers of an answer beside its body, [`pagination`] makes one stream of a list
 //! that comes page by page, and a [`ServerTemplate`] is the address of a service with variables in it.
 //!
@@ -158,6 +160,7 @@ mod stream;
 
 pub mod decode;
 pub mod encode;
+pub mod incoming;
 pub mod multipart;
 pub mod pagination;
 pub mod parameter;

@@ -8,8 +8,17 @@ pub const ALL: &[&Code] = &[
     &INDISTINCT_UNION,
     &CONFLICTING_ALL_OF,
     &RAW_BODY,
+    &UNREAD_PAGES,
     &PACKAGE_COLLISION,
     &BROKEN_OUTPUT,
+];
+
+/// Codes of what becomes untyped JSON, or bytes.
+pub const UNTYPED: &[&Code] = &[
+    &UNTYPED_SCHEMA,
+    &INDISTINCT_UNION,
+    &CONFLICTING_ALL_OF,
+    &RAW_BODY,
 ];
 
 /// A schema that Rust types cannot say.
@@ -38,6 +47,13 @@ pub static RAW_BODY: Code = Code {
     id: "raw-body",
     severity: Severity::Note,
     page: include_str!("../codes/raw-body.md"),
+};
+
+/// A list whose pages callers must fetch themselves.
+pub static UNREAD_PAGES: Code = Code {
+    id: "unread-pages",
+    severity: Severity::Warning,
+    page: include_str!("../codes/unread-pages.md"),
 };
 
 /// Two services whose crates would have one name.

@@ -144,6 +144,25 @@ pub(crate) struct Method {
     pub(crate) operation: String,
     /// Calls on the request, such as `.path("id", id)`.
     pub(crate) steps: Vec<String>,
+    /// Whether only the crate itself calls it.
+    pub(crate) is_private: bool,
+    /// Methods that read its list page by page.
+    pub(crate) lists: Vec<ListMethod>,
+}
+
+/// A method that reads a list page by page.
+#[derive(Debug, Clone)]
+pub(crate) struct ListMethod {
+    pub(crate) docs: Vec<String>,
+    pub(crate) deprecated: bool,
+    /// Whether it calls another method that is deprecated.
+    pub(crate) calls_deprecated: bool,
+    pub(crate) name: String,
+    /// `name: Type`, after `&self`.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) returns: String,
+    /// What it does, line by line.
+    pub(crate) lines: Vec<String>,
 }
 
 /// A constant of `operations.rs`.

@@ -1,7 +1,8 @@
 //! A contract as the source text of a Rust crate.
 //!
 //! [`generate`] is pure: it takes a workspace and returns files as text. Lowering takes every decision, templates print them, and what they
-//! print is parsed and formatted in process, so text that is no Rust is never handed out. [`output`] is the only part that touches files.
+//! print is read and laid out in process, so text that templates cannot have meant is never handed out. Services and files are made at the
+//! same time, as far as there are processors. [`output`] is the only part that touches files.
 
 pub mod codes;
 pub mod output;
@@ -11,16 +12,19 @@ mod format;
 mod ir;
 mod literal;
 mod lower;
+mod parallel;
 mod render;
 mod rust_name;
 
 use std::collections::BTreeMap;
 
 use dovetail_contract::contract::{HttpApi, OperationCall, RuntimeSource, Service, Workspace};
-use dovetail_contract::finding::Finding;
+use dovetail_contract::finding::{Code, Finding};
 use dovetail_contract::policy::PolicySettings;
-use dovetail_contract::source::{Sources, Span};
+use dovetail_contract::source::{FileId, Sources, Span};
 use indexmap::IndexMap;
+
+use crate::render::RenderError;
 
 /// What generating makes of a workspace.
 #[derive(Debug, Clone, Default)]
@@ -29,10 +33,27 @@ pub struct Generated {
     pub packages: Vec<Package>,
     /// What could not be said in Rust, and where. Nothing should be written where one of them is an error.
     pub findings: Vec<Finding>,
+    /// What became a value without a type of its own, in the order of services.
+    pub untyped: Vec<Untyped>,
+}
+
+/// Something that a contract describes and that generated code holds as untyped JSON or as bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Untyped {
+    /// Name of the service.
+    pub service: String,
+    /// What kind of reason there is: one of [`codes::UNTYPED`].
+    pub code: &'static Code,
+    /// The reason, in one sentence.
+    pub reason: String,
+    /// Where the contract says it.
+    pub span: Span,
+    /// The place as a JSON pointer into the document, where it is known.
+    pub pointer: Option<String>,
 }
 
 /// A crate as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Package {
     /// The name of the crate, which is also the name of its folder.
     pub name: String,
@@ -77,6 +98,7 @@ pub struct Caller<'a> {
 pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
     let mut generated = Generated::default();
     let mut owners: BTreeMap<String, &Service> = BTreeMap::new();
+    let mut provided: Vec<(&Service, &HttpApi)> = Vec::new();
     for service in workspace.services.values() {
         let Some(api) = &service.http else { continue };
         let name = lower::package_name(&service.name.value);
@@ -89,17 +111,24 @@ pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
                 .related(other.name.span, "the other service")
                 .help("rename one of them");
             generated.findings.push(finding);
-            continue;
+        } else {
+            provided.push((service, api));
         }
+    }
+    let lowered = parallel::map(provided, |(service, api)| {
+        let name = lower::package_name(&service.name.value);
         let runtime = runtime(workspace, &name);
         let callers = callers(workspace, service);
-        let request = ClientRequest {
+        Lowered::new(&ClientRequest {
             callers: &callers,
             runtime: &runtime,
             ..request(workspace, sources, service, api)
-        };
-        let (package, findings) = client(&request);
+        })
+    });
+    let services: Vec<String> = lowered.iter().map(|one| one.service.clone()).collect();
+    for (service, (package, findings)) in services.iter().zip(packages(lowered)) {
         generated.packages.push(package);
+        generated.untyped.extend(untyped(service, &findings));
         generated.findings.extend(findings);
     }
     generated
@@ -110,29 +139,90 @@ pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
 /// A package whose findings hold [`codes::BROKEN_OUTPUT`] is empty: that is a defect of this crate, never of the contract.
 #[must_use]
 pub fn client(request: &ClientRequest<'_>) -> (Package, Vec<Finding>) {
-    let (krate, mut findings) = lower::lower(request);
-    let mut files = BTreeMap::new();
-    match render::render(&krate) {
-        Ok(rendered) => files = rendered,
-        Err(error) => {
-            let message = format!(
-                "{} of `{}` does not parse: {}",
-                error.path, request.service, error.message
-            );
-            findings.push(Finding::new(
-                &codes::BROKEN_OUTPUT,
-                Span::start_of(request.api.file),
-                message,
-            ));
+    let made = packages(vec![Lowered::new(request)]).pop();
+    made.unwrap_or_default()
+}
+
+/// A crate of which everything is decided and nothing is printed.
+struct Lowered {
+    name: String,
+    service: String,
+    file: FileId,
+    krate: ir::Crate,
+    findings: Vec<Finding>,
+}
+
+impl Lowered {
+    fn new(request: &ClientRequest<'_>) -> Self {
+        let (krate, findings) = lower::lower(request);
+        Self {
+            name: lower::package_name(request.service),
+            service: request.service.to_owned(),
+            file: request.api.file,
+            krate,
+            findings,
         }
     }
-    (
-        Package {
-            name: lower::package_name(request.service),
-            files,
-        },
-        findings,
-    )
+}
+
+/// Prints crates: all files of all of them as they come, so that one large crate keeps no processor waiting.
+fn packages(lowered: Vec<Lowered>) -> Vec<(Package, Vec<Finding>)> {
+    let jobs = lowered.iter().zip(0_usize..).flat_map(|(one, number)| {
+        let files = render::render(&one.krate).into_iter();
+        files.map(move |job| (number, job))
+    });
+    let printed = parallel::map(jobs.collect(), |(number, job)| (number, job.run()));
+    let mut files: Vec<Result<BTreeMap<String, String>, RenderError>> = Vec::new();
+    files.resize_with(lowered.len(), || Ok(BTreeMap::new()));
+    for (number, file) in printed {
+        let Some(of_crate) = files.get_mut(number) else {
+            continue;
+        };
+        match (of_crate.as_mut(), file) {
+            (Ok(files), Ok((path, text))) => drop(files.insert(path, text)),
+            (Ok(_), Err(error)) => *of_crate = Err(error),
+            (Err(_), _) => {}
+        }
+    }
+    lowered
+        .into_iter()
+        .zip(files)
+        .map(|(one, files)| one.package(files))
+        .collect()
+}
+
+impl Lowered {
+    fn package(
+        self,
+        files: Result<BTreeMap<String, String>, RenderError>,
+    ) -> (Package, Vec<Finding>) {
+        let mut findings = self.findings;
+        let files = files.unwrap_or_else(|error| {
+            let message = format!(
+                "{} of `{}` is not what templates print: {}",
+                error.path, self.service, error.message
+            );
+            let place = Span::start_of(self.file);
+            findings.push(Finding::new(&codes::BROKEN_OUTPUT, place, message));
+            BTreeMap::new()
+        });
+        let name = self.name;
+        (Package { name, files }, findings)
+    }
+}
+
+/// The findings that tell of something without a type.
+fn untyped<'a>(service: &'a str, findings: &'a [Finding]) -> impl Iterator<Item = Untyped> + 'a {
+    let about = findings
+        .iter()
+        .filter(|finding| codes::UNTYPED.contains(&finding.code));
+    about.map(|finding| Untyped {
+        service: service.to_owned(),
+        code: finding.code,
+        reason: finding.message.clone(),
+        span: finding.place.span,
+        pointer: None,
+    })
 }
 
 fn request<'a>(

@@ -13,9 +13,11 @@ mod items;
 mod manifest;
 mod methods;
 mod operations;
+mod paging;
 mod parameters;
 mod parts;
 mod policies;
+mod renames;
 mod scalar;
 mod servers;
 mod spell;
@@ -45,6 +47,7 @@ const RESERVED: &[&str] = &[
     "FilePart",
     "Form",
     "LineStream",
+    "Items",
     "NextLink",
     "Pages",
     "ServerTemplate",
@@ -147,14 +150,18 @@ fn is_reserved(name: &str) -> bool {
 /// Decides everything about one client crate.
 pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
     let api = request.api;
-    let mut types = Types::new(&api.schemas, RESERVED);
-    let drafts = operations::draft(api, &mut types);
+    let mut types = Types::new(&api.schemas, &api.renames, RESERVED);
+    let mut drafts = operations::draft(api, &mut types);
     types.finish();
+    renames::members(&mut types, &api.renames);
     let graph = Graph::new(&types.drafts);
     let speller = Speller {
         drafts: &types.drafts,
         graph: &graph,
     };
+
+    let items = Items::new(&types, speller, &drafts);
+    let unread = paging::plan(&mut drafts, &items);
 
     let mut policy_uses = Uses::default();
     let callers = policies::callers(request, &mut policy_uses);
@@ -163,7 +170,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         request,
         drafts: &drafts,
         types: &types,
-        items: Items::new(&types, speller, &drafts),
+        items,
         speller,
         division: &division,
     };
@@ -196,7 +203,9 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         policy_uses: policy_uses.lines(),
         parts,
     };
-    (krate, types.findings)
+    let mut findings = types.findings;
+    findings.extend(unread);
+    (krate, findings)
 }
 
 /// Writes out what was decided.

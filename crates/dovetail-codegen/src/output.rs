@@ -10,7 +10,7 @@
 
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -80,7 +80,7 @@ pub fn write(root: &Path, packages: &[Package]) -> Result<Drift, OutputError> {
     std::fs::create_dir_all(root).map_err(|error| OutputError::io(root, error))?;
     let lock = Lock::take(root)?;
     let wanted = wanted(root, packages)?;
-    let tree = Tree::read(root, packages)?;
+    let tree = Tree::read(root, &names(packages))?;
     let drift = compare(&tree, &wanted, root)?;
     let to_write: BTreeMap<&str, &str> = wanted
         .iter()
@@ -100,7 +100,7 @@ pub fn write(root: &Path, packages: &[Package]) -> Result<Drift, OutputError> {
 /// [`OutputError`] naming the first file that cannot be read or that is in the way.
 pub fn check(root: &Path, packages: &[Package]) -> Result<Drift, OutputError> {
     let wanted = wanted(root, packages)?;
-    compare(&Tree::read(root, packages)?, &wanted, root)
+    compare(&Tree::read(root, &names(packages))?, &wanted, root)
 }
 
 /// What [`write()`] would change, as a unified diff of the kind that `git apply` reads.
@@ -110,7 +110,7 @@ pub fn check(root: &Path, packages: &[Package]) -> Result<Drift, OutputError> {
 /// As for [`check`].
 pub fn diff(root: &Path, packages: &[Package]) -> Result<String, OutputError> {
     let wanted = wanted(root, packages)?;
-    let tree = Tree::read(root, packages)?;
+    let tree = Tree::read(root, &names(packages))?;
     let drift = compare(&tree, &wanted, root)?;
     let mut paths: Vec<&String> = drift
         .changed
@@ -148,6 +148,47 @@ pub fn dry_run(packages: &[Package]) -> Vec<String> {
     let mut paths: Vec<String> = paths.collect();
     paths.sort();
     paths
+}
+
+/// A digest of what each file holds, by path: what [`holds`] is asked with later.
+#[must_use]
+pub fn digests(packages: &[Package]) -> BTreeMap<String, String> {
+    let digests = packages.iter().flat_map(|package| {
+        let files = package.files.iter();
+        files.map(move |(path, text)| {
+            let digest = digest(text.as_bytes());
+            (format!("{}/{path}", package.name), digest)
+        })
+    });
+    digests.collect()
+}
+
+/// The digest of some bytes: 64 hexadecimal digits.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
+/// Whether the generated files below `root` are those of the digests, none changed, missing or too many. Changes nothing.
+///
+/// # Errors
+///
+/// As for [`check`].
+pub fn holds(root: &Path, digests: &BTreeMap<String, String>) -> Result<bool, OutputError> {
+    let folders = digests.keys().filter_map(|path| path.split('/').next());
+    let tree = Tree::read(root, &folders.collect())?;
+    let is_same = |(path, expected): (&String, &String)| {
+        let text = tree.text(path);
+        text.is_some_and(|text| digest(text.as_bytes()) == *expected)
+    };
+    Ok(digests.iter().all(is_same) && tree.generated().all(|path| digests.contains_key(path)))
+}
+
+fn names(packages: &[Package]) -> BTreeSet<&str> {
+    packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect()
 }
 
 /// All files by path, once their names are known to stay within the folder.

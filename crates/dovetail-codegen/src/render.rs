@@ -1,7 +1,5 @@
 //! From the crate as data to its files: one template per file, then formatting.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 
 use crate::{format, ir};
@@ -112,93 +110,121 @@ struct ModulesOnly<'a> {
     has_flags: bool,
 }
 
-/// The files of a crate, as they come.
-#[derive(Default)]
-struct Files(BTreeMap<String, String>);
+/// A file that is to be printed and formatted.
+pub(crate) struct Job<'a> {
+    /// Its path within the folder of the crate.
+    pub(crate) path: String,
+    make: Box<dyn FnOnce() -> Result<String, String> + Send + 'a>,
+}
 
-impl Files {
-    fn text(&mut self, path: &str, template: &impl Template) -> Result<(), RenderError> {
-        let text = printed(path, template)?;
-        self.0.insert(path.to_owned(), format::tidy(&text));
-        Ok(())
-    }
-
-    fn rust(&mut self, path: &str, template: &impl Template) -> Result<(), RenderError> {
-        let text = printed(path, template)?;
-        let formatted = format::rust(&text).map_err(|message| failed(path, message))?;
-        self.0.insert(path.to_owned(), formatted);
-        Ok(())
-    }
-
-    /// A file of tables, which have their layout already.
-    fn tables(&mut self, path: &str, template: &impl Template) -> Result<(), RenderError> {
-        let text = printed(path, template)?;
-        let laid_out = format::tables(&text).map_err(|message| failed(path, message))?;
-        self.0.insert(path.to_owned(), laid_out);
-        Ok(())
+impl Job<'_> {
+    /// The path and the text of the file.
+    pub(crate) fn run(self) -> Result<(String, String), RenderError> {
+        match (self.make)() {
+            Ok(text) => Ok((self.path, text)),
+            Err(message) => Err(RenderError {
+                path: self.path,
+                message,
+            }),
+        }
     }
 }
 
-/// All files of the crate.
-pub(crate) fn render(krate: &ir::Crate) -> Result<BTreeMap<String, String>, RenderError> {
+/// The files of a crate, as they come. Each can be made at any time, on any thread.
+#[derive(Default)]
+struct Files<'a>(Vec<Job<'a>>);
+
+impl<'a> Files<'a> {
+    fn text(&mut self, path: &str, template: impl Template + Send + 'a) {
+        self.add(path, template, |text| Ok(format::tidy(text)));
+    }
+
+    fn rust(&mut self, path: &str, template: impl Template + Send + 'a) {
+        self.add(path, template, format::rust);
+    }
+
+    /// A file of tables, which have their layout already.
+    fn tables(&mut self, path: &str, template: impl Template + Send + 'a) {
+        self.add(path, template, format::tables);
+    }
+
+    fn add(
+        &mut self,
+        path: &str,
+        template: impl Template + Send + 'a,
+        format: fn(&str) -> Result<String, String>,
+    ) {
+        let make = move || {
+            let text = template.render().map_err(|error| error.to_string())?;
+            format(&text)
+        };
+        self.0.push(Job {
+            path: path.to_owned(),
+            make: Box::new(make),
+        });
+    }
+}
+
+/// All files of the crate, none of which is made yet.
+pub(crate) fn render(krate: &ir::Crate) -> Vec<Job<'_>> {
     let mut files = Files::default();
-    files.text("Cargo.toml", &CargoToml { krate })?;
-    files.text("README.md", &Readme { krate })?;
+    files.text("Cargo.toml", CargoToml { krate });
+    files.text("README.md", Readme { krate });
     let lib = Lib {
         krate,
         has_errors: krate.parts.iter().any(|part| !part.errors.items.is_empty()),
         has_types: krate.parts.iter().any(|part| !part.types.items.is_empty()),
         has_tables: krate.parts.iter().any(|part| !part.tables.items.is_empty()),
     };
-    files.rust("src/lib.rs", &lib)?;
+    files.rust("src/lib.rs", lib);
     match krate.parts.as_slice() {
-        [all] if all.module.is_none() => whole(&mut files, krate, all)?,
-        parts => divided(&mut files, krate, parts)?,
+        [all] if all.module.is_none() => whole(&mut files, krate, all),
+        parts => divided(&mut files, krate, parts),
     }
     if !krate.callers.is_empty() {
-        files.rust("src/policies.rs", &Policies { krate })?;
+        files.rust("src/policies.rs", Policies { krate });
     }
-    Ok(files.0)
+    files.0
 }
 
 /// A crate in one part.
-fn whole(files: &mut Files, krate: &ir::Crate, part: &ir::Part) -> Result<(), RenderError> {
+fn whole<'a>(files: &mut Files<'a>, krate: &'a ir::Crate, part: &'a ir::Part) {
     let client = Client {
         krate,
         methods: &part.methods.items,
         modules: Vec::new(),
     };
-    files.rust("src/client.rs", &client)?;
+    files.rust("src/client.rs", client);
     let operations = Operations {
         krate,
         uses: &part.operations.uses,
         operations: &part.operations.items,
         modules: Vec::new(),
     };
-    files.rust("src/operations.rs", &operations)?;
+    files.rust("src/operations.rs", operations);
     contents(files, krate, part, krate.has_flags, &|kind| {
         format!("src/{kind}.rs")
-    })
+    });
 }
 
 /// A crate with a folder for each kind of file, and a file for each part.
-fn divided(files: &mut Files, krate: &ir::Crate, parts: &[ir::Part]) -> Result<(), RenderError> {
+fn divided<'a>(files: &mut Files<'a>, krate: &'a ir::Crate, parts: &'a [ir::Part]) {
     let client = Client {
         krate,
         methods: &[],
         modules: modules(parts, |part| !part.methods.items.is_empty()),
     };
-    files.rust("src/client.rs", &client)?;
+    files.rust("src/client.rs", client);
     let operations = Operations {
         krate,
         uses: &krate.operation_uses,
         operations: &[],
         modules: modules(parts, |part| !part.operations.items.is_empty()),
     };
-    files.rust("src/operations.rs", &operations)?;
-    let mut only = |path, about, modules: Modules<'_>, is_exported, has_flags| {
+    files.rust("src/operations.rs", operations);
+    let mut only = |path, about, modules: Modules<'a>, is_exported, has_flags| {
         if modules.is_empty() {
-            return Ok(());
+            return;
         }
         let file = ModulesOnly {
             krate,
@@ -207,7 +233,7 @@ fn divided(files: &mut Files, krate: &ir::Crate, parts: &[ir::Part]) -> Result<(
             is_exported,
             has_flags,
         };
-        files.rust(path, &file)
+        files.rust(path, file);
     };
     let errors = modules(parts, |part| !part.errors.items.is_empty());
     only(
@@ -216,7 +242,7 @@ fn divided(files: &mut Files, krate: &ir::Crate, parts: &[ir::Part]) -> Result<(
         errors,
         true,
         false,
-    )?;
+    );
     let types = modules(parts, |part| !part.types.items.is_empty());
     only(
         "src/types.rs",
@@ -224,7 +250,7 @@ fn divided(files: &mut Files, krate: &ir::Crate, parts: &[ir::Part]) -> Result<(
         types,
         true,
         krate.has_flags,
-    )?;
+    );
     let tables = modules(parts, |part| !part.tables.items.is_empty());
     only(
         "src/wire.rs",
@@ -232,43 +258,47 @@ fn divided(files: &mut Files, krate: &ir::Crate, parts: &[ir::Part]) -> Result<(
         tables,
         false,
         false,
-    )?;
+    );
     for part in parts {
-        let name = part.file().unwrap_or_default();
-        let about = part.about.as_str();
-        if !part.methods.items.is_empty() {
-            let section = &part.methods;
-            let file = PartClient {
-                krate,
-                about,
-                section,
-            };
-            files.rust(&format!("src/client/{name}.rs"), &file)?;
-        }
-        if !part.operations.items.is_empty() {
-            let section = &part.operations;
-            let file = PartOperations {
-                krate,
-                about,
-                section,
-            };
-            files.rust(&format!("src/operations/{name}.rs"), &file)?;
-        }
-        contents(files, krate, part, false, &|kind| {
-            format!("src/{kind}/{name}.rs")
-        })?;
+        own_files(files, krate, part);
     }
-    Ok(())
+}
+
+/// The files of a part that has a module of its own.
+fn own_files<'a>(files: &mut Files<'a>, krate: &'a ir::Crate, part: &'a ir::Part) {
+    let name = part.file().unwrap_or_default();
+    let about = part.about.as_str();
+    if !part.methods.items.is_empty() {
+        let section = &part.methods;
+        let file = PartClient {
+            krate,
+            about,
+            section,
+        };
+        files.rust(&format!("src/client/{name}.rs"), file);
+    }
+    if !part.operations.items.is_empty() {
+        let section = &part.operations;
+        let file = PartOperations {
+            krate,
+            about,
+            section,
+        };
+        files.rust(&format!("src/operations/{name}.rs"), file);
+    }
+    contents(files, krate, part, false, &|kind| {
+        format!("src/{kind}/{name}.rs")
+    });
 }
 
 /// The files that look the same whether the crate is divided or not.
-fn contents(
-    files: &mut Files,
-    krate: &ir::Crate,
-    part: &ir::Part,
+fn contents<'a>(
+    files: &mut Files<'a>,
+    krate: &'a ir::Crate,
+    part: &'a ir::Part,
     has_flags: bool,
     path: &dyn Fn(&str) -> String,
-) -> Result<(), RenderError> {
+) {
     let about = part.about.as_str();
     if !part.errors.items.is_empty() {
         let section = &part.errors;
@@ -277,7 +307,7 @@ fn contents(
             about,
             section,
         };
-        files.rust(&path("errors"), &file)?;
+        files.rust(&path("errors"), file);
     }
     if !part.types.items.is_empty() {
         let section = &part.types;
@@ -287,13 +317,12 @@ fn contents(
             has_flags,
             section,
         };
-        files.rust(&path("types"), &file)?;
+        files.rust(&path("types"), file);
     }
     if !part.tables.items.is_empty() {
         let section = &part.tables;
-        files.tables(&path("wire"), &Wire { krate, section })?;
+        files.tables(&path("wire"), Wire { krate, section });
     }
-    Ok(())
 }
 
 fn modules(parts: &[ir::Part], has: impl Fn(&ir::Part) -> bool) -> Modules<'_> {
@@ -302,17 +331,4 @@ fn modules(parts: &[ir::Part], has: impl Fn(&ir::Part) -> bool) -> Modules<'_> {
         .filter(|part| has(part))
         .filter_map(|part| Some((part.module.as_deref()?, part.feature.as_deref())))
         .collect()
-}
-
-fn printed(path: &str, template: &impl Template) -> Result<String, RenderError> {
-    template
-        .render()
-        .map_err(|error| failed(path, error.to_string()))
-}
-
-fn failed(path: &str, message: String) -> RenderError {
-    RenderError {
-        path: path.to_owned(),
-        message,
-    }
 }

@@ -28,6 +28,18 @@ pub(crate) struct Scope {
     next: HashMap<String, u32>,
 }
 
+/// A name that something should have.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    /// What the contract calls it.
+    pub(crate) text: &'a str,
+    /// What tells it from others of the same text, such as where it stands.
+    pub(crate) place: &'a str,
+    pub(crate) name: String,
+    /// Whether somebody chose the name for generated code.
+    pub(crate) is_given: bool,
+}
+
 /// An identifier for `text`. Not unique yet: see [`Scope::claim`].
 pub(crate) fn identifier(text: &str, casing: Casing) -> String {
     from_words(&words(text), casing)
@@ -102,6 +114,32 @@ pub(crate) fn words(text: &str) -> Vec<String> {
     words
 }
 
+/// An identifier that says every character of a short text.
+fn spelled(text: &str, casing: Casing) -> String {
+    const SPELLED_MAX: usize = 48;
+    let mut spelled = Vec::new();
+    let mut plain = String::new();
+    let flush = |plain: &mut String, spelled: &mut Vec<String>| {
+        if !plain.is_empty() {
+            spelled.extend(words(&std::mem::take(plain)));
+        }
+    };
+    for c in text.chars().take(SPELLED_MAX) {
+        if is_word_character(c) {
+            plain.push(c);
+        } else {
+            flush(&mut plain, &mut spelled);
+            spelled.push(symbol_name(c));
+        }
+    }
+    flush(&mut plain, &mut spelled);
+    // `asc` and `ASC` are the names that stand together most often.
+    if text.chars().any(char::is_uppercase) && !text.chars().any(char::is_lowercase) {
+        spelled.push("upper".to_owned());
+    }
+    from_words(&spelled, casing)
+}
+
 /// A short, stable hash of a text, in hexadecimal (FNV-1a).
 pub(crate) fn short_hash(text: &str) -> String {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
@@ -128,12 +166,7 @@ impl Scope {
             Casing::Type | Casing::Variant => "",
             Casing::Snake | Casing::Constant => "_",
         };
-        let first = match name {
-            "Self" => "SelfType".to_owned(),
-            "self" | "super" | "crate" | "_" => format!("{name}_"),
-            _ if is_keyword(name) => format!("r#{name}"),
-            _ => name.to_owned(),
-        };
+        let first = clear_of_keywords(name);
         if self.taken.insert(first.clone()) {
             return first;
         }
@@ -147,6 +180,60 @@ impl Scope {
         }
         // Four thousand million equal names cannot be read, so this is never reached; it is a name all the same.
         first
+    }
+
+    /// Names for things that stand together, in their order.
+    ///
+    /// A name goes to who was given it, else to who is called exactly so. Another that wants it gets one that follows from
+    /// its own text, so no name changes because something else was added before it.
+    pub(crate) fn claim_all(&mut self, wanted: &[Wanted<'_>], casing: Casing) -> Vec<String> {
+        let mut order: Vec<(usize, &Wanted<'_>)> = wanted.iter().enumerate().collect();
+        let capitals = |text: &str| text.chars().filter(|c| c.is_uppercase()).count();
+        order.sort_by_cached_key(|(_, one)| {
+            let is_exact = one.text == one.name;
+            (
+                !one.is_given,
+                !is_exact,
+                capitals(one.text),
+                one.text,
+                one.place,
+            )
+        });
+        let mut names = vec![String::new(); wanted.len()];
+        for (index, one) in order {
+            let spelled = spelled(one.text, casing);
+            let is_better = spelled != one.name && !self.is_taken(&spelled);
+            let name = if self.is_taken(&one.name) && is_better {
+                self.claim(&spelled, casing)
+            } else {
+                self.claim_for(&one.name, &format!("{} {}", one.text, one.place), casing)
+            };
+            if let Some(slot) = names.get_mut(index) {
+                *slot = name;
+            }
+        }
+        names
+    }
+
+    /// A name like `name`; where that is taken, one that follows from `text`.
+    pub(crate) fn claim_for(&mut self, name: &str, text: &str, casing: Casing) -> String {
+        if !self.is_taken(name) {
+            return self.claim(name, casing);
+        }
+        let hash = short_hash(text);
+        let short = hash.get(..4).unwrap_or(&hash);
+        let [short, long] = [short, &hash].map(|hash| match casing {
+            Casing::Type | Casing::Variant => format!("{name}X{hash}"),
+            Casing::Snake => format!("{name}_x{hash}"),
+            Casing::Constant => format!("{name}_X{}", hash.to_uppercase()),
+        });
+        let free = if self.is_taken(&short) { long } else { short };
+        self.claim(&free, casing)
+    }
+
+    /// Whether a name is taken, in the shape that it would get.
+    fn is_taken(&self, name: &str) -> bool {
+        self.holds(&clear_of_keywords(name))
     }
 
     /// Whether a name is taken.
@@ -275,6 +362,16 @@ fn symbol_name(c: char) -> String {
     name.to_owned()
 }
 
+/// A name as code may write it. Keywords become raw identifiers where the language has them.
+fn clear_of_keywords(name: &str) -> String {
+    match name {
+        "Self" => "SelfType".to_owned(),
+        "self" | "super" | "crate" | "_" => format!("{name}_"),
+        _ if is_keyword(name) => format!("r#{name}"),
+        _ => name.to_owned(),
+    }
+}
+
 fn is_keyword(name: &str) -> bool {
     const KEYWORDS: [&str; 50] = [
         "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do",
@@ -340,6 +437,40 @@ mod tests {
             .map(|name| fields.claim(name, Casing::Snake))
             .collect();
         assert_eq!(claims, ["r#type", "type_2", "self_", "r#gen"]);
+    }
+
+    #[test]
+    fn a_name_follows_from_its_own_text_and_not_from_its_place() {
+        let names = |texts: &[&str]| -> HashMap<String, String> {
+            let wanted: Vec<Wanted<'_>> = texts
+                .iter()
+                .map(|text| Wanted {
+                    text,
+                    place: "",
+                    name: identifier(text, Casing::Snake),
+                    is_given: *text == "given",
+                })
+                .collect();
+            let names = Scope::with(&["given"]).claim_all(&wanted, Casing::Snake);
+            let texts = texts.iter().map(|text| (*text).to_owned());
+            texts.zip(names).collect()
+        };
+        let few = names(&["a-b", "a_b", "a.b", "type", "Type", "aB", "x", "given"]);
+        let shown = |text: &str| few.get(text).map(String::as_str);
+        assert_eq!(shown("a_b"), Some("a_b"));
+        assert_eq!(shown("a-b"), Some("a_minus_b"));
+        assert_eq!(shown("a.b"), Some("a_dot_b"));
+        assert_eq!(shown("type"), Some("r#type"));
+        assert_eq!(shown("x"), Some("x"));
+        assert!(shown("aB").is_some_and(|name| name.starts_with("a_b_x")));
+        assert!(shown("Type").is_some_and(|name| name.starts_with("type_x")));
+        assert!(shown("given").is_some_and(|name| name.starts_with("given_x")));
+        let more = names(&[
+            "z", "given", "b", "aB", "x", "Type", "type", "new", "a.b", "a_b", "a-b",
+        ]);
+        for (text, name) in &few {
+            assert_eq!(more.get(text), Some(name), "{text}");
+        }
     }
 
     #[test]

@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use super::*;
 
 mod hostile;
+mod names;
+mod pages;
 
-/// Generates from a document, after a check that it loads without errors.
-fn generated(document: &str) -> (BTreeMap<String, String>, Vec<&'static str>) {
+/// Loads a document, after a check that it has no errors.
+fn loaded(document: &str) -> (HttpApi, Sources) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("openapi.yaml"), document).expect("a file");
     let LoadedApi {
@@ -26,17 +28,26 @@ fn generated(document: &str) -> (BTreeMap<String, String>, Vec<&'static str>) {
         .map(|finding| &finding.message)
         .collect();
     assert!(errors.is_empty(), "{errors:?}");
-    let api = api.expect("an API");
-    let (package, findings) = client(&ClientRequest {
+    (api.expect("an API"), sources)
+}
+
+fn package(api: &HttpApi, sources: &Sources) -> (Package, Vec<Finding>) {
+    client(&ClientRequest {
         service: "orders",
         version: semver::Version::new(1, 4, 0),
         summary: None,
         source: &sources.file(api.file).path,
-        api: &api,
+        api,
         policy: &PolicySettings::default(),
         callers: &[],
         runtime: &RuntimeSource::Version("0.1".to_owned()),
-    });
+    })
+}
+
+/// Generates from a document.
+fn generated(document: &str) -> (BTreeMap<String, String>, Vec<&'static str>) {
+    let (api, sources) = loaded(document);
+    let (package, findings) = package(&api, &sources);
     (
         package.files,
         findings.iter().map(|finding| finding.code.id).collect(),
@@ -332,7 +343,7 @@ fn tables(schemas: &str) -> String {
 #[test]
 fn tables_say_what_tells_the_branches_of_a_union_apart() {
     let tables = tables(
-        "Mixed:\n  oneOf:\n  - { type: object, required: [iban], properties: { iban: { type: string } } }\n  - { type: object, required: [amount], properties: { amount: { type: integer } } }\n  - { type: object, required: [amount], properties: { amount: { type: object, properties: { value: { type: number } } } } }\n  - { type: string }\n  - { type: integer }\nTagged:\n  oneOf:\n  - { type: object, required: [v], properties: { v: { const: 1 }, a: { type: string } } }\n  - { type: object, required: [v], properties: { v: { enum: [2, 3] } } }\nBase:\n  type: object\n  required: [id, kind]\n  properties: { id: { type: string } }\n  oneOf:\n  - { required: [kind, last4], properties: { kind: { const: card }, last4: { type: string } } }\n  - { required: [kind], properties: { kind: { enum: [cash] } } }\nAny:\n  type: object\n  properties: { id: { type: string } }\n  anyOf:\n  - { properties: { a: { type: string } } }\n  - { properties: { b: { type: string } } }\nLists:\n  anyOf:\n  - { type: array, items: { type: string } }\n  - { type: array, items: { type: integer } }\n",
+        "Mixed:\n  oneOf:\n  - { type: object, required: [iban], properties: { iban: { type: string } } }\n  - { type: object, required: [amount], properties: { amount: { type: integer } } }\n  - { type: object, required: [amount], properties: { amount: { type: object, properties: { value: { type: number } } } } }\n  - { type: string }\n  - { type: integer }\nTagged:\n  oneOf:\n  - { type: object, required: [v], properties: { v: { const: 1 }, a: { type: string } } }\n  - { type: object, required: [v], properties: { v: { enum: [2, 3] } } }\nBase:\n  type: object\n  required: [id, kind]\n  properties: { id: { type: string } }\n  oneOf:\n  - { required: [kind, last4], properties: { kind: { const: card }, last4: { type: string } } }\n  - { required: [kind], properties: { kind: { enum: [cash] } } }\nAny:\n  type: object\n  properties: { id: { type: string } }\n  anyOf:\n  - { properties: { a: { type: string } } }\n  - { properties: { b: { type: string } } }\nNested:\n  oneOf:\n  - { type: object, required: [m], properties: { m: { type: string } } }\n  - { type: object, required: [m, sha], properties: { m: { type: string }, sha: { type: string } } }\nLists:\n  anyOf:\n  - { type: array, items: { type: string } }\n  - { type: array, items: { type: integer } }\n",
     );
     insta::assert_snapshot!(tables);
 }

@@ -61,11 +61,7 @@ pub(crate) fn run(global: &Global, ui: Ui, asked: &args::Init) -> Result<Exit, S
         write_file(&path, &file.text).map_err(|error| Stop::new(Exit::Infrastructure, error))?;
         ui.message(&format!("wrote  {}", file.path));
     }
-    let asked = args::Codegen {
-        check: false,
-        diff: false,
-        dry_run: false,
-    };
+    let asked = args::Codegen::default();
     let at_root = Global {
         directory: Some(root.clone()),
         config: Some(PathBuf::from("contracts/dovetail.yaml")),

@@ -38,6 +38,13 @@ impl AnswerDraft {
         self.cases.iter().filter_map(|case| case.ty.as_ref())
     }
 
+    /// The type of the JSON that comes, where nothing else does.
+    pub(super) fn json(&self) -> Option<&Ty> {
+        let case = self.cases.first().filter(|_| self.is_plain)?;
+        let is_json = matches!(case.payload, Payload::Json(_));
+        case.ty.as_ref().filter(|_| is_json)
+    }
+
     /// The type that the method returns and the call that sends for it.
     pub(super) fn returned(
         &self,
@@ -137,7 +144,10 @@ pub(super) fn draft(
     });
     let mut name = |mut draft: AnswerDraft, suffix: &str| {
         if !draft.is_plain {
-            draft.name = types.scope.claim(&format!("{base}{suffix}"), Casing::Type);
+            let wanted = format!("{base}{suffix}");
+            draft.name = types
+                .scope
+                .claim_for(&wanted, &operation.id.value, Casing::Type);
         }
         draft
     };

@@ -9,7 +9,7 @@ use super::ty::{Ty, Typed};
 use super::types::{Body, Types, WordDraft};
 use super::view::View;
 use crate::codes;
-use crate::rust_name::{self, Casing, Scope};
+use crate::rust_name::{self, Casing, Scope, Wanted};
 
 impl Types<'_> {
     /// The type of a schema with `enum` or `const`.
@@ -57,7 +57,7 @@ impl Types<'_> {
         // The arm for values of the future has a name of its own.
         let mut scope = Scope::with(&["Unknown"]);
         let mut seen = IndexSet::new();
-        let mut variants = Vec::new();
+        let mut wanted = Vec::new();
         for (index, value) in values.iter().enumerate() {
             if !seen.insert(*value) {
                 continue;
@@ -66,15 +66,22 @@ impl Types<'_> {
                 .get(index)
                 .filter(|_| names.len() == values.len())
                 .map_or(*value, String::as_str);
-            let wanted = match rust_name::identifier(text, Casing::Variant) {
-                name if name == "Unknown" => "DeclaredUnknown".to_owned(),
-                name => name,
-            };
-            variants.push(WordDraft {
-                name: scope.claim(&wanted, Casing::Variant),
-                value: (*value).to_owned(),
+            wanted.push(Wanted {
+                text,
+                place: value,
+                name: match rust_name::identifier(text, Casing::Variant) {
+                    name if name == "Unknown" => "DeclaredUnknown".to_owned(),
+                    name => name,
+                },
+                is_given: false,
             });
         }
+        let names = scope.claim_all(&wanted, Casing::Variant);
+        let variants = seen.into_iter().zip(names).map(|(value, name)| WordDraft {
+            name,
+            value: value.to_owned(),
+        });
+        let variants = variants.collect();
         Ty::Named(self.name(at, hint, Body::Words(variants)))
     }
 

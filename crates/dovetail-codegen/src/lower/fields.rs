@@ -54,6 +54,19 @@ impl Types<'_> {
                     .push(field(&mut scope, wire, None, Typed::plain(Ty::Value), true));
             }
         }
+        for wire in &view.conditional {
+            if body.fields.iter().all(|known| known.wire != *wire)
+                && !view.properties.contains_key(wire)
+            {
+                body.fields.push(field(
+                    &mut scope,
+                    wire,
+                    None,
+                    Typed::plain(Ty::Value),
+                    false,
+                ));
+            }
+        }
         let additional = view.additional.filter(|_| self.keeps_others(view));
         if let Some(additional) = additional.filter(|_| !body.fields.is_empty()) {
             let ty = self.typed(additional, &format!("{owner}Extra")).element();

@@ -6,7 +6,7 @@ use dovetail_contract::schema::{SchemaId, Type, Types as Kinds};
 use super::ty::Ty;
 use super::types::{Body, Types};
 use super::view::View;
-use crate::rust_name::{self, Casing, Scope};
+use crate::rust_name::{self, Casing};
 
 /// A part of a form.
 #[derive(Debug)]
@@ -31,18 +31,17 @@ pub(super) fn form(media: &Media, types: &mut Types<'_>, hint: &str) -> Ty {
     if view.properties.is_empty() || !view.unions.is_empty() {
         return Ty::Form;
     }
-    let mut scope = Scope::default();
     let mut parts = Vec::new();
     for (wire, candidates) in &view.properties {
         let Some(id) = candidates.first().copied() else {
             continue;
         };
         let encoding = media.encoding.get(wire);
-        let name = scope.claim(&rust_name::identifier(wire, Casing::Snake), Casing::Snake);
         let file = file(id, encoding, types);
         let hint = format!("{hint}{}", rust_name::identifier(wire, Casing::Variant));
         parts.push(PartDraft {
-            name,
+            // All parts are named together, once they are known.
+            name: String::new(),
             wire: wire.clone(),
             origin: Some(id),
             is_file: file.is_some(),

@@ -8,7 +8,7 @@ use super::operations::OperationDraft;
 use super::spell::{Speller, Uses};
 use super::ty::Ty;
 use super::types::Types;
-use crate::rust_name::{self, Casing, Scope};
+use crate::rust_name::{self, Casing, Scope, Wanted};
 use crate::{doc, ir, literal};
 
 /// More headers than this are not all read: documents that list every header of a gateway would make every answer a wall.
@@ -56,11 +56,21 @@ pub(super) fn draft(
         return None;
     }
     let name = types.scope.claim(&format!("{base}Headers"), Casing::Type);
-    let mut scope = Scope::default();
-    let fields = declared.into_values().take(HEADERS_MAX);
+    let fields: Vec<_> = declared.into_values().take(HEADERS_MAX).collect();
+    let wanted: Vec<Wanted<'_>> = fields
+        .iter()
+        .map(|(wire, ..)| Wanted {
+            text: wire,
+            place: "",
+            name: rust_name::identifier(wire, Casing::Snake),
+            is_given: false,
+        })
+        .collect();
+    let names = Scope::default().claim_all(&wanted, Casing::Snake);
+    let fields = fields.into_iter().zip(names);
     let fields = fields
-        .map(|(wire, header, count)| HeaderDraft {
-            name: scope.claim(&rust_name::identifier(wire, Casing::Snake), Casing::Snake),
+        .map(|((wire, header, count), name)| HeaderDraft {
+            name,
             wire: wire.clone(),
             about: header.description.clone(),
             origin: header.schema,

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use dovetail_contract::schema::{Schema, SchemaId, Type};
+use serde_json::Value;
 
 use super::forms::PartDraft;
 use super::graph::BOXED_ABOVE;
@@ -19,6 +20,14 @@ use crate::{doc, ir, literal};
 pub(super) struct Directions {
     pub(super) sent: bool,
     pub(super) received: bool,
+}
+
+/// How a member of a struct is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Plain,
+    Option,
+    Patch,
 }
 
 /// A type and how it is read and written.
@@ -157,6 +166,39 @@ impl<'a> Items<'a> {
         field.required && !is_one_way
     }
 
+    fn presence(&self, field: &FieldDraft, ways: Directions) -> Presence {
+        let nullable = field.nullable && field.ty != Ty::Value;
+        match (self.is_required(field, ways), nullable) {
+            (true, false) => Presence::Plain,
+            (true, true) | (false, false) => Presence::Option,
+            (false, true) => Presence::Patch,
+        }
+    }
+
+    /// The field of a struct that holds a member, how it is held, and its type.
+    pub(super) fn member(&self, of: &Ty, wire: &str) -> Option<(&str, Presence, &Ty)> {
+        let Ty::Named(index) = of else { return None };
+        let Body::Struct(body) = &self.types.drafts.get(*index)?.body else {
+            return None;
+        };
+        let ways = self.ways.get(*index).copied().unwrap_or_default();
+        let mut fields = body.fields.iter();
+        let field = fields.find(|field| field.wire == wire && field.constant.is_none())?;
+        Some((&field.name, self.presence(field, ways), &field.ty))
+    }
+
+    /// The value that a schema says is meant where none is given.
+    pub(super) fn default_of(&self, id: SchemaId) -> Option<&Value> {
+        let views = &self.types.views;
+        let notes = |id| views.schemas.schema(id).notes.default.as_ref();
+        notes(id).or_else(|| notes(views.canonical(id).0))
+    }
+
+    /// Whether values of a type can be compared, and so copied and sent again.
+    pub(super) fn is_comparable(&self, ty: &Ty) -> bool {
+        self.speller.is_comparable(ty)
+    }
+
     fn field(
         &self,
         (owner, field): (usize, &FieldDraft),
@@ -168,11 +210,10 @@ impl<'a> Items<'a> {
         if self.speller.graph.needs_box(owner, &field.ty) {
             spelled = format!("Box<{spelled}>");
         }
-        let nullable = field.nullable && field.ty != Ty::Value;
-        let ty = match (self.is_required(field, ways), nullable) {
-            (true, false) => spelled,
-            (true, true) | (false, false) => format!("Option<{spelled}>"),
-            (false, true) => {
+        let ty = match self.presence(field, ways) {
+            Presence::Plain => spelled,
+            Presence::Option => format!("Option<{spelled}>"),
+            Presence::Patch => {
                 uses.runtime(&["types::Patch"]);
                 format!("Patch<{spelled}>")
             }

@@ -5,6 +5,7 @@ use dovetail_contract::contract::{ParameterEncoding, ParameterLocation, Style};
 use super::answers::AnswerDraft;
 use super::bodies::{RequestDraft, RequestFormat};
 use super::operations::{Input, OperationDraft};
+use super::paging;
 use super::spell::{Speller, Uses};
 use super::ty::Ty;
 use crate::{doc, ir, literal};
@@ -30,15 +31,18 @@ pub(super) fn methods(
         answer,
         ..first
     });
-    let ways: Vec<Way<'_>> = [first].into_iter().chain(bodies).chain(answers).collect();
-    ways.iter()
-        .map(|way| method(draft, way, speller, uses))
-        .collect()
+    let mut main = method(draft, &first, speller, uses);
+    let at = paging::at(draft, &main, speller, uses);
+    main.lists = paging::lists(draft, (&first, &main), at.as_ref(), speller, uses);
+    let others: Vec<Way<'_>> = bodies.chain(answers).collect();
+    let others = others.iter().map(|way| method(draft, way, speller, uses));
+    let others: Vec<ir::Method> = others.collect();
+    [main].into_iter().chain(at).chain(others).collect()
 }
 
 /// One way to call an operation.
 #[derive(Clone, Copy)]
-struct Way<'a> {
+pub(super) struct Way<'a> {
     name: &'a str,
     body: Option<&'a RequestDraft>,
     answer: &'a AnswerDraft,
@@ -79,13 +83,65 @@ fn method(
     ir::Method {
         docs: method_docs(draft),
         deprecated: draft.operation.deprecated,
+        is_private: false,
         name: way.name.to_owned(),
         arguments: arguments(draft, way, speller, uses),
         returns,
         error,
         operation: draft.constant.clone(),
         steps,
+        lists: Vec::new(),
     }
+}
+
+/// An argument that a closure owns.
+pub(super) struct Owned {
+    pub(super) name: String,
+    /// What makes an owned value of it; empty where it is copied.
+    pub(super) owned: &'static str,
+}
+
+impl Owned {
+    fn of(name: &str, ty: &Ty) -> Self {
+        let owned = match ty {
+            Ty::Text => ".to_owned()",
+            Ty::List(_) => ".to_vec()",
+            _ if ty.is_copy() => "",
+            _ => ".clone()",
+        };
+        let name = name.to_owned();
+        Self { name, owned }
+    }
+
+    pub(super) fn is_copy(&self) -> bool {
+        self.owned.is_empty()
+    }
+
+    /// The value as the method takes it.
+    pub(super) fn passed(&self) -> String {
+        let borrow = if self.is_copy() { "" } else { "&" };
+        format!("{borrow}{}", self.name)
+    }
+}
+
+/// The arguments of a method, as something that outlives the call owns them. In the order of [`arguments`].
+pub(super) fn owned_arguments(draft: &OperationDraft<'_>, way: &Way<'_>) -> Vec<Owned> {
+    let held = |name: &str| Owned::of(name, &Ty::Value);
+    let mut owned = Vec::new();
+    match &draft.request {
+        Some(_) => owned.push(held("request")),
+        None => {
+            let required = draft.inputs.iter().filter(|input| input.required);
+            owned.extend(required.map(|input| Owned::of(&input.name, &input.ty)));
+            let content_type = draft.content_type.iter();
+            owned.extend(content_type.map(|name| Owned::of(name, &Ty::Text)));
+        }
+    }
+    if let Some(body) = way.body.filter(|body| draft.is_body_argument(body)) {
+        owned.push(Owned::of(&draft.body_name, &body.ty));
+    }
+    owned.extend(draft.options.iter().map(|_| held("options")));
+    owned
 }
 
 fn arguments(
@@ -187,7 +243,7 @@ pub(super) fn query_parameter(name: &str, style: Style, explode: bool, reserved:
     )
 }
 
-fn place(location: ParameterLocation) -> &'static str {
+pub(super) fn place(location: ParameterLocation) -> &'static str {
     match location {
         ParameterLocation::Path => "path",
         ParameterLocation::Query => "query",

@@ -1,15 +1,18 @@
 //! Operations while they are decided: names, parameters, bodies and answers.
 
 use dovetail_contract::contract::{
-    HttpApi, Idempotency, Method, Operation, Parameter, ParameterLocation, Response, StatusRange,
+    HttpApi, Idempotency, Method, Operation, Parameter, ParameterLocation, Renames, Response,
+    StatusRange,
 };
 
 use super::answers::{self, AnswerDraft};
 use super::bodies::{self, Payload, RequestDraft, RequestFormat};
 use super::headers::{self, HeadersDraft};
+use super::methods;
+use super::paging::{self, PagingDraft};
 use super::ty::{Ty, Typed};
 use super::types::Types;
-use crate::rust_name::{self, Casing, Scope};
+use crate::rust_name::{self, Casing, Scope, Wanted};
 
 /// More arguments than this, `&self` included, go into a struct.
 const ARGUMENTS_MAX: usize = 7;
@@ -18,6 +21,8 @@ const ARGUMENTS_MAX: usize = 7;
 #[derive(Debug)]
 pub(super) struct OperationDraft<'a> {
     pub(super) operation: &'a Operation,
+    /// What the names of its types begin with.
+    pub(super) base: String,
     pub(super) constant: String,
     pub(super) method: String,
     pub(super) inputs: Vec<Input<'a>>,
@@ -37,6 +42,8 @@ pub(super) struct OperationDraft<'a> {
     pub(super) other_answers: Vec<(String, AnswerDraft)>,
     pub(super) headers: Option<HeadersDraft>,
     pub(super) refusals: Option<AnswerDraft>,
+    /// How its list is read, if it answers with one page by page.
+    pub(super) paging: Option<PagingDraft>,
 }
 
 /// A parameter.
@@ -90,7 +97,6 @@ impl OperationDraft<'_> {
 
 /// Names all operations and decides the types of what they exchange.
 pub(super) fn draft<'a>(api: &'a HttpApi, types: &mut Types<'_>) -> Vec<OperationDraft<'a>> {
-    let mut constants = Scope::with(&["SERVICE", "POLICY"]);
     let mut methods = Scope::with(&[
         "new",
         "builder",
@@ -113,24 +119,40 @@ pub(super) fn draft<'a>(api: &'a HttpApi, types: &mut Types<'_>) -> Vec<Operatio
         "drop",
         "main",
     ]);
-    let draft = |operation: &'a Operation| {
-        let id = &operation.id.value;
-        let wanted = match rust_name::identifier(id, Casing::Snake) {
-            name if methods.holds(&name) && is_inherent(&name) || name.starts_with("for_") => {
-                format!("call_{name}")
-            }
-            name => name,
-        };
-        let method = methods.claim(&wanted, Casing::Snake);
-        let constant = constants.claim(
-            &rust_name::identifier(id, Casing::Constant),
-            Casing::Constant,
-        );
-        let mut draft = one(operation, method, constant, types);
+    let operations = || api.operations.iter();
+    let all = |casing: Casing, scope: &mut Scope| {
+        let wanted: Vec<Wanted<'_>> = operations()
+            .map(|operation| wanted(operation, &api.renames, casing))
+            .collect();
+        scope.claim_all(&wanted, casing).into_iter()
+    };
+    let bases = all(Casing::Type, &mut Scope::default());
+    let constants = all(Casing::Constant, &mut Scope::with(&["SERVICE", "POLICY"]));
+    let names = all(Casing::Snake, &mut methods);
+    let named = operations().zip(bases.zip(constants).zip(names));
+    let draft = |(operation, ((base, constant), method))| {
+        let mut draft = one(operation, [base, constant, method], types);
         others(&mut draft, &mut methods, types);
         draft
     };
-    api.operations.iter().map(draft).collect()
+    named.map(draft).collect()
+}
+
+/// The name that an operation should have.
+fn wanted<'a>(operation: &'a Operation, renames: &Renames, casing: Casing) -> Wanted<'a> {
+    let (called, is_given) = super::renames::operation(operation, renames);
+    let name = match rust_name::identifier(called, casing) {
+        name if casing == Casing::Snake && (is_inherent(&name) || name.starts_with("for_")) => {
+            format!("call_{name}")
+        }
+        name => name,
+    };
+    Wanted {
+        text: &operation.id.value,
+        place: "",
+        name,
+        is_given,
+    }
 }
 
 fn is_inherent(name: &str) -> bool {
@@ -142,36 +164,11 @@ fn is_inherent(name: &str) -> bool {
 
 fn one<'a>(
     operation: &'a Operation,
-    method: String,
-    constant: String,
+    [base, constant, method]: [String; 3],
     types: &mut Types<'_>,
 ) -> OperationDraft<'a> {
-    let base = rust_name::identifier(&operation.id.value, Casing::Type);
     let mut names = Scope::with(&["options", "request"]);
-    let mut inputs = Vec::new();
-    for parameter in operation
-        .parameters
-        .iter()
-        .filter(|parameter| !is_ignored(parameter))
-    {
-        let hint = format!(
-            "{base}{}",
-            rust_name::identifier(&parameter.name, Casing::Variant)
-        );
-        let Typed { ty, .. } = types.typed(parameter.schema, &hint);
-        let name = names.claim(
-            &rust_name::identifier(&parameter.name, Casing::Snake),
-            Casing::Snake,
-        );
-        let is_key = is_key(operation, parameter);
-        inputs.push(Input {
-            parameter,
-            required: parameter.required && !is_key,
-            is_key,
-            name,
-            ty,
-        });
-    }
+    let inputs = inputs(operation, &base, &mut names, types);
     let body = operation
         .request_body
         .as_ref()
@@ -190,9 +187,16 @@ fn one<'a>(
         Some(_) => optional += 1,
         None => {}
     }
-    let mut claim = |suffix: &str| types.scope.claim(&format!("{base}{suffix}"), Casing::Type);
-    let is_crowded =
-        1 + required + usize::from(optional > 0) > ARGUMENTS_MAX || inputs_look_alike(&inputs);
+    let mut claim = |suffix: &str| {
+        let id = &operation.id.value;
+        types
+            .scope
+            .claim_for(&format!("{base}{suffix}"), id, Casing::Type)
+    };
+    // The method that follows a link takes that, too.
+    let link = usize::from(operation.pagination.is_some());
+    let is_crowded = 1 + required + usize::from(optional > 0) + link > ARGUMENTS_MAX
+        || inputs_look_alike(&inputs);
     let request = is_crowded.then(|| claim("Request"));
     let options = (optional > 0).then(|| claim("Options"));
     let (success, refusals) = answers::draft(operation, &base, types);
@@ -215,6 +219,7 @@ fn one<'a>(
     };
     OperationDraft {
         operation,
+        base,
         constant,
         method,
         inputs,
@@ -228,24 +233,72 @@ fn one<'a>(
         other_answers: Vec::new(),
         headers,
         refusals,
+        paging: None,
     }
+}
+
+/// The parameters of an operation. Names that differ in nothing but their place have it in their name.
+fn inputs<'a>(
+    operation: &'a Operation,
+    base: &str,
+    names: &mut Scope,
+    types: &mut Types<'_>,
+) -> Vec<Input<'a>> {
+    let parameters: Vec<&Parameter> = operation
+        .parameters
+        .iter()
+        .filter(|parameter| !is_ignored(parameter))
+        .collect();
+    let wanted: Vec<Wanted<'_>> = parameters
+        .iter()
+        .map(|parameter| {
+            let is_second = parameters
+                .iter()
+                .any(|other| other.name == parameter.name && other.location < parameter.location);
+            let place = methods::place(parameter.location);
+            let name = rust_name::identifier(&parameter.name, Casing::Snake);
+            Wanted {
+                text: &parameter.name,
+                place,
+                name: if is_second {
+                    format!("{name}_{place}")
+                } else {
+                    name
+                },
+                is_given: false,
+            }
+        })
+        .collect();
+    let claimed = names.claim_all(&wanted, Casing::Snake);
+    let input = |(parameter, name): (&'a Parameter, String)| {
+        let hint = rust_name::identifier(&parameter.name, Casing::Variant);
+        let Typed { ty, .. } = types.typed(parameter.schema, &format!("{base}{hint}"));
+        let is_key = is_key(operation, parameter);
+        Input {
+            parameter,
+            required: parameter.required && !is_key,
+            is_key,
+            name,
+            ty,
+        }
+    };
+    parameters.into_iter().zip(claimed).map(input).collect()
 }
 
 /// Names the methods of the other ways to write the body or to read the answer.
 fn others(draft: &mut OperationDraft<'_>, methods: &mut Scope, types: &mut Types<'_>) {
     let base = draft.method.trim_start_matches("r#").to_owned();
+    let id = &draft.operation.id.value;
+    let mut claim = |suffix: &str| methods.claim_for(&format!("{base}{suffix}"), id, Casing::Snake);
     for (name, body) in &mut draft.other_bodies {
-        *name = methods.claim(&format!("{base}{}", body.suffix), Casing::Snake);
+        *name = claim(body.suffix);
     }
-    let hint = rust_name::identifier(&draft.operation.id.value, Casing::Type);
-    let answers = answers::others(draft.operation, &hint, types);
-    let named = answers.into_iter().map(|(suffix, answer)| {
-        (
-            methods.claim(&format!("{base}{suffix}"), Casing::Snake),
-            answer,
-        )
-    });
+    let answers = answers::others(draft.operation, &draft.base, types);
+    let named = answers
+        .into_iter()
+        .map(|(suffix, answer)| (claim(suffix), answer));
     draft.other_answers = named.collect();
+    draft.paging = paging::named(draft, methods);
 }
 
 /// Whether names of required parameters differ by so little that readers would mix them up as arguments.

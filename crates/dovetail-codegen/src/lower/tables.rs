@@ -122,7 +122,10 @@ pub(super) fn union(
                 let values: Vec<String> = values.iter().map(|tag| literal::rust(tag)).collect();
                 tags.push(format!("{name}: {}", values.join(" | ")));
             }
-            Test::Has(member) => members.push(format!("{name}: has({})", literal::rust(member))),
+            Test::Has(member) => {
+                let test = format!("{name}: has({})", literal::rust(member));
+                members.push((variant.rank, test));
+            }
             Test::HasKind(member, of) => {
                 uses.runtime(&["decode::JsonKind"]);
                 let of: Vec<String> = of
@@ -131,7 +134,8 @@ pub(super) fn union(
                     .map(|kind| format!("JsonKind::{kind}"))
                     .collect();
                 let member = literal::rust(member);
-                members.push(format!("{name}: has_kind({member}, &[{}])", of.join(", ")));
+                let test = format!("{name}: has_kind({member}, &[{}])", of.join(", "));
+                members.push((variant.rank, test));
             }
             Test::Otherwise => otherwise = Some(name),
         }
@@ -151,6 +155,8 @@ pub(super) fn union(
         let head = format!("{required}tag {}", literal::rust(tag));
         section(&mut lines, &head, &tags);
     }
+    members.sort_by_key(|(rank, _)| *rank);
+    let members: Vec<String> = members.into_iter().map(|(_, test)| test).collect();
     section(&mut lines, "members", &members);
     lines.extend(otherwise.map(|name| format!("otherwise {name}")));
     section(&mut lines, "write", &written);

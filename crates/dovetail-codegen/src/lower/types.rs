@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use dovetail_contract::contract::Renames;
 use dovetail_contract::finding::{Code, Finding};
 use dovetail_contract::schema::{Schema, SchemaId, Schemas, Type, Types as Kinds};
 
@@ -102,6 +103,8 @@ pub(super) struct VariantDraft {
     pub(super) origin: Option<SchemaId>,
     pub(super) ty: Ty,
     pub(super) test: Test,
+    /// When its test is made among those of the same sort.
+    pub(super) rank: usize,
 }
 
 /// What leads to a variant.
@@ -128,10 +131,10 @@ pub(super) enum Pending {
 
 impl<'a> Types<'a> {
     /// No types yet, but the names of `schemas` and `reserved` are taken.
-    pub(super) fn new(schemas: &'a Schemas, reserved: &[&str]) -> Self {
+    pub(super) fn new(schemas: &'a Schemas, renames: &Renames, reserved: &[&str]) -> Self {
         let mut scope = Scope::with(reserved);
         Self {
-            component_names: component_names(schemas, &mut scope),
+            component_names: super::renames::components(schemas, renames, &mut scope),
             views: Views::new(schemas),
             scope,
             drafts: Vec::new(),
@@ -350,9 +353,7 @@ impl<'a> Types<'a> {
         let own = self.component_names.get(&at).filter(|name| *name == hint);
         let name = match own {
             Some(name) if self.spent.insert(name.clone()) => name.clone(),
-            _ => self
-                .scope
-                .claim(&rust_name::identifier(hint, Casing::Type), Casing::Type),
+            _ => self.own_name(at, hint),
         };
         self.drafts.push(Draft {
             name,
@@ -364,14 +365,20 @@ impl<'a> Types<'a> {
 
     /// A new type of the crate, with a name of its own whatever the schema is called.
     pub(super) fn name_only(&mut self, at: SchemaId, hint: &str, body: Body) -> usize {
-        let wanted = rust_name::identifier(hint, Casing::Type);
-        let name = self.scope.claim(&wanted, Casing::Type);
+        let name = self.own_name(at, hint);
         self.drafts.push(Draft {
             name,
             origin: at,
             body,
         });
         self.drafts.len() - 1
+    }
+
+    /// A name like `hint`; where that is taken, one that follows from where the schema stands.
+    fn own_name(&mut self, at: SchemaId, hint: &str) -> String {
+        let wanted = rust_name::identifier(hint, Casing::Type);
+        let pointer = &self.views.schemas.schema(at).pointer;
+        self.scope.claim_for(&wanted, pointer, Casing::Type)
     }
 
     /// Decides the bodies that wait, and those that wait because of them.
@@ -416,35 +423,6 @@ impl<'a> Types<'a> {
             self.component_names.entry(part).or_insert(name);
         }
     }
-}
-
-/// Names of all schemas that have one: who is called exactly like its type goes first, then the order of the document.
-fn component_names(schemas: &Schemas, scope: &mut Scope) -> HashMap<SchemaId, String> {
-    let named: Vec<(SchemaId, &str, String)> = schemas
-        .iter()
-        .filter_map(|(id, schema)| {
-            let name = schema.name.as_deref()?;
-            Some((id, name, rust_name::identifier(name, Casing::Type)))
-        })
-        .collect();
-    let (exact, others): (Vec<_>, Vec<_>) = named
-        .into_iter()
-        .partition(|(_, name, wanted)| name == wanted);
-    exact
-        .into_iter()
-        .chain(others)
-        .map(|(id, _, wanted)| {
-            let wanted = if scope.holds(&wanted) && super::is_reserved(&wanted) {
-                format!(
-                    "{wanted}{}",
-                    if wanted == "Error" { "Body" } else { "Type" }
-                )
-            } else {
-                wanted
-            };
-            (id, scope.claim(&wanted, Casing::Type))
-        })
-        .collect()
 }
 
 /// A schema that says nothing but is known by the same name.

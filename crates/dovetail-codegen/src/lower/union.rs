@@ -35,6 +35,8 @@ pub(super) struct Plan {
 struct PlannedVariant {
     what: Planned,
     test: Test,
+    /// When its test is made among those of the same sort.
+    rank: usize,
 }
 
 /// What a variant holds.
@@ -70,6 +72,7 @@ impl Plan {
         let variant = |kind: &Type| PlannedVariant {
             what: Planned::OfKind(at, *kind),
             test: Test::Kind(*kind),
+            rank: 0,
         };
         Self {
             origin: at,
@@ -334,6 +337,7 @@ impl Types<'_> {
                 origin,
                 ty,
                 test: planned.test,
+                rank: planned.rank,
             });
         }
         body
@@ -489,7 +493,8 @@ impl Plan {
 
     fn add_objects(&mut self, objects: &[&Branch], told: Objects) {
         let mut alike = Vec::new();
-        for (branch, tell) in objects.iter().zip(told.tells) {
+        let rank = |index: usize| told.asked.iter().position(|asked| *asked == index);
+        for (index, (branch, tell)) in objects.iter().zip(told.tells).enumerate() {
             let test = match tell {
                 Tell::Tags(tags) => Test::Tags(tags),
                 Tell::Has(name) => Test::Has(name),
@@ -501,12 +506,14 @@ impl Plan {
                 }
             };
             let what = branch.object();
-            self.variants.push(PlannedVariant { what, test });
+            let rank = rank(index).unwrap_or(0);
+            self.variants.push(PlannedVariant { what, test, rank });
         }
         if !alike.is_empty() {
             self.variants.push(PlannedVariant {
                 what: Planned::Alike(alike),
                 test: Test::Otherwise,
+                rank: 0,
             });
         }
     }
@@ -548,6 +555,7 @@ impl PlannedVariant {
         Self {
             what,
             test: Test::Kind(kind),
+            rank: 0,
         }
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct View {
     /// Schemas of each property; several where parts disagree or refine one another.
     pub(super) properties: IndexMap<String, Vec<SchemaId>>,
     pub(super) required: IndexSet<String>,
+    /// Members that only conditions name, such as an `anyOf` of what must be there.
+    pub(super) conditional: IndexSet<String>,
     pub(super) additional: Option<SchemaId>,
     pub(super) has_object_rules: bool,
     pub(super) pattern_properties: Vec<SchemaId>,
@@ -172,6 +174,12 @@ impl<'a> Views<'a> {
         for branches in [&schema.one_of, &schema.any_of] {
             if branches.iter().any(|branch| !self.is_constraint(*branch)) {
                 view.unions.push((id, branches.clone()));
+                continue;
+            }
+            for branch in branches {
+                let object = &self.schemas.schema(*branch).object;
+                let names = object.required.iter().chain(object.properties.keys());
+                view.conditional.extend(names.cloned());
             }
         }
     }

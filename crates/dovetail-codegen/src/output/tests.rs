@@ -88,6 +88,34 @@ fn a_check_names_what_changed_is_missing_and_is_stale() {
 }
 
 #[test]
+fn digests_hold_until_a_file_changes_goes_or_comes() {
+    let root = folder();
+    let packages = [package(
+        "a-client",
+        &[("Cargo.toml", "x"), ("src/lib.rs", "y")],
+    )];
+    let digests = digests(&packages);
+    let now = |digests| holds(root.path(), digests).unwrap();
+    assert!(!now(&digests), "nothing is written yet");
+    write(root.path(), &packages).unwrap();
+    assert!(now(&digests));
+    let by_hand = root.path().join("a-client/src/own.rs");
+    fs::write(&by_hand, "mine").unwrap();
+    assert!(now(&digests), "files of others do not matter");
+
+    let path = root.path().join("a-client/src/lib.rs");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text} ")).unwrap();
+    assert!(!now(&digests), "a file was edited");
+    fs::remove_file(&path).unwrap();
+    assert!(!now(&digests), "a file is missing");
+    fs::write(&path, &text).unwrap();
+    assert!(now(&digests));
+    fs::write(&by_hand, format!("// {BANNER}")).unwrap();
+    assert!(!now(&digests), "a generated file is left over");
+}
+
+#[test]
 fn what_was_written_by_hand_is_never_touched() {
     let root = folder();
     write(

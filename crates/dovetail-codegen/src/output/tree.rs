@@ -6,7 +6,6 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{OutputError, OutputErrorKind, is_generated};
-use crate::Package;
 
 /// How deep below a crate's folder generated files are looked for; they lie two levels deep.
 const DEPTH_MAX: usize = 4;
@@ -60,17 +59,13 @@ fn lockable(root: &Path) -> io::Result<fs::File> {
 }
 
 impl Tree {
-    /// Reads the folders of the packages, and those of crates that were generated before.
-    pub(super) fn read(root: &Path, packages: &[Package]) -> Result<Self, OutputError> {
+    /// Reads the folders of these crates, and those of crates that were generated before.
+    pub(super) fn read(root: &Path, names: &BTreeSet<&str>) -> Result<Self, OutputError> {
         let mut tree = Self {
             root: root.to_owned(),
             texts: BTreeMap::new(),
             blocked: BTreeSet::new(),
         };
-        let names: BTreeSet<&str> = packages
-            .iter()
-            .map(|package| package.name.as_str())
-            .collect();
         for (name, kind) in entries(root)? {
             let is_wanted = names.contains(name.as_str());
             if is_wanted && kind.is_symlink() {

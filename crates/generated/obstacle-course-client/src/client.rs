@@ -2,16 +2,22 @@
 //! The client: one method for each operation, in the order of the contract.
 
 use chrono::NaiveDate;
+use dovetail_client::pagination::{Items, NextLink, Pages};
 use dovetail_client::parameter::{Parameter, Style};
-use dovetail_client::{ByteStream, ConfigError, Error, Http, HttpBuilder, Undeclared};
+use dovetail_client::{
+    Answered, ByteStream, Call, ConfigError, Error, Http, HttpBuilder, Undeclared,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::errors::{MatchError, SendTextError};
+use crate::errors::{MatchError, SendTextXe775Error};
 use crate::operations;
 use crate::types::{
-    Everything, HttpOptions, HttpRequest, Keywords, MatchOptions, NewBody, Point,
-    SendFormBody, SendTextOptions, SendTextResponse, Shape, StylesOptions,
+    Base, CursorPage, Everything, HttpOptions, HttpRequest, Keywords, LinkPage,
+    ListByCursorOptions, ListByHeaderHeaders, ListByHeaderOptions, ListByOffsetOptions,
+    ListByPageOptions, ListByRequiredCursorHeaders, ListByRequiredCursorResponse,
+    MatchOptions, NewBody, Point, SendFormBody, SendTextOptions, SendTextXe775Response,
+    Shape, StylesOptions,
 };
 
 /// Calls the operations of `obstacle-course`.
@@ -63,7 +69,7 @@ impl Client {
             .path("self", &self_)
             .query("async", &options.r#async)
             .query("fn", &options.r#fn)
-            .header("Self", &options.self_2)
+            .header("Self", &options.self_x011f)
             .send_json()
             .await
     }
@@ -147,12 +153,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// - [`SendTextError::NotFound`] (404): No such thing.
-    pub async fn send_text_2(
+    /// - [`SendTextXe775Error::NotFound`] (404): No such thing.
+    pub async fn send_text_xe775(
         &self,
         body: &Shape,
-    ) -> Result<SendTextResponse, Error<SendTextError>> {
-        self.http.call(&operations::SEND_TEXT_2).json(body).send().await
+    ) -> Result<SendTextXe775Response, Error<SendTextXe775Error>> {
+        self.http.call(&operations::SEND_TEXT_XE775).json(body).send().await
     }
 
     /// An operation named as what the client has, and parameters that are one word in Rust.
@@ -170,13 +176,13 @@ impl Client {
         self.http
             .call(&operations::HTTP)
             .path("id", &request.id)
-            .path("ID", &request.id_2)
-            .query("id", &request.id_3)
+            .path("ID", &request.id_upper)
+            .query("id", &request.id_query)
             .query("i-d", &options.i_d)
-            .header("id", &options.id_4)
-            .cookie("id", &options.id_5)
+            .header("id", &options.id_header)
+            .cookie("id", &options.id_cookie)
             .query("body", &request.body)
-            .query("options", &request.options_2)
+            .query("options", &request.options_x4910)
             .query("self", &request.self_)
             .send_empty()
             .await
@@ -192,14 +198,14 @@ impl Client {
     pub async fn call_new(
         &self,
         id: &str,
-        id_2: &str,
+        id_upper: &str,
         body: &str,
         body_2: &NewBody,
     ) -> Result<String, Error<Undeclared>> {
         self.http
             .call(&operations::NEW)
             .path("id", id)
-            .path("ID", id_2)
+            .path("ID", id_upper)
             .query("body", body)
             .json(body_2)
             .send_json()
@@ -216,12 +222,12 @@ impl Client {
     pub async fn call_builder(
         &self,
         id: &str,
-        id_2: &str,
+        id_upper: &str,
     ) -> Result<(), Error<Undeclared>> {
         self.http
             .call(&operations::BUILDER)
             .path("id", id)
-            .path("ID", id_2)
+            .path("ID", id_upper)
             .send_empty()
             .await
     }
@@ -236,12 +242,12 @@ impl Client {
     pub async fn call_from(
         &self,
         id: &str,
-        id_2: &str,
+        id_upper: &str,
     ) -> Result<(), Error<Undeclared>> {
         self.http
             .call(&operations::FROM)
             .path("id", id)
-            .path("ID", id_2)
+            .path("ID", id_upper)
             .send_empty()
             .await
     }
@@ -256,12 +262,12 @@ impl Client {
     pub async fn call_clone(
         &self,
         id: &str,
-        id_2: &str,
+        id_upper: &str,
     ) -> Result<(), Error<Undeclared>> {
         self.http
             .call(&operations::CLONE)
             .path("id", id)
-            .path("ID", id_2)
+            .path("ID", id_upper)
             .send_empty()
             .await
     }
@@ -296,6 +302,385 @@ impl Client {
             .call(&operations::DELETE_NO_ID_A_B_X_C_Y)
             .path("a-b", &a_b)
             .path("c", &c)
+            .send_json()
+            .await
+    }
+
+    /// Pages that name the next one.
+    ///
+    /// `GET /lists/{owner}/by-cursor`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    pub async fn list_by_cursor(
+        &self,
+        owner: &str,
+        options: &ListByCursorOptions,
+    ) -> Result<CursorPage, Error<Undeclared>> {
+        self.http
+            .call(&operations::LIST_BY_CURSOR)
+            .path("owner", owner)
+            .query("cursor", &options.cursor)
+            .query("limit", &options.limit)
+            .send_json()
+            .await
+    }
+
+    /// The pages of [`Self::list_by_cursor`], each fetched when the one before has been taken.
+    ///
+    /// The first failure is the last item. Nothing is sent before the first item is asked for.
+    #[must_use]
+    pub fn list_by_cursor_pages(
+        &self,
+        owner: &str,
+        options: &ListByCursorOptions,
+    ) -> Pages<CursorPage, Undeclared> {
+        let client = self.clone();
+        let owner = owner.to_owned();
+        let options = options.clone();
+        let first = options.cursor.clone();
+        let fetch = move |cursor| {
+            let client = client.clone();
+            let owner = owner.clone();
+            let mut options = options.clone();
+            options.cursor = cursor;
+            async move { client.list_by_cursor(&owner, &options).await }
+        };
+        Pages::by_cursor(
+            &operations::LIST_BY_CURSOR,
+            first,
+            fetch,
+            |page| page.meta.as_ref().value().and_then(|inner| inner.next.clone()),
+        )
+    }
+
+    /// What the pages of [`Self::list_by_cursor`] hold, one by one.
+    ///
+    /// The first failure is the last item. Nothing is sent before the first item is asked for.
+    #[must_use]
+    pub fn list_by_cursor_items(
+        &self,
+        owner: &str,
+        options: &ListByCursorOptions,
+    ) -> Items<CursorPage, Base, Undeclared> {
+        self.list_by_cursor_pages(owner, options)
+            .items(|page| page.data.and_then(|inner| inner.items).unwrap_or_default())
+    }
+
+    /// Pages of which the first has a cursor, too.
+    ///
+    /// `GET /lists/by-required-cursor`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    #[deprecated]
+    pub async fn list_by_required_cursor(
+        &self,
+        ids: &[String],
+        after: i64,
+    ) -> Result<
+        Answered<ListByRequiredCursorResponse, ListByRequiredCursorHeaders>,
+        Error<Undeclared>,
+    > {
+        self.http
+            .call(&operations::LIST_BY_REQUIRED_CURSOR)
+            .query("ids", ids)
+            .query("after", &after)
+            .with_headers()
+            .send_json()
+            .await
+    }
+
+    /// The pages of [`Self::list_by_required_cursor`], each fetched when the one before has been
+    /// taken.
+    ///
+    /// The first failure is the last item. Nothing is sent before the first item is asked for.
+    #[deprecated]
+    #[expect(deprecated, reason = "what it reads is deprecated itself")]
+    #[must_use]
+    pub fn list_by_required_cursor_pages(
+        &self,
+        ids: &[String],
+        after: i64,
+    ) -> Pages<
+        Answered<ListByRequiredCursorResponse, ListByRequiredCursorHeaders>,
+        Undeclared,
+    > {
+        let client = self.clone();
+        let ids = ids.to_vec();
+        let first = Some(after);
+        let fetch = move |cursor: Option<_>| {
+            let client = client.clone();
+            let ids = ids.clone();
+            let after = cursor.unwrap_or_default();
+            async move { client.list_by_required_cursor(&ids, after).await }
+        };
+        Pages::by_cursor(
+            &operations::LIST_BY_REQUIRED_CURSOR,
+            first,
+            fetch,
+            |page| page.after.value(),
+        )
+    }
+
+    /// What the pages of [`Self::list_by_required_cursor`] hold, one by one.
+    ///
+    /// The first failure is the last item. Nothing is sent before the first item is asked for.
+    #[deprecated]
+    #[expect(deprecated, reason = "what it reads is deprecated itself")]
+    #[must_use]
+    pub fn list_by_required_cursor_items(
+        &self,
+        ids: &[String],
+        after: i64,
+    ) -> Items<
+        Answered<ListByRequiredCursorResponse, ListByRequiredCursorHeaders>,
+        String,
+        Undeclared,
+    > {
+        self.list_by_required_cursor_pages(ids, after)
+            .items(|page| page.body.data.value().unwrap_or_default())
+    }
+
+    /// Pages that are numbered.
+    ///
+    /// `GET /lists/by-page`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    pub async fn list_by_page(
+        &self,
+        options: &ListByPageOptions,
+    ) -> Result<Vec<String>, Error<Undeclared>> {
+        self.http
+            .call(&operations::LIST_BY_PAGE)
+            .query("page", &options.page)
+            .send_json()
+            .await
+    }
+
+    /// The pages of [`Self::list_by_page`], each fetched when the one before has been taken.
+    ///
+    /// The first failure is the last item. Nothing is sent before the first item is asked for.
+    #[must_use]
+    pub fn list_by_page_pages(
+        &self,
+        options: &ListByPageOptions,
+    ) -> Pages<Vec<String>, Undeclared> {
+        let client = self.clone();
+        let options = options.clone();
+        let first = options
+            .page
+            .as_deref()
+            .and_then(|first| first.parse().ok())
+            .unwrap_or(1);
+        let fetch = move |number: u64| {
+            let client = client.clone();
+            let mut options = options.clone();
+            options.page = Some(format!("{number}"));
+            async move { client.list_by_page(&options).await }
+        };
+        Pages::by_number(&operations::LIST_BY_PAGE, first, fetch, Vec::len)
+    }
+
+    /// What the pages of [`Self::list_by_page`] hold, one by one.
+    ///
+    /// The first failure is the last item. Nothing is sent before the first item is asked for.
+    #[must_use]
+    pub fn list_by_page_items(
+        &self,
+        options: &ListByPageOptions,
+    ) -> Items<Vec<String>, String, Undeclared> {
+        self.list_by_page_pages(options).items(|page| page)
+    }
+
+    /// Pages that begin after so many items, by a body.
+    ///
+    /// `POST /lists/by-offset`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    pub async fn list_by_offset(
+        &self,
+        body: &Point,
+        options: &ListByOffsetOptions,
+    ) -> Result<CursorPage, Error<Undeclared>> {
+        self.http
+            .call(&operations::LIST_BY_OFFSET)
+            .query("offset", &options.offset)
+            .json(body)
+            .send_json()
+            .await
+    }
+
+    /// The pages of [`Self::list_by_offset`], each fetched when the one before has been taken.
+    ///
+    /// The first failure is the last item. Nothing is sent before the first item is asked for.
+    #[must_use]
+    pub fn list_by_offset_pages(
+        &self,
+        body: &Point,
+        options: &ListByOffsetOptions,
+    ) -> Pages<CursorPage, Undeclared> {
+        let client = self.clone();
+        let body = body.clone();
+        let options = options.clone();
+        let first = options
+            .offset
+            .and_then(|first| u64::try_from(first).ok())
+            .unwrap_or(0);
+        let fetch = move |number: i32| {
+            let client = client.clone();
+            let body = body.clone();
+            let mut options = options.clone();
+            options.offset = Some(number);
+            async move { client.list_by_offset(&body, &options).await }
+        };
+        Pages::by_offset(
+            &operations::LIST_BY_OFFSET,
+            first,
+            fetch,
+            |page| {
+                page.data
+                    .as_ref()
+                    .and_then(|inner| inner.items.as_ref())
+                    .map_or(0, Vec::len)
+            },
+        )
+    }
+
+    /// What the pages of [`Self::list_by_offset`] hold, one by one.
+    ///
+    /// The first failure is the last item. Nothing is sent before the first item is asked for.
+    #[must_use]
+    pub fn list_by_offset_items(
+        &self,
+        body: &Point,
+        options: &ListByOffsetOptions,
+    ) -> Items<CursorPage, Base, Undeclared> {
+        self.list_by_offset_pages(body, options)
+            .items(|page| page.data.and_then(|inner| inner.items).unwrap_or_default())
+    }
+
+    /// Pages of which a header links to the next.
+    ///
+    /// `GET /lists/by-header`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    pub async fn list_by_header(
+        &self,
+        options: &ListByHeaderOptions,
+    ) -> Result<Answered<Vec<Base>, ListByHeaderHeaders>, Error<Undeclared>> {
+        self.http
+            .call(&operations::LIST_BY_HEADER)
+            .query("q", &options.q)
+            .with_headers()
+            .send_json()
+            .await
+    }
+
+    /// The pages of [`Self::list_by_header`], each fetched when the one before has been taken.
+    ///
+    /// The first failure is the last item. Nothing is sent before the first item is asked for.
+    #[must_use]
+    pub fn list_by_header_pages(
+        &self,
+        options: &ListByHeaderOptions,
+    ) -> Pages<Answered<Vec<Base>, Option<NextLink>>, Undeclared> {
+        let client = self.clone();
+        let options = options.clone();
+        let first = None;
+        let fetch = move |link: Option<NextLink>| {
+            let client = client.clone();
+            let options = options.clone();
+            async move { client.list_by_header_at(&options, link.as_ref()).await }
+        };
+        Pages::by_cursor(
+            &operations::LIST_BY_HEADER,
+            first,
+            fetch,
+            |page| page.headers.clone(),
+        )
+    }
+
+    /// What the pages of [`Self::list_by_header`] hold, one by one.
+    ///
+    /// The first failure is the last item. Nothing is sent before the first item is asked for.
+    #[must_use]
+    pub fn list_by_header_items(
+        &self,
+        options: &ListByHeaderOptions,
+    ) -> Items<Answered<Vec<Base>, Option<NextLink>>, Base, Undeclared> {
+        self.list_by_header_pages(options).items(Answered::into_body)
+    }
+
+    /// A page of [`Self::list_by_header_pages`]: the first, or the one that a link leads to.
+    async fn list_by_header_at(
+        &self,
+        options: &ListByHeaderOptions,
+        link: Option<&NextLink>,
+    ) -> Result<Answered<Vec<Base>, Option<NextLink>>, Error<Undeclared>> {
+        self.http
+            .call(&operations::LIST_BY_HEADER)
+            .query("q", &options.q)
+            .with(link, Call::follow)
+            .with_headers()
+            .send_json()
+            .await
+    }
+
+    /// Pages that hold the address of the next.
+    ///
+    /// `GET /lists/by-link`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    pub async fn list_by_link(&self) -> Result<LinkPage, Error<Undeclared>> {
+        self.http.call(&operations::LIST_BY_LINK).send_json().await
+    }
+
+    /// The pages of [`Self::list_by_link`], each fetched when the one before has been taken.
+    ///
+    /// The first failure is the last item. Nothing is sent before the first item is asked for.
+    #[must_use]
+    pub fn list_by_link_pages(&self) -> Pages<LinkPage, Undeclared> {
+        let client = self.clone();
+        let first = None;
+        let fetch = move |link: Option<NextLink>| {
+            let client = client.clone();
+            async move { client.list_by_link_at(link.as_ref()).await }
+        };
+        Pages::by_cursor(
+            &operations::LIST_BY_LINK,
+            first,
+            fetch,
+            |page| page.next.clone().value().map(NextLink::new),
+        )
+    }
+
+    /// What the pages of [`Self::list_by_link`] hold, one by one.
+    ///
+    /// The first failure is the last item. Nothing is sent before the first item is asked for.
+    #[must_use]
+    pub fn list_by_link_items(&self) -> Items<LinkPage, i64, Undeclared> {
+        self.list_by_link_pages().items(|page| page.items)
+    }
+
+    /// A page of [`Self::list_by_link_pages`]: the first, or the one that a link leads to.
+    async fn list_by_link_at(
+        &self,
+        link: Option<&NextLink>,
+    ) -> Result<LinkPage, Error<Undeclared>> {
+        self.http
+            .call(&operations::LIST_BY_LINK)
+            .with(link, Call::follow)
             .send_json()
             .await
     }

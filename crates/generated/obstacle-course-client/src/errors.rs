@@ -51,15 +51,15 @@ impl fmt::Display for MatchError {
 
 impl std::error::Error for MatchError {}
 
-/// How [`Client::send_text_2`](crate::Client::send_text_2) refuses.
+/// How [`Client::send_text_xe775`](crate::Client::send_text_xe775) refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SendTextError {
+pub enum SendTextXe775Error {
     /// No such thing.
     NotFound,
 }
 
-impl Refusal for SendTextError {
+impl Refusal for SendTextXe775Error {
     fn decode(response: &Response) -> DecodeResult<Self> {
         match response.status() {
             404 => Ok(Some(Self::NotFound)),
@@ -68,7 +68,7 @@ impl Refusal for SendTextError {
     }
 }
 
-impl fmt::Display for SendTextError {
+impl fmt::Display for SendTextXe775Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound => formatter.write_str("not found (404)"),
@@ -76,4 +76,4 @@ impl fmt::Display for SendTextError {
     }
 }
 
-impl std::error::Error for SendTextError {}
+impl std::error::Error for SendTextXe775Error {}

@@ -23,6 +23,12 @@ pub const SERVICE: Service = Service::new(
         "clone",
         "everything",
         "delete_no_id_a_b_x_c_y",
+        "listByCursor",
+        "listByRequiredCursor",
+        "listByPage",
+        "listByOffset",
+        "listByHeader",
+        "listByLink",
     ],
 );
 
@@ -91,7 +97,7 @@ pub const SEND_TEXT: Operation = Operation::new(
 );
 
 /// `POST /bodies/many`.
-pub const SEND_TEXT_2: Operation = Operation::new(
+pub const SEND_TEXT_XE775: Operation = Operation::new(
     &SERVICE,
     "sendText",
     Method::Post,
@@ -155,10 +161,64 @@ pub const EVERYTHING: Operation = Operation::new(
 
 /// `DELETE /no-id/{a-b}/x{c}y`.
 pub const DELETE_NO_ID_A_B_X_C_Y: Operation = Operation::new(
-        &SERVICE,
-        "delete_no_id_a_b_x_c_y",
-        Method::Delete,
-        "/no-id/{a-b}/x{c}y",
-        POLICY,
-    )
-    .security(&[&[KEY_IN_HEADER_SCHEME], &[KEY_IN_QUERY_SCHEME], &[BASIC_SCHEME], &[]]);
+    &SERVICE,
+    "delete_no_id_a_b_x_c_y",
+    Method::Delete,
+    "/no-id/{a-b}/x{c}y",
+    POLICY,
+)
+.security(&[&[KEY_IN_HEADER_SCHEME], &[KEY_IN_QUERY_SCHEME], &[BASIC_SCHEME], &[]]);
+
+/// `GET /lists/{owner}/by-cursor`.
+pub const LIST_BY_CURSOR: Operation = Operation::new(
+    &SERVICE,
+    "listByCursor",
+    Method::Get,
+    "/lists/{owner}/by-cursor",
+    POLICY,
+);
+
+/// `GET /lists/by-required-cursor`.
+pub const LIST_BY_REQUIRED_CURSOR: Operation = Operation::new(
+    &SERVICE,
+    "listByRequiredCursor",
+    Method::Get,
+    "/lists/by-required-cursor",
+    POLICY,
+);
+
+/// `GET /lists/by-page`.
+pub const LIST_BY_PAGE: Operation = Operation::new(
+    &SERVICE,
+    "listByPage",
+    Method::Get,
+    "/lists/by-page",
+    POLICY,
+);
+
+/// `POST /lists/by-offset`.
+pub const LIST_BY_OFFSET: Operation = Operation::new(
+    &SERVICE,
+    "listByOffset",
+    Method::Post,
+    "/lists/by-offset",
+    POLICY,
+);
+
+/// `GET /lists/by-header`.
+pub const LIST_BY_HEADER: Operation = Operation::new(
+    &SERVICE,
+    "listByHeader",
+    Method::Get,
+    "/lists/by-header",
+    POLICY,
+);
+
+/// `GET /lists/by-link`.
+pub const LIST_BY_LINK: Operation = Operation::new(
+    &SERVICE,
+    "listByLink",
+    Method::Get,
+    "/lists/by-link",
+    POLICY,
+);

@@ -19,19 +19,19 @@ pub struct Keywords {
     /// `fn`, a string.
     pub r#fn: String,
     /// `Self`, a string.
-    pub self_: String,
+    pub self_xdefc: String,
     /// `self`, a string.
-    pub self_2: Option<String>,
+    pub self_: Option<String>,
     /// `crate`, a string.
     pub crate_: Option<String>,
     /// `async`, a string.
     pub r#async: Option<String>,
     /// `a-b`, a string.
-    pub a_b: Option<String>,
+    pub a_minus_b: Option<String>,
     /// `a_b`, a string.
-    pub a_b_2: Option<String>,
+    pub a_b: Option<String>,
     /// `aB`, a string.
-    pub a_b_3: Option<String>,
+    pub a_b_xe256: Option<String>,
     /// `1st`, a string.
     pub n1st: Option<String>,
     /// the empty text, a string.
@@ -105,11 +105,11 @@ pub struct Ticket {
 #[non_exhaustive]
 pub enum NewBody {
     /// `asc`.
-    Asc,
+    AscX08bc,
     /// `ASC`.
-    Asc2,
+    AscUpper,
     /// `Asc`.
-    Asc3,
+    Asc,
     /// A value that the contract did not name when this was generated.
     Unknown(UnknownValue),
 }
@@ -131,10 +131,10 @@ pub struct Everything {
     pub client_value: Option<ClientType>,
     /// `error_value`, an [`ErrorBody`].
     pub error_value: Option<ErrorBody>,
-    /// `order_value`, an [`Order2`].
-    pub order_value: Option<Order2>,
+    /// `order_value`, an [`OrderX9166`].
+    pub order_value: Option<OrderX9166>,
     /// `Order_value`, an [`Order`].
-    pub order_value_2: Option<Order>,
+    pub order_underscore_value: Option<Order>,
     /// `sort_value`, a [`Sort`].
     pub sort_value: Option<Sort>,
     /// `level_value`, a [`Level`].
@@ -179,18 +179,68 @@ pub struct Everything {
     pub many_value: Option<Many>,
     /// `number_word_value`, a [`NumberWord`].
     pub number_word_value: Option<NumberWord>,
-    /// `schema_twin_value`, a [`SchemaTwin2`].
-    pub schema_twin_value: Option<SchemaTwin2>,
+    /// `schema_twin_value`, a [`SchemaMinusTwin`].
+    pub schema_twin_value: Option<SchemaMinusTwin>,
     /// `schema_twin_2_value`, a [`SchemaTwin`].
     pub schema_twin_2_value: Option<SchemaTwin>,
-    /// `schema_twin_3_value`, a [`SchemaTwin3`].
-    pub schema_twin_3_value: Option<SchemaTwin3>,
+    /// `schema_twin_3_value`, a [`SchemaUnderscoreTwin`].
+    pub schema_twin_3_value: Option<SchemaUnderscoreTwin>,
     /// `self_value`, a [`SelfType`].
     pub self_value: Option<SelfType>,
     /// `type_value`, a [`Type`].
     pub type_value: Option<Type>,
     /// `dotted_value`, a [`DottedNameV1`].
     pub dotted_value: Option<DottedNameV1>,
+}
+
+/// `CursorPage`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorPage {
+    /// `data`, a [`CursorPageData`].
+    pub data: Option<CursorPageData>,
+    /// `meta`, a [`CursorPageMeta`].
+    pub meta: Patch<CursorPageMeta>,
+}
+
+/// `ListByRequiredCursorResponse`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListByRequiredCursorResponse {
+    /// `after`, an integer.
+    pub after: Patch<i64>,
+    /// `data`, a list.
+    pub data: Patch<Vec<String>>,
+}
+
+/// `Base`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// `id`, a string.
+    pub id: String,
+    /// `label`, a string.
+    pub label: Option<String>,
+}
+
+/// `LinkPage`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkPage {
+    /// `items`, a list.
+    pub items: Vec<i64>,
+    /// `next`, a string.
+    pub next: Patch<String>,
+}
+
+/// `CursorPageData`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorPageData {
+    /// `items`, a list.
+    pub items: Option<Vec<Base>>,
+}
+
+/// `CursorPageMeta`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorPageMeta {
+    /// `next`, a string.
+    pub next: Option<String>,
 }
 
 /// Named as a type of the standard library.
@@ -228,7 +278,7 @@ pub struct ClientType {
 
 /// `order`, an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order2 {
+pub struct OrderX9166 {
     /// `order`, an [`Order`].
     pub order: Option<Order>,
 }
@@ -247,7 +297,7 @@ pub enum Sort {
     /// `asc`.
     Asc,
     /// `ASC`.
-    Asc2,
+    AscUpper,
     /// the empty text.
     Empty,
     /// `=`.
@@ -350,15 +400,6 @@ pub struct Parent {
     pub tree: Box<Tree>,
 }
 
-/// `Base`, an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Base {
-    /// `id`, a string.
-    pub id: String,
-    /// `label`, a string.
-    pub label: Option<String>,
-}
-
 /// Told apart by kind and by fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -419,9 +460,9 @@ pub enum Operator {
     /// `|`.
     Or,
     /// `&&`.
-    And2,
+    AndAnd,
     /// `||`.
-    Or2,
+    OrOr,
     /// `!`.
     Not,
     /// `?`.
@@ -499,31 +540,31 @@ pub enum Operator {
 #[non_exhaustive]
 pub enum Folded {
     /// `value`.
-    Value,
+    ValueX2fca,
     /// `Value`.
-    Value2,
+    Value,
     /// `VALUE`.
-    Value3,
+    ValueUpper,
     /// `vALUE`.
     VAlue,
     /// `a-b`.
-    AB,
+    AMinusB,
     /// `a_b`.
-    AB2,
+    AUnderscoreB,
     /// `aB`.
-    AB3,
+    ABXe91b,
     /// `AB`.
-    Ab,
+    AbUpper,
     /// `a b`.
-    AB4,
+    AB,
     /// `A.B`.
-    AB5,
+    ADotBUpper,
     /// `ab`.
-    Ab2,
+    Ab,
     /// `é`.
-    É,
+    ÉXdefd,
     /// `É`.
-    É2,
+    É,
     /// `ß`.
     SS,
     /// `SS`.
@@ -533,13 +574,13 @@ pub enum Folded {
     /// `fi`.
     Fi,
     /// `x1`.
-    X1,
+    X1X2009,
     /// `X1`.
-    X1N2,
+    X1,
     /// `x-1`.
-    X1N3,
+    XMinus1,
     /// `x_1`.
-    X1N4,
+    XUnderscore1,
     /// `+1`.
     Plus1,
     /// `-1`.
@@ -598,17 +639,17 @@ pub enum Tongue {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collide {
     /// `userId`, a string.
-    pub user_id: String,
+    pub user_id_x66a9: String,
     /// `user_id`, a string.
-    pub user_id_2: String,
+    pub user_id: String,
     /// `user-id`, a string.
-    pub user_id_3: Option<String>,
+    pub user_minus_id: Option<String>,
     /// `UserID`, a string.
-    pub user_id_4: Option<String>,
+    pub user_id_xa13d: Option<String>,
     /// `user_id_2`, a string.
-    pub user_id_2_2: Option<String>,
+    pub user_id_2: Option<String>,
     /// `user id`, a string.
-    pub user_id_5: Option<String>,
+    pub user_space_id: Option<String>,
     /// `extra`, a string.
     pub extra: Option<String>,
     /// `new`, a string.
@@ -690,9 +731,9 @@ pub enum Reserved {
     /// `return`.
     Return,
     /// `self`.
-    SelfType,
+    SelfX3c93,
     /// `Self`.
-    Self2,
+    SelfType,
     /// `static`.
     Static,
     /// `struct`.
@@ -2808,7 +2849,7 @@ pub enum NumberWord {
 
 /// First of three with one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaTwin2 {
+pub struct SchemaMinusTwin {
     /// `a`, a string.
     pub a: Option<String>,
 }
@@ -2822,7 +2863,7 @@ pub struct SchemaTwin {
 
 /// Third of three with one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaTwin3 {
+pub struct SchemaUnderscoreTwin {
     /// `c`, a string.
     pub c: Option<String>,
 }
@@ -2847,9 +2888,9 @@ pub struct DottedNameV1 {
     /// `a.b`, a string.
     pub a_b: Option<String>,
     /// `a/b`, a string.
-    pub a_b_2: Option<String>,
+    pub a_slash_b: Option<String>,
     /// `a~b`, a string.
-    pub a_b_3: Option<String>,
+    pub a_tilde_b: Option<String>,
 }
 
 /// By name.
@@ -2932,7 +2973,7 @@ pub struct KeywordFields {
     /// `self`, a string.
     pub self_: Option<String>,
     /// `Self`, a string.
-    pub self_2: Option<String>,
+    pub self_xdefc: Option<String>,
     /// `static`, a string.
     pub r#static: Option<String>,
     /// `struct`, a string.
@@ -3025,7 +3066,7 @@ pub struct MatchOptions {
     /// `fn`, a string.
     pub r#fn: Option<String>,
     /// `Self`, a string.
-    pub self_2: Option<String>,
+    pub self_x011f: Option<String>,
 }
 
 /// What may be left out of [`Client::styles`](crate::Client::styles).
@@ -3058,10 +3099,10 @@ pub struct SendTextOptions {
     pub body: Option<String>,
 }
 
-/// What [`Client::send_text_2`](crate::Client::send_text_2) answers, by status.
+/// What [`Client::send_text_xe775`](crate::Client::send_text_xe775) answers, by status.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum SendTextResponse {
+pub enum SendTextXe775Response {
     /// Done at once.
     Ok(Shape),
     /// To be done.
@@ -3070,7 +3111,7 @@ pub enum SendTextResponse {
     NoContent,
 }
 
-impl Success for SendTextResponse {
+impl Success for SendTextXe775Response {
     fn decode(response: &Response) -> DecodeResult<Self> {
         match response.status() {
             200 => response.json().map(Self::Ok).map(Some),
@@ -3087,13 +3128,13 @@ pub struct HttpRequest {
     /// `id`, a string.
     pub id: String,
     /// `ID`, a string.
-    pub id_2: String,
+    pub id_upper: String,
     /// `id`, a string.
-    pub id_3: String,
+    pub id_query: String,
     /// `body`, a string.
     pub body: String,
     /// `options`, a string.
-    pub options_2: String,
+    pub options_x4910: String,
     /// `self`, true or false.
     pub self_: bool,
 }
@@ -3104,7 +3145,53 @@ pub struct HttpOptions {
     /// `i-d`, a string.
     pub i_d: Option<String>,
     /// `id`, a string.
-    pub id_4: Option<String>,
+    pub id_header: Option<String>,
     /// `id`, a string.
-    pub id_5: Option<String>,
+    pub id_cookie: Option<String>,
+}
+
+/// What may be left out of [`Client::list_by_cursor`](crate::Client::list_by_cursor).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListByCursorOptions {
+    /// `cursor`, a string.
+    pub cursor: Option<String>,
+    /// `limit`, an integer.
+    pub limit: Option<i32>,
+}
+
+/// Headers of what [`Client::list_by_required_cursor`](crate::Client::list_by_required_cursor) answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListByRequiredCursorHeaders {
+    /// The header `x-total`, an integer.
+    pub x_total: i64,
+}
+
+/// What may be left out of [`Client::list_by_page`](crate::Client::list_by_page).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListByPageOptions {
+    /// `page`, a string.
+    pub page: Option<String>,
+}
+
+/// What may be left out of [`Client::list_by_offset`](crate::Client::list_by_offset).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListByOffsetOptions {
+    /// `offset`, an integer.
+    ///
+    /// At least 0.
+    pub offset: Option<i32>,
+}
+
+/// What may be left out of [`Client::list_by_header`](crate::Client::list_by_header).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListByHeaderOptions {
+    /// `q`, a string.
+    pub q: Option<String>,
+}
+
+/// Headers of what [`Client::list_by_header`](crate::Client::list_by_header) answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListByHeaderHeaders {
+    /// The header `x-total`, an integer.
+    pub x_total: i64,
 }

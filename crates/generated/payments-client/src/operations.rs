@@ -31,33 +31,33 @@ const POLICY: Policy = Policy::new(Duration::from_secs(2))
 
 /// `POST /payments`.
 pub const CHARGE: Operation = Operation::new(
-        &SERVICE,
-        "Charge",
-        Method::Post,
-        "/payments",
-        POLICY,
-    )
-    .idempotency(Idempotency::Key {
-        header: "Idempotency-Key",
-    })
-    .security(&[&[SERVICE_TOKEN_SCHEME]]);
+    &SERVICE,
+    "Charge",
+    Method::Post,
+    "/payments",
+    POLICY,
+)
+.idempotency(Idempotency::Key {
+    header: "Idempotency-Key",
+})
+.security(&[&[SERVICE_TOKEN_SCHEME]]);
 
 /// `GET /payments/{payment_id}`.
 pub const GET_PAYMENT: Operation = Operation::new(
-        &SERVICE,
-        "GetPayment",
-        Method::Get,
-        "/payments/{payment_id}",
-        POLICY,
-    )
-    .security(&[&[SERVICE_TOKEN_SCHEME]]);
+    &SERVICE,
+    "GetPayment",
+    Method::Get,
+    "/payments/{payment_id}",
+    POLICY,
+)
+.security(&[&[SERVICE_TOKEN_SCHEME]]);
 
 /// `PUT /payments/{payment_id}/refund`.
 pub const REFUND: Operation = Operation::new(
-        &SERVICE,
-        "Refund",
-        Method::Put,
-        "/payments/{payment_id}/refund",
-        POLICY,
-    )
-    .security(&[&[SERVICE_TOKEN_SCHEME]]);
+    &SERVICE,
+    "Refund",
+    Method::Put,
+    "/payments/{payment_id}/refund",
+    POLICY,
+)
+.security(&[&[SERVICE_TOKEN_SCHEME]]);

@@ -19,6 +19,8 @@ pub(super) struct Objects {
     /// Whether every object must have the tag.
     pub(super) is_tag_required: bool,
     pub(super) tells: Vec<Tell>,
+    /// The objects that members tell apart, in the order in which they must be asked.
+    pub(super) asked: Vec<usize>,
 }
 
 /// What leads to one object of a union.
@@ -47,6 +49,7 @@ impl Types<'_> {
             tag: None,
             is_tag_required: false,
             tells: vec![Tell::Alike; objects.len()],
+            asked: Vec::new(),
         };
         if objects.len() < 2 && discriminator.is_none() {
             told.tells.fill(Tell::Otherwise);
@@ -73,12 +76,12 @@ impl Types<'_> {
             }
             told.tag = Some(tag);
         }
-        self.tell_by_members(objects, rest, &mut told.tells);
+        self.tell_by_members(objects, rest, &mut told);
         told
     }
 
     /// Takes one object after the other away that has a member by which it cannot be any of those that are left.
-    fn tell_by_members(&self, objects: &[&Branch], mut rest: Vec<usize>, tells: &mut [Tell]) {
+    fn tell_by_members(&self, objects: &[&Branch], mut rest: Vec<usize>, told: &mut Objects) {
         while (2..=COMPARED_MAX).contains(&rest.len()) || rest.len() == 1 && objects.len() > 1 {
             let found = rest.iter().enumerate().find_map(|(place, index)| {
                 let others: Vec<&Branch> = rest
@@ -91,12 +94,13 @@ impl Types<'_> {
             });
             let Some((place, tell)) = found else { break };
             let index = rest.remove(place);
-            if let Some(place) = tells.get_mut(index) {
+            told.asked.push(index);
+            if let Some(place) = told.tells.get_mut(index) {
                 *place = tell;
             }
         }
         if let [only] = rest.as_slice()
-            && let Some(tell) = tells.get_mut(*only)
+            && let Some(tell) = told.tells.get_mut(*only)
         {
             *tell = Tell::Otherwise;
         }
