@@ -212,7 +212,8 @@ impl<'t> Reader<'t> {
     fn is_wide_struct(&self, opened: usize, closing: usize) -> bool {
         let tokens = &self.tokens;
         let is_path = |at: usize| {
-            matches!(tokens.kind(at), Kind::Word) && !matches!(tokens.text(at), "self" | "else" | "async" | "move")
+            matches!(tokens.kind(at), Kind::Word)
+                && !matches!(tokens.text(at), "self" | "else" | "async" | "move")
         };
         if opened == 0 || opened + 1 == closing || !is_path(opened - 1) {
             return false;

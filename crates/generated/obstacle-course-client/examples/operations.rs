@@ -11,11 +11,11 @@ pub mod calls {
     use obstacle_course_client::Client;
     use obstacle_course_client::errors::{MatchError, SendTextXe775Error};
     use obstacle_course_client::types::{
-        Base, CursorPage, Everything, Keywords, LinkPage, ListByCursorOptions,
-        ListByHeaderHeaders, ListByHeaderOptions, ListByOffsetOptions, ListByPageOptions,
-        ListByRequiredCursorHeaders, ListByRequiredCursorResponse, MatchOptions, Point,
-        SendFormBody, SendTextOptions, SendTextXe775Response, Shape, StylesOptions,
-        SubscribeBody,
+        Base, CursorPage, Everything, HttpOptions, HttpRequest, Keywords, LinkPage,
+        ListByCursorOptions, ListByHeaderHeaders, ListByHeaderOptions,
+        ListByOffsetOptions, ListByPageOptions, ListByRequiredCursorHeaders,
+        ListByRequiredCursorResponse, MatchOptions, NewBody, Point, SendFormBody,
+        SendTextOptions, SendTextXe775Response, Shape, StylesOptions, SubscribeBody,
     };
 
     /// `GET /keywords/{type}/{self}`.
@@ -72,6 +72,57 @@ pub mod calls {
         body: Shape,
     ) -> Result<SendTextXe775Response, Error<SendTextXe775Error>> {
         client.send_text_xe775(&body).await
+    }
+
+    /// `GET /collisions/{id}/{ID}`.
+    ///
+    /// # Errors
+    ///
+    /// As those of the operation.
+    pub async fn call_http(
+        client: &Client,
+        request: HttpRequest,
+    ) -> Result<(), Error<Undeclared>> {
+        client.call_http(&request, &HttpOptions::default()).await
+    }
+
+    /// `POST /collisions/{id}/{ID}`.
+    ///
+    /// # Errors
+    ///
+    /// As those of the operation.
+    pub async fn call_new(
+        client: &Client,
+        body_2: NewBody,
+    ) -> Result<String, Error<Undeclared>> {
+        client.call_new("id", "id_upper", "body", &body_2).await
+    }
+
+    /// `PUT /collisions/{id}/{ID}`.
+    ///
+    /// # Errors
+    ///
+    /// As those of the operation.
+    pub async fn call_builder(client: &Client) -> Result<(), Error<Undeclared>> {
+        client.call_builder("id", "id_upper").await
+    }
+
+    /// `DELETE /collisions/{id}/{ID}`.
+    ///
+    /// # Errors
+    ///
+    /// As those of the operation.
+    pub async fn call_from(client: &Client) -> Result<(), Error<Undeclared>> {
+        client.call_from("id", "id_upper").await
+    }
+
+    /// `PATCH /collisions/{id}/{ID}`.
+    ///
+    /// # Errors
+    ///
+    /// As those of the operation.
+    pub async fn call_clone(client: &Client) -> Result<(), Error<Undeclared>> {
+        client.call_clone("id", "id_upper").await
     }
 
     /// `PUT /everything`.

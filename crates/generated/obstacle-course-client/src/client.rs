@@ -13,11 +13,11 @@ use uuid::Uuid;
 use crate::errors::{MatchError, SendTextXe775Error};
 use crate::operations;
 use crate::types::{
-    Base, CursorPage, Everything, Keywords, LinkPage, ListByCursorOptions,
-    ListByHeaderHeaders, ListByHeaderOptions, ListByOffsetOptions, ListByPageOptions,
-    ListByRequiredCursorHeaders, ListByRequiredCursorResponse, MatchOptions, Point,
-    SendFormBody, SendTextOptions, SendTextXe775Response, Shape, StylesOptions,
-    SubscribeBody,
+    Base, CursorPage, Everything, HttpOptions, HttpRequest, Keywords, LinkPage,
+    ListByCursorOptions, ListByHeaderHeaders, ListByHeaderOptions, ListByOffsetOptions,
+    ListByPageOptions, ListByRequiredCursorHeaders, ListByRequiredCursorResponse,
+    MatchOptions, NewBody, Point, SendFormBody, SendTextOptions, SendTextXe775Response,
+    Shape, StylesOptions, SubscribeBody,
 };
 
 /// Calls the operations of `obstacle-course`.
@@ -189,6 +189,147 @@ impl Client {
         body: &Shape,
     ) -> Result<SendTextXe775Response, Error<SendTextXe775Error>> {
         self.http.call(&operations::SEND_TEXT_XE775).json(body).send().await
+    }
+
+    /// An operation named as what the client has, and parameters that are one word in Rust.
+    ///
+    /// `GET /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.call_http(&request, &HttpOptions::default()).await?;
+    /// ```
+    pub async fn call_http(
+        &self,
+        request: &HttpRequest,
+        options: &HttpOptions,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http
+            .call(&operations::HTTP)
+            .path("id", &request.id)
+            .path("ID", &request.id_upper)
+            .query("id", &request.id_query)
+            .query("i-d", &options.i_d)
+            .header("id", &options.id_header)
+            .cookie("id", &options.id_cookie)
+            .query("body", &request.body)
+            .query("options", &request.options_x4910)
+            .query("self", &request.self_)
+            .send_empty()
+            .await
+    }
+
+    /// Another one, with a body beside a parameter of that name.
+    ///
+    /// `POST /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.call_new("id", "id_upper", "body", &body_2).await?;
+    /// ```
+    pub async fn call_new(
+        &self,
+        id: &str,
+        id_upper: &str,
+        body: &str,
+        body_2: &NewBody,
+    ) -> Result<String, Error<Undeclared>> {
+        self.http
+            .call(&operations::NEW)
+            .path("id", id)
+            .path("ID", id_upper)
+            .query("body", body)
+            .json(body_2)
+            .send_json()
+            .await
+    }
+
+    /// A third.
+    ///
+    /// `PUT /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.call_builder("id", "id_upper").await?;
+    /// ```
+    pub async fn call_builder(
+        &self,
+        id: &str,
+        id_upper: &str,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http
+            .call(&operations::BUILDER)
+            .path("id", id)
+            .path("ID", id_upper)
+            .send_empty()
+            .await
+    }
+
+    /// A fourth.
+    ///
+    /// `DELETE /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.call_from("id", "id_upper").await?;
+    /// ```
+    pub async fn call_from(
+        &self,
+        id: &str,
+        id_upper: &str,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http
+            .call(&operations::FROM)
+            .path("id", id)
+            .path("ID", id_upper)
+            .send_empty()
+            .await
+    }
+
+    /// A fifth.
+    ///
+    /// `PATCH /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.call_clone("id", "id_upper").await?;
+    /// ```
+    pub async fn call_clone(
+        &self,
+        id: &str,
+        id_upper: &str,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http
+            .call(&operations::CLONE)
+            .path("id", id)
+            .path("ID", id_upper)
+            .send_empty()
+            .await
     }
 
     /// Every schema, sent and answered.

@@ -16,6 +16,11 @@ pub const SERVICE: Service = Service::new(
         "send-form",
         "send_text",
         "sendText",
+        "http",
+        "new",
+        "builder",
+        "from",
+        "clone",
         "everything",
         "delete_no_id_a_b_x_c_y",
         "listByCursor",
@@ -98,6 +103,51 @@ pub const SEND_TEXT_XE775: Operation = Operation::new(
     "sendText",
     Method::Post,
     "/bodies/many",
+    POLICY,
+);
+
+/// `GET /collisions/{id}/{ID}`.
+pub const HTTP: Operation = Operation::new(
+    &SERVICE,
+    "http",
+    Method::Get,
+    "/collisions/{id}/{ID}",
+    POLICY,
+);
+
+/// `POST /collisions/{id}/{ID}`.
+pub const NEW: Operation = Operation::new(
+    &SERVICE,
+    "new",
+    Method::Post,
+    "/collisions/{id}/{ID}",
+    POLICY,
+);
+
+/// `PUT /collisions/{id}/{ID}`.
+pub const BUILDER: Operation = Operation::new(
+    &SERVICE,
+    "builder",
+    Method::Put,
+    "/collisions/{id}/{ID}",
+    POLICY,
+);
+
+/// `DELETE /collisions/{id}/{ID}`.
+pub const FROM: Operation = Operation::new(
+    &SERVICE,
+    "from",
+    Method::Delete,
+    "/collisions/{id}/{ID}",
+    POLICY,
+);
+
+/// `PATCH /collisions/{id}/{ID}`.
+pub const CLONE: Operation = Operation::new(
+    &SERVICE,
+    "clone",
+    Method::Patch,
+    "/collisions/{id}/{ID}",
     POLICY,
 );
 
