@@ -82,10 +82,38 @@ pub(crate) struct Manifest {
 pub(crate) struct Readme {
     pub(crate) title: String,
     pub(crate) summary: Vec<String>,
+    /// Where more is written.
+    pub(crate) more: Vec<String>,
     /// Name of the crate as code writes it.
     pub(crate) library: String,
-    pub(crate) rows: Vec<ReadmeRow>,
+    pub(crate) setup: Setup,
+    /// A call of an operation, as an expression.
+    pub(crate) call: Option<String>,
+    /// One for each part of the crate that has operations.
+    pub(crate) tables: Vec<ReadmeTable>,
+    /// Methods that read lists page by page, as items of a list.
+    pub(crate) lists: Vec<String>,
     pub(crate) has_errors: bool,
+    pub(crate) has_webhooks: bool,
+    pub(crate) has_callbacks: bool,
+}
+
+/// How a client is made.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) uses: Vec<String>,
+    /// An expression, line by line.
+    pub(crate) lines: Vec<String>,
+}
+
+/// A table of operations.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadmeTable {
+    pub(crate) title: String,
+    /// The feature that turns it on.
+    pub(crate) feature: String,
+    pub(crate) is_feature: bool,
+    pub(crate) rows: Vec<ReadmeRow>,
 }
 
 /// A row of the table of operations.
@@ -314,6 +342,7 @@ pub(crate) struct AnswerVariant {
 /// The file of examples.
 #[derive(Debug, Clone)]
 pub(crate) struct Examples {
+    pub(crate) setup: Setup,
     pub(crate) uses: Vec<String>,
     pub(crate) items: Vec<Example>,
 }

@@ -19,6 +19,7 @@ mod paging;
 mod parameters;
 mod parts;
 mod policies;
+mod readme;
 mod renames;
 mod scalar;
 mod servers;
@@ -187,7 +188,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         .collect();
     let handlers = writer.handlers(&incoming, &mut all_uses);
     let library = package_name(request.service).replace('-', "_");
-    let examples = examples::file(&drafts, &speller, &library);
+    let examples = examples::file(&drafts, &speller, (&library, readme::setup(request)));
     let (policy, operation_uses) = writer.operations_root();
     let servers = servers::servers(request, &mut Uses::default());
     let client = writer.client_root(&callers, &mut all_uses);
@@ -197,7 +198,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
     let krate = ir::Crate {
         source: literal::visible(request.source),
         manifest: manifest::manifest(request, &summary, &all_uses, &division),
-        readme: manifest::readme(request, &drafts, &summary),
+        readme: readme::readme(request, &drafts, &division, &speller, &summary),
         docs: crate_docs(request, &summary),
         recursion_limit: recursion_limit(graph.depth),
         service: constants::service(request, &drafts),
@@ -211,7 +212,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
             .any(has_flags),
         callers,
         handlers,
-        examples: examples.map(|(examples, _)| examples),
+        examples,
         policy_uses: policy_uses.lines(),
         parts,
     };
@@ -460,6 +461,11 @@ fn crate_docs(request: &ClientRequest<'_>, summary: &str) -> Vec<String> {
     if !description.is_empty() && description != lines {
         lines.push(String::new());
         lines.extend(description);
+    }
+    let more = readme::external(request.api.external_docs.as_ref());
+    if !more.is_empty() {
+        lines.push(String::new());
+        lines.extend(more);
     }
     lines
 }

@@ -86,6 +86,7 @@ pub(super) fn service(request: &ClientRequest<'_>, drafts: &[OperationDraft<'_>]
             if docs.is_empty() {
                 docs.push(format!("The security scheme {}.", doc::code(name)));
             }
+            docs.extend(grants(&scheme.kind));
             Some(ir::Scheme {
                 docs,
                 name: constant.clone(),
@@ -101,6 +102,61 @@ pub(super) fn service(request: &ClientRequest<'_>, drafts: &[OperationDraft<'_>]
             .collect(),
         schemes: schemes.collect(),
     }
+}
+
+/// Constants of all schemes that something is sent for.
+pub(super) fn schemes(api: &HttpApi) -> Vec<(String, &SecurityKind)> {
+    let named = scheme_names(api)
+        .into_iter()
+        .filter_map(|(name, constant)| {
+            let scheme = api.security_schemes.get(&name)?;
+            Some((constant, &scheme.kind))
+        });
+    named.collect()
+}
+
+/// How to come by a token, as documentation.
+fn grants(kind: &SecurityKind) -> Vec<String> {
+    let flows = match kind {
+        SecurityKind::OAuth2 { flows, .. } => flows,
+        SecurityKind::OpenIdConnect { url } => {
+            let about = format!("OpenID Connect, discovered at {}.", doc::code(url));
+            return [vec![String::new()], doc::wrap(&about)].concat();
+        }
+        _ => return Vec::new(),
+    };
+    let all = [
+        ("Client credentials", &flows.client_credentials),
+        ("Authorization code", &flows.authorization_code),
+        ("Device authorization", &flows.device_authorization),
+        ("Password", &flows.password),
+        ("Implicit", &flows.implicit),
+    ];
+    let mut docs = Vec::new();
+    for (what, flow) in all {
+        let Some(flow) = flow else { continue };
+        let urls = [
+            ("tokens from", &flow.token_url),
+            ("access granted at", &flow.authorization_url),
+            ("codes from", &flow.device_authorization_url),
+        ];
+        let urls = urls.iter().filter_map(|(what, url)| {
+            let url = url.as_ref()?;
+            Some(format!("{what} {}", doc::code(url)))
+        });
+        let urls: Vec<String> = urls.collect();
+        let lines = doc::wrap(&format!("{what}: {}.", urls.join(", ")));
+        let lines = lines.into_iter().enumerate();
+        docs.extend(lines.map(|(at, line)| match at {
+            0 => format!("- {line}"),
+            _ => format!("  {line}"),
+        }));
+    }
+    if docs.is_empty() {
+        return docs;
+    }
+    let title = "Its tokens are granted in these ways:".to_owned();
+    [vec![String::new(), title, String::new()], docs].concat()
 }
 
 /// Names of schemes and of their constants, which no operation can have because they end in `_SCHEME`.

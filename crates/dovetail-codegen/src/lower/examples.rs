@@ -72,6 +72,13 @@ pub(super) fn example(
     }
 }
 
+/// The call of an operation, for the front page.
+pub(super) fn call(draft: &OperationDraft<'_>, speller: &Speller<'_>) -> String {
+    let uses = &mut Uses::default();
+    let (way, method) = methods::main(draft, speller, uses);
+    example(draft, &way, &method, speller, uses).call
+}
+
 /// The lines of documentation that show a call.
 pub(super) fn shown(example: &ir::Example) -> Vec<String> {
     let answer = if example.returns == "()" {
@@ -146,8 +153,8 @@ fn fits(number: u64, name: &str) -> bool {
 pub(super) fn file(
     drafts: &[OperationDraft<'_>],
     speller: &Speller<'_>,
-    library: &str,
-) -> Option<(ir::Examples, Uses)> {
+    (library, setup): (&str, ir::Setup),
+) -> Option<ir::Examples> {
     let mut uses = Uses::default();
     let examples: Vec<ir::Example> = drafts
         .iter()
@@ -181,6 +188,7 @@ pub(super) fn file(
     let file = ir::Examples {
         uses: lines.collect(),
         items: examples,
+        setup,
     };
-    Some((file, kept))
+    Some(file)
 }

@@ -83,12 +83,12 @@ impl<'a> Items<'a> {
             Body::Words(variants) => {
                 let unknown = uses.add("dovetail_client::types", "UnknownValue");
                 let derives = "Debug, Clone, PartialEq, Eq, Hash";
-                let item = words(draft, variants, derives, unknown, docs);
+                let item = self.words(draft, variants, derives, unknown, docs);
                 (item, tables::words(draft, variants, wire))
             }
             Body::Numbers(repr, variants) => {
                 let derives = "Debug, Clone, Copy, PartialEq, Eq, Hash";
-                let item = words(draft, variants, derives, (*repr).to_owned(), docs);
+                let item = self.words(draft, variants, derives, (*repr).to_owned(), docs);
                 (item, tables::numbers(draft, repr, variants, wire))
             }
             Body::Union(body) => self.union((index, draft, body), docs, ways, uses, wire),
@@ -316,6 +316,28 @@ impl<'a> Items<'a> {
         ))
     }
 
+    fn words(
+        &self,
+        draft: &Draft,
+        variants: &[WordDraft],
+        derives: &'static str,
+        unknown: String,
+        docs: Vec<String>,
+    ) -> ir::TypeItem {
+        let schema = self.types.views.schemas.schema(draft.origin);
+        let variants = variants.iter().map(|word| ir::Word {
+            docs: word_docs(schema, &word.value),
+            name: word.name.clone(),
+        });
+        ir::TypeItem::Words(ir::Words {
+            docs,
+            name: draft.name.clone(),
+            derives,
+            variants: variants.collect(),
+            unknown,
+        })
+    }
+
     /// The derive for types that can be compared exactly.
     fn eq(&self, index: usize) -> &'static str {
         if self.speller.graph.type_has_float(index) {
@@ -417,24 +439,24 @@ fn alike(draft: &Draft, mut docs: Vec<String>, ways: Directions) -> ir::TypeItem
     ir::TypeItem::Alike(ir::Alike { docs, name })
 }
 
-fn words(
-    draft: &Draft,
-    variants: &[WordDraft],
-    derives: &'static str,
-    unknown: String,
-    docs: Vec<String>,
-) -> ir::TypeItem {
-    let variants = variants.iter().map(|word| ir::Word {
-        docs: vec![format!("{}.", doc::code(&word.value))],
-        name: word.name.clone(),
-    });
-    ir::TypeItem::Words(ir::Words {
-        docs,
-        name: draft.name.clone(),
-        derives,
-        variants: variants.collect(),
-        unknown,
-    })
+/// The value, and what the contract says of it.
+fn word_docs(schema: &Schema, value: &str) -> Vec<String> {
+    let mut docs = vec![format!("{}.", doc::code(value))];
+    let values = schema.enumeration.as_deref().unwrap_or_default();
+    let is_it = |one: &Value| match one {
+        Value::String(text) => text == value,
+        other => other
+            .as_i64()
+            .is_some_and(|number| value.parse() == Ok(number)),
+    };
+    let place = values.iter().position(is_it);
+    let described = place.and_then(|place| schema.enumeration_descriptions.get(place));
+    let described = doc::lines(described.map(String::as_str).unwrap_or_default());
+    if !described.is_empty() {
+        docs.push(String::new());
+        docs.extend(described);
+    }
+    docs
 }
 
 fn variant_docs(

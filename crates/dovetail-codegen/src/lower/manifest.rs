@@ -1,8 +1,7 @@
-//! `Cargo.toml` and `README.md` of a generated crate.
+//! `Cargo.toml` of a generated crate.
 
 use dovetail_contract::contract::RuntimeSource;
 
-use super::operations::OperationDraft;
 use super::parts::Parts;
 use super::spell::Uses;
 use crate::{ClientRequest, doc, ir, literal};
@@ -106,35 +105,5 @@ fn runtime(request: &ClientRequest<'_>) -> String {
                 literal::toml(revision)
             )
         }
-    }
-}
-
-/// The front page: what the service is, how to make a client, which operations there are.
-pub(super) fn readme(
-    request: &ClientRequest<'_>,
-    drafts: &[OperationDraft<'_>],
-    summary: &str,
-) -> ir::Readme {
-    let package = super::package_name(request.service);
-    let row = |draft: &OperationDraft<'_>| {
-        let operation = draft.operation;
-        let cell = |text: &str| doc::code(text).replace('|', "\\|");
-        let refusals = draft
-            .refusals
-            .as_ref()
-            .map(|refusals| cell(&refusals.name))
-            .unwrap_or_default();
-        ir::ReadmeRow {
-            method: cell(draft.method.trim_start_matches("r#")),
-            request: cell(&format!("{} {}", operation.method, operation.path.value)),
-            refusals,
-        }
-    };
-    ir::Readme {
-        title: package.clone(),
-        summary: doc::wrap(&doc::sentence(summary)),
-        library: package.replace('-', "_"),
-        has_errors: drafts.iter().any(|draft| draft.refusals.is_some()),
-        rows: drafts.iter().map(row).collect(),
     }
 }

@@ -369,6 +369,11 @@ fn method_docs(draft: &OperationDraft<'_>) -> Vec<String> {
         docs.extend(description);
         docs.push(String::new());
     }
+    let more = super::readme::external(operation.external_docs.as_ref());
+    if !more.is_empty() {
+        docs.extend(more);
+        docs.push(String::new());
+    }
     docs.push(place);
     docs.extend([String::new(), "# Errors".to_owned(), String::new()]);
     match &draft.refusals {

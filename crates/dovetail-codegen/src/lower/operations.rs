@@ -208,17 +208,6 @@ fn one<'a>(
         .filter(|response| is_success(operation, response.status))
         .collect();
     let headers = headers::draft(&good, &base, types);
-    // What may be left out stands among the options, and there is one body there.
-    let other_bodies = match &operation.request_body {
-        Some(body) if body.required && request.is_none() => {
-            let others = bodies::other_requests(body, types, &base);
-            others
-                .into_iter()
-                .map(|body| (String::new(), body))
-                .collect()
-        }
-        _ => Vec::new(),
-    };
     OperationDraft {
         operation,
         base,
@@ -226,7 +215,7 @@ fn one<'a>(
         method,
         inputs,
         body,
-        other_bodies,
+        other_bodies: Vec::new(),
         body_name,
         content_type,
         request,
@@ -293,8 +282,12 @@ fn others(draft: &mut OperationDraft<'_>, methods: &mut Scope, types: &mut Types
     let base = draft.method.trim_start_matches("r#").to_owned();
     let id = &draft.operation.id.value;
     let mut claim = |suffix: &str| methods.claim_for(&format!("{base}{suffix}"), id, Casing::Snake);
-    for (name, body) in &mut draft.other_bodies {
-        *name = claim(body.suffix);
+    // What may be left out stands among the options, and there is one body there.
+    let body = draft.operation.request_body.as_ref();
+    let body = body.filter(|body| body.required && draft.request.is_none());
+    if let Some(body) = body {
+        let bodies = bodies::other_requests(body, types, &draft.base).into_iter();
+        draft.other_bodies = bodies.map(|body| (claim(body.suffix), body)).collect();
     }
     let answers = answers::others(draft.operation, &draft.base, types);
     let named = answers

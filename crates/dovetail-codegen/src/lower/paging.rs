@@ -53,6 +53,15 @@ enum Next {
     Header,
 }
 
+impl PagingDraft {
+    /// Names of the method for the pages and, where there is one, of that for what they hold.
+    pub(super) fn shown(&self) -> Option<(&str, Option<&str>)> {
+        let plan = self.plan.as_ref()?;
+        let items = plan.list.as_ref().map(|_| self.items.as_str());
+        Some((&self.pages, items))
+    }
+}
+
 /// Names the methods, beside those of all operations.
 pub(super) fn named(draft: &OperationDraft<'_>, methods: &mut Scope) -> Option<PagingDraft> {
     draft.operation.pagination.as_ref()?;
@@ -348,6 +357,12 @@ fn pages(
         names.join(", ")
     ));
     lines.push("};".to_owned());
+    lines.push(made(draft, plan, &first_name, &fetch));
+    lines
+}
+
+/// The expression that makes the pages.
+fn made(draft: &OperationDraft<'_>, plan: &Plan, first: &str, fetch: &str) -> String {
     let (make, find) = match &plan.next {
         Next::Cursor(next) | Next::Link(next) => ("by_cursor", format!("|page| {next}")),
         Next::Header => ("by_cursor", "|page| page.headers.clone()".to_owned()),
@@ -365,11 +380,10 @@ fn pages(
             (make, find)
         }
     };
-    lines.push(format!(
-        "Pages::{make}(&operations::{}, {first_name}, {fetch}, {find})",
+    format!(
+        "Pages::{make}(&operations::{}, {first}, {fetch}, {find})",
         draft.constant
-    ));
-    lines
+    )
 }
 
 /// Where the position of a page stands among the arguments.
