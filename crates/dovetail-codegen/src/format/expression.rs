@@ -60,6 +60,10 @@ impl Layout<'_> {
             }
             "match" => self.match_arms(from, to, indent),
             "|" => self.closure(from, to, indent, trail),
+            "move" if self.tokens.text(from + 1) == "|" => self.closure(from, to, indent, trail),
+            "{" | "async" | "if" | "for" | "while" | "loop" | "unsafe" => {
+                self.blocks(from, to, indent);
+            }
             _ => self.chain(from, to, indent, trail),
         }
     }
@@ -111,6 +115,12 @@ impl Layout<'_> {
         };
         let close = self.tokens.next(open) - 1;
         self.flat(from, open + 1);
+        if self.tokens.text(open) == "{" && !self.tokens.is_struct(open) {
+            self.statements(open + 1, close, indent + STEP);
+            self.close(close, open + 1, indent);
+            self.flat(close + 1, to);
+            return;
+        }
         let parts = self.split(open + 1, close);
         match parts.as_slice() {
             [(from, to)] if self.tokens.text(open) == "(" && self.is_block(*from, *to) => {
@@ -149,7 +159,7 @@ impl Layout<'_> {
     /// Whether an expression brings its own brackets, so that those of a call around it need no lines.
     fn is_block(&self, from: usize, to: usize) -> bool {
         match self.tokens.text(from) {
-            "|" => true,
+            "|" | "move" => true,
             "[" | "(" => self.tokens.next(from) == to,
             _ => {
                 self.tokens.text(to - 1) == "}"
@@ -160,7 +170,8 @@ impl Layout<'_> {
     }
 
     fn closure(&mut self, from: usize, to: usize, indent: usize, trail: usize) {
-        let body = self.find(from + 1, to, "|").map_or(to, |bar| bar + 1);
+        let bar = from + usize::from(self.tokens.text(from) == "move");
+        let body = self.find(bar + 1, to, "|").map_or(to, |bar| bar + 1);
         self.flat(from, body);
         self.out.push(' ');
         let is_call = self.tokens.text(to - 1) == ")" && self.find(body, to, ".").is_none();
@@ -170,6 +181,22 @@ impl Layout<'_> {
         } else {
             self.braced(body, to, indent);
         }
+    }
+
+    /// Blocks with their keywords, one after another, as those of `if` and `else`.
+    fn blocks(&mut self, from: usize, to: usize, indent: usize) {
+        let mut at = from;
+        while let Some(brace) = self.find(at, to, "{") {
+            let close = self.tokens.next(brace) - 1;
+            if at > from {
+                self.out.push(' ');
+            }
+            self.flat(at, brace + 1);
+            self.statements(brace + 1, close, indent + STEP);
+            self.close(close, brace + 1, indent);
+            at = close + 1;
+        }
+        self.flat(at, to);
     }
 
     /// An expression in a block of its own.

@@ -229,13 +229,11 @@ impl Client {
         let options = options.clone();
         let first = options.cursor.clone();
         let fetch = move |cursor| {
-            let client = client
-                .clone(); let owner = owner
-                .clone(); let mut options = options
-                .clone(); options
-                .cursor = cursor; async move {
-                    client.list_by_cursor(&owner, &options).await,
-                },
+            let client = client.clone();
+            let owner = owner.clone();
+            let mut options = options.clone();
+            options.cursor = cursor;
+            async move { client.list_by_cursor(&owner, &options).await }
         };
         Pages::by_cursor(
             &operations::LIST_BY_CURSOR,
@@ -302,12 +300,10 @@ impl Client {
         let ids = ids.to_vec();
         let first = Some(after);
         let fetch = move |cursor: Option<_>| {
-            let client = client
-                .clone(); let ids = ids
-                .clone(); let after = cursor
-                .unwrap_or_default(); async move {
-                    client.list_by_required_cursor(&ids, after).await,
-                },
+            let client = client.clone();
+            let ids = ids.clone();
+            let after = cursor.unwrap_or_default();
+            async move { client.list_by_required_cursor(&ids, after).await }
         };
         Pages::by_cursor(
             &operations::LIST_BY_REQUIRED_CURSOR,
@@ -370,12 +366,10 @@ impl Client {
             .and_then(|first| first.parse().ok())
             .unwrap_or(1);
         let fetch = move |number: u64| {
-            let client = client
-                .clone(); let mut options = options
-                .clone(); options
-                .page = Some(format!("{number}")); async move {
-                    client.list_by_page(&options).await,
-                },
+            let client = client.clone();
+            let mut options = options.clone();
+            options.page = Some(format!("{number}"));
+            async move { client.list_by_page(&options).await }
         };
         Pages::by_number(&operations::LIST_BY_PAGE, first, fetch, Vec::len)
     }
@@ -428,13 +422,11 @@ impl Client {
             .and_then(|first| u64::try_from(first).ok())
             .unwrap_or(0);
         let fetch = move |number: i32| {
-            let client = client
-                .clone(); let body = body
-                .clone(); let mut options = options
-                .clone(); options
-                .offset = Some(number); async move {
-                    client.list_by_offset(&body, &options).await,
-                },
+            let client = client.clone();
+            let body = body.clone();
+            let mut options = options.clone();
+            options.offset = Some(number);
+            async move { client.list_by_offset(&body, &options).await }
         };
         Pages::by_offset(
             &operations::LIST_BY_OFFSET,
@@ -493,11 +485,9 @@ impl Client {
         let options = options.clone();
         let first = None;
         let fetch = move |link: Option<NextLink>| {
-            let client = client
-                .clone(); let options = options
-                .clone(); async move {
-                    client.list_by_header_at(&options, link.as_ref()).await,
-                },
+            let client = client.clone();
+            let options = options.clone();
+            async move { client.list_by_header_at(&options, link.as_ref()).await }
         };
         Pages::by_cursor(
             &operations::LIST_BY_HEADER,
@@ -552,10 +542,8 @@ impl Client {
         let client = self.clone();
         let first = None;
         let fetch = move |link: Option<NextLink>| {
-            let client = client
-                .clone(); async move {
-                    client.list_by_link_at(link.as_ref()).await,
-                },
+            let client = client.clone();
+            async move { client.list_by_link_at(link.as_ref()).await }
         };
         Pages::by_cursor(
             &operations::LIST_BY_LINK,
