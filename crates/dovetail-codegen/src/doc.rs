@@ -5,6 +5,8 @@
 
 mod inline;
 
+use std::borrow::Cow;
+
 /// Width at which prose is broken.
 const WIDTH: usize = 92;
 /// Longer descriptions are cut: a doc comment is no place for a book.
@@ -101,10 +103,7 @@ fn verbatim(line: &str) -> String {
 }
 
 fn blocks(markdown: &str) -> Vec<Block> {
-    let normal = markdown.replace("\r\n", "\n").replace(
-        ['\r', '\u{2028}', '\u{2029}', '\u{85}', '\u{b}', '\u{c}'],
-        "\n",
-    );
+    let normal = line_breaks(markdown);
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
     let mut fence: Option<(char, Vec<String>)> = None;
@@ -152,6 +151,16 @@ fn blocks(markdown: &str) -> Vec<Block> {
     }
     blocks.extend(open);
     blocks
+}
+
+/// The text with one kind of line break. Most texts have no other, and are taken as they are.
+fn line_breaks(markdown: &str) -> Cow<'_, str> {
+    let is_usual = |byte: u8| byte.is_ascii() && !matches!(byte, b'\r' | b'\x0b' | b'\x0c');
+    if markdown.bytes().all(is_usual) {
+        return Cow::Borrowed(markdown);
+    }
+    let others = ['\r', '\u{2028}', '\u{2029}', '\u{85}', '\u{b}', '\u{c}'];
+    Cow::Owned(markdown.replace("\r\n", "\n").replace(others, "\n"))
 }
 
 fn is_fence(line: &str) -> Option<char> {

@@ -33,18 +33,22 @@ pub(crate) fn toml(text: &str) -> String {
         .to_owned()
 }
 
-/// One line of text for a comment: no line breaks, nothing that cannot be seen.
+/// One line of text for a comment: no line breaks, nothing that cannot be seen, one blank between two words.
 pub(crate) fn visible(text: &str) -> String {
-    let spaced: String = text
-        .chars()
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| !is_hidden(*c))
-        .collect();
-    spaced
-        .split(' ')
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    let mut line = String::with_capacity(text.len());
+    let mut is_apart = false;
+    for c in text.chars() {
+        if c.is_whitespace() {
+            is_apart = true;
+        } else if !is_hidden(c) {
+            if is_apart && !line.is_empty() {
+                line.push(' ');
+            }
+            is_apart = false;
+            line.push(c);
+        }
+    }
+    line
 }
 
 /// Whether a character is invisible or changes how its neighbours are shown: control characters, joiners, and the marks that reverse text.
@@ -101,5 +105,6 @@ mod tests {
     #[test]
     fn one_line_shows_all_that_it_holds() {
         assert_eq!(visible(" a\r\nb\u{202e}\u{0}c \u{2028} d"), "a bc d");
+        assert_eq!(visible("\u{200b} a \u{200b} b \u{200b}"), "a b");
     }
 }

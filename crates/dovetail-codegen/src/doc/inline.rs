@@ -5,6 +5,11 @@ use crate::literal::{is_hidden, visible};
 /// The words of a text, each safe wherever it stands except at the start of a line (see [`at_line_start`]).
 pub(super) fn words(text: &str) -> Vec<String> {
     let text = visible(text);
+    if !text.contains(['`', '[']) {
+        // Neither code nor links: what is most of all documentation.
+        let words = text.split(' ').filter(|word| !word.is_empty());
+        return words.map(plain_word).collect();
+    }
     let chars: Vec<char> = text.chars().collect();
     let mut words = Vec::new();
     let mut word = String::new();
@@ -195,8 +200,19 @@ fn is_web_address(text: &str) -> bool {
     })
 }
 
+/// Whether nothing in a word means anything to Markdown, and nothing in it looks like code.
+fn is_ordinary(word: &str) -> bool {
+    let is_harmless = |byte: u8| byte.is_ascii_alphanumeric() || b".,;:'\"!?-".contains(&byte);
+    let capitals = word.bytes().filter(u8::is_ascii_uppercase).count();
+    let is_code = word.contains("::") || word.contains("www.");
+    capitals < 2 && word.bytes().all(is_harmless) && !is_code
+}
+
 /// A word that is neither code nor a link: escaped, and in backticks where it looks like code.
 fn plain_word(word: &str) -> String {
+    if is_ordinary(word) {
+        return word.to_owned();
+    }
     let word = word.replace("**", "").replace("__", "_");
     let is_edge = |c: char| !c.is_alphanumeric();
     let core = word.trim_matches(is_edge);

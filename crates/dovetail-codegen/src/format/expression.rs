@@ -45,17 +45,11 @@ impl Layout<'_> {
 
     /// An expression. `trail` are the columns of what follows it on its last line.
     pub(super) fn expression(&mut self, from: usize, to: usize, indent: usize, trail: usize) {
-        if from >= to || (!self.has_statements(from, to) && self.fits(from, to, trail)) {
+        if from >= to || self.fits(from, to, trail) {
             self.flat(from, to);
             return;
         }
         match self.tokens.text(from) {
-            "{" if self.tokens.next(from) == to => self.block(from, to, indent),
-            "move" | "async" => {
-                self.flat(from, from + 1);
-                self.out.push(' ');
-                self.expression(from + 1, to, indent, trail);
-            }
             "&" => {
                 let inner = from + 1 + usize::from(self.tokens.text(from + 1) == "mut");
                 self.flat(from, inner);
@@ -66,33 +60,12 @@ impl Layout<'_> {
             }
             "match" => self.match_arms(from, to, indent),
             "|" => self.closure(from, to, indent, trail),
+            "move" if self.tokens.text(from + 1) == "|" => self.closure(from, to, indent, trail),
+            "{" | "async" | "if" | "for" | "while" | "loop" | "unsafe" => {
+                self.blocks(from, to, indent);
+            }
             _ => self.chain(from, to, indent, trail),
         }
-    }
-
-    /// Whether an expression is a closure or a block of several statements, which stand on lines of their own even where there is room.
-    fn has_statements(&self, from: usize, to: usize) -> bool {
-        let mut at = from;
-        while at < to && matches!(self.tokens.text(at), "move" | "async") {
-            at += 1;
-        }
-        if self.tokens.text(at) == "|" {
-            at = self.find(at + 1, to, "|").map_or(to, |bar| bar + 1);
-        }
-        while at < to && matches!(self.tokens.text(at), "move" | "async") {
-            at += 1;
-        }
-        at < to
-            && self.tokens.text(at) == "{"
-            && self.tokens.next(at) == to
-            && self.find(at + 1, to - 1, ";").is_some()
-    }
-
-    /// A block of statements.
-    fn block(&mut self, from: usize, to: usize, indent: usize) {
-        self.flat(from, from + 1);
-        self.statements(from + 1, to - 1, indent + STEP);
-        self.close(to - 1, from + 1, indent);
     }
 
     /// A value, and what is called on it. A chain without room is broken before each dot.
@@ -142,6 +115,12 @@ impl Layout<'_> {
         };
         let close = self.tokens.next(open) - 1;
         self.flat(from, open + 1);
+        if self.tokens.text(open) == "{" && !self.tokens.is_struct(open) {
+            self.statements(open + 1, close, indent + STEP);
+            self.close(close, open + 1, indent);
+            self.flat(close + 1, to);
+            return;
+        }
         let parts = self.split(open + 1, close);
         match parts.as_slice() {
             [(from, to)] if self.tokens.text(open) == "(" && self.is_block(*from, *to) => {
@@ -191,18 +170,33 @@ impl Layout<'_> {
     }
 
     fn closure(&mut self, from: usize, to: usize, indent: usize, trail: usize) {
-        let body = self.find(from + 1, to, "|").map_or(to, |bar| bar + 1);
+        let bar = from + usize::from(self.tokens.text(from) == "move");
+        let body = self.find(bar + 1, to, "|").map_or(to, |bar| bar + 1);
         self.flat(from, body);
         self.out.push(' ');
         let is_call = self.tokens.text(to - 1) == ")" && self.find(body, to, ".").is_none();
-        let stands_alone = is_call
-            || matches!(self.tokens.text(body), "match" | "{" | "async" | "move")
-            || self.is_block(body, to);
+        let stands_alone = is_call || self.tokens.text(body) == "match" || self.is_block(body, to);
         if stands_alone || self.fits(body, to, trail) {
             self.expression(body, to, indent, trail);
         } else {
             self.braced(body, to, indent);
         }
+    }
+
+    /// Blocks with their keywords, one after another, as those of `if` and `else`.
+    fn blocks(&mut self, from: usize, to: usize, indent: usize) {
+        let mut at = from;
+        while let Some(brace) = self.find(at, to, "{") {
+            let close = self.tokens.next(brace) - 1;
+            if at > from {
+                self.out.push(' ');
+            }
+            self.flat(at, brace + 1);
+            self.statements(brace + 1, close, indent + STEP);
+            self.close(close, brace + 1, indent);
+            at = close + 1;
+        }
+        self.flat(at, to);
     }
 
     /// An expression in a block of its own.
@@ -238,7 +232,9 @@ impl Layout<'_> {
     fn arm(&mut self, body: usize, close: usize, indent: usize) -> usize {
         if self.tokens.text(body) == "{" {
             let end = self.tokens.next(body);
-            self.block(body, end, indent);
+            self.flat(body, body + 1);
+            self.statements(body + 1, end - 1, indent + STEP);
+            self.close(end - 1, body + 1, indent);
             return end + usize::from(self.tokens.text(end) == "," && end < close);
         }
         let end = self.find(body, close, ",").unwrap_or(close);

@@ -174,6 +174,10 @@ impl Layout<'_> {
                 self.close(end - 1, brace + 1, indent);
             }
             ("const" | "static", _) => self.binding(start, end, indent),
+            ("type" | "struct", None) => {
+                self.declared(start, end - 1, indent, 1);
+                self.flat(end - 1, end);
+            }
             _ => self.flat(start, end),
         }
     }

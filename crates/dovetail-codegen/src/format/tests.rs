@@ -42,6 +42,10 @@ fn what_has_no_room_is_broken_from_the_outside_in() {
             format!("impl C {{\n    pub async fn f(\n        &self,\n        {long}: &str,\n    ) -> Result<Vec<String>, Error<Undeclared>> {{\n        self.http.call(&X).await\n    }}\n}}\n"),
         ),
         (
+            format!("pub type {long} = BTreeMap<{long}, {long}>;"),
+            format!("pub type {long} = BTreeMap<\n    {long},\n    {long},\n>;\n"),
+        ),
+        (
             format!("fn f() {{ self.http.call(&{long}).path({long}, {long}).await }}"),
             format!("fn f() {{\n    self.http\n        .call(&{long})\n        .path({long}, {long})\n        .await\n}}\n"),
         ),
@@ -56,6 +60,14 @@ fn what_has_no_room_is_broken_from_the_outside_in() {
         (
             format!("fn f() {{ match s {{ 1 => Ok(None), 2..=3 => call({long}, {long}), s @ 4 => r.map(|b| Some(Self::AnswerWithLongName {{ status, body }})), }} }}"),
             format!("fn f() {{\n    match s {{\n        1 => Ok(None),\n        2..=3 => call({long}, {long}),\n        s @ 4 => {{\n            r.map(|b| Some(Self::AnswerWithLongName {{\n                status,\n                body,\n            }}))\n        }}\n    }}\n}}\n"),
+        ),
+        (
+            "fn f() { let fetch = move |at: Option<_>| { let mut a = at.clone(); a.b = at; async move { c.list(&a, &a).await } }; P::by(first, fetch, |page| page.next.clone()) }".to_owned(),
+            "fn f() {\n    let fetch = move |at: Option<_>| {\n        let mut a = at.clone();\n        a.b = at;\n        async move { c.list(&a, &a).await }\n    };\n    P::by(first, fetch, |page| page.next.clone())\n}\n".to_owned(),
+        ),
+        (
+            format!("fn f() {{ let a = move |b| async move {{ let c = {long}({long}); {long}(c).{long}(&{long}).await }}; if a {{ b(); }} else {{ c(); }} d }}"),
+            format!("fn f() {{\n    let a = move |b| async move {{\n        let c = {long}({long});\n        {long}(c)\n            .{long}(&{long})\n            .await\n    }};\n    if a {{\n        b();\n    }} else {{\n        c();\n    }}\n    d\n}}\n"),
         ),
         (
             format!("enum E {{ /// Doc.\nA({long}::Bbbbbbbbbbbbbbb<{long}, {long}>), B {{ /// It.\nx: u8, }}, }}"),

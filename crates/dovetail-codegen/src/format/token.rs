@@ -93,6 +93,15 @@ impl<'t> Tokens<'t> {
         }
     }
 
+    /// Whether a brace in an expression follows the path of a struct, rather than opening a block.
+    pub(super) fn is_struct(&self, brace: usize) -> bool {
+        const KEYWORDS: [&str; 9] = [
+            "async", "const", "else", "loop", "match", "move", "self", "try", "unsafe",
+        ];
+        let before = brace.checked_sub(1);
+        before.is_some_and(|at| self.kind(at) == Kind::Word && !KEYWORDS.contains(&self.text(at)))
+    }
+
     /// Columns that tokens take on a line of their own.
     pub(super) fn width(&self, from: usize, to: usize) -> usize {
         let column = |at: usize| self.columns.get(at).copied().unwrap_or(ENDLESS);
@@ -104,8 +113,8 @@ impl<'t> Tokens<'t> {
 struct Reader<'t> {
     text: &'t str,
     at: usize,
-    /// Opening brackets that are not closed yet.
-    open: Vec<usize>,
+    /// Opening brackets that are not closed yet, and whether a statement ended behind each.
+    open: Vec<(usize, bool)>,
     tokens: Tokens<'t>,
 }
 
@@ -147,13 +156,19 @@ impl<'t> Reader<'t> {
 
     fn push(&mut self, text: &'t str, kind: Kind, had_blank: bool) -> Result<(), String> {
         let index = self.tokens.list.len();
-        let mut mate = index;
+        let (mut mate, mut is_block) = (index, false);
         match kind {
             Kind::Open if self.open.len() == DEPTH_MAX => {
                 return Err("brackets are nested too deeply".to_owned());
             }
-            Kind::Open => self.open.push(index),
-            Kind::Close => mate = self.close(text, had_blank)?,
+            Kind::Open => self.open.push((index, false)),
+            Kind::Close => (mate, is_block) = self.close(text, had_blank)?,
+            _ if text == ";" => self
+                .open
+                .iter_mut()
+                .rev()
+                .take(1)
+                .for_each(|open| open.1 = true),
             _ => {}
         }
         let hugs = matches!(text, ")" | "]" | "," | ";" | "." | "?");
@@ -162,10 +177,14 @@ impl<'t> Reader<'t> {
             matches!(before.text, "(" | "[") || (before.text == "{" && text == "}")
         });
         let spaced = had_blank && !hugs && !is_hugged && index > 0;
-        let mut width = text.chars().count() + usize::from(spaced);
+        let columns = match text.is_ascii() {
+            true => text.len(),
+            false => text.chars().count(),
+        };
+        let mut width = columns + usize::from(spaced);
         let must_break = kind == Kind::Comment
             || text == "match"
-            || (text == "}" && self.is_wide_struct(mate, index));
+            || (text == "}" && (is_block || self.is_wide_struct(mate, index)));
         if must_break {
             width += ENDLESS;
         }
@@ -181,10 +200,11 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    /// Finds what a closing bracket closes, and leaves out a comma before it that only stands at the end of a line.
-    fn close(&mut self, text: &str, had_blank: bool) -> Result<usize, String> {
+    /// Finds what a closing bracket closes, and whether statements end in between. Leaves out a comma before it that only stands at the end
+    /// of a line.
+    fn close(&mut self, text: &str, had_blank: bool) -> Result<(usize, bool), String> {
         let index = self.tokens.list.len();
-        let opened = self.open.pop().ok_or("a bracket closes nothing")?;
+        let (opened, is_block) = self.open.pop().ok_or("a bracket closes nothing")?;
         let expected = match self.tokens.text(opened) {
             "(" => ")",
             "[" => "]",
@@ -205,17 +225,13 @@ impl<'t> Reader<'t> {
             let total = self.tokens.columns.last().copied().unwrap_or_default();
             self.tokens.columns.push(total);
         }
-        Ok(opened)
+        Ok((opened, is_block))
     }
 
     /// Whether the brace that comes next closes a struct expression that is wider than such may be. Patterns are followed by an arrow.
     fn is_wide_struct(&self, opened: usize, closing: usize) -> bool {
         let tokens = &self.tokens;
-        let is_path = |at: usize| {
-            matches!(tokens.kind(at), Kind::Word)
-                && !matches!(tokens.text(at), "self" | "else" | "async" | "move")
-        };
-        if opened == 0 || opened + 1 == closing || !is_path(opened - 1) {
+        if opened + 1 == closing || !tokens.is_struct(opened) {
             return false;
         }
         let after = self.rest().get(1..).unwrap_or_default().trim_start();
@@ -223,7 +239,7 @@ impl<'t> Reader<'t> {
             return false;
         }
         let mut start = opened - 1;
-        while start >= 2 && tokens.text(start - 1) == "::" && is_path(start - 2) {
+        while start >= 2 && tokens.text(start - 1) == "::" {
             start -= 2;
         }
         tokens.width(start, closing) + 1 > STRUCT_WIDTH_MAX

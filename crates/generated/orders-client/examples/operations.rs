@@ -5,6 +5,7 @@
 #[rustfmt::skip]
 pub mod client {
     use orders_client::Client;
+
     /// A client with every credential that the contract names, of which a call takes those that it needs.
     ///
     /// # Errors

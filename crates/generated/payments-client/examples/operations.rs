@@ -6,6 +6,7 @@
 pub mod client {
     use dovetail_client::Credential;
     use payments_client::{Client, operations};
+
     /// A client with every credential that the contract names, of which a call takes those that it needs.
     ///
     /// # Errors

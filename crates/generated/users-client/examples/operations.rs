@@ -5,6 +5,7 @@
 #[rustfmt::skip]
 pub mod client {
     use users_client::{Client, operations};
+
     /// A client with every credential that the contract names, of which a call takes those that it needs.
     ///
     /// # Errors

@@ -53,6 +53,10 @@ pub const BASIC_SCHEME: SecurityScheme = SecurityScheme::basic("basic");
 pub const BEARER_SCHEME: SecurityScheme = SecurityScheme::bearer("bearer");
 
 /// The security scheme `granted`.
+///
+/// Its tokens are granted in these ways:
+///
+/// - Client credentials: tokens from `https://login.pets.test/token`.
 pub const GRANTED_SCHEME: SecurityScheme = SecurityScheme::bearer("granted");
 
 /// How every operation is called unless its caller says otherwise.

@@ -2,6 +2,20 @@
 //! How each operation is called. Nothing here runs: it is compiled, so it shows what compiles.
 #![recursion_limit = "1024"]
 
+/// How a client is made.
+#[rustfmt::skip]
+pub mod client {
+    use trees_client::Client;
+
+    /// A client with every credential that the contract names, of which a call takes those that it needs.
+    ///
+    /// # Errors
+    ///
+    /// Where the address or a credential is none that a client can use.
+    pub fn client() -> Result<Client, dovetail_client::ConfigError> {
+        Client::builder().base_url("https://example.com").build().map(Client::from)
+    }
+}
 /// A function for each operation.
 #[rustfmt::skip]
 pub mod calls {
