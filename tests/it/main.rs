@@ -1,5 +1,7 @@
 //! Tests that cross crates, in one binary: linking is what costs.
 
+// The compiler looks through all of the chain in `trees-client`, here as in that crate.
+#![recursion_limit = "1024"]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
@@ -8,6 +10,7 @@ mod end_to_end;
 mod generated;
 mod golden;
 mod hostile;
+mod incoming;
 mod init;
 mod pages;
 mod readme;

@@ -2,7 +2,12 @@
 
 use dovetail_client::testing::{Script, Step};
 use obstacle_course_client::Client;
-use obstacle_course_client::types::{Everything, Keywords, Point, StylesOptions};
+use obstacle_course_client::types::{
+    Everything, Folded, HttpOptions, HttpRequest, Keywords, Long, Many, NumberWord, Operator,
+    Point, Reserved, StylesOptions, Tongue,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// A client whose provider answers each call with this status and body, and the script to read the calls from.
@@ -148,4 +153,143 @@ fn a_refusal_is_chosen_by_status_and_a_wrong_body_says_where() {
     });
     let said: Vec<String> = chain.map(ToString::to_string).collect();
     assert!(said.iter().any(|line| line.contains("at fn: ")), "{said:?}");
+}
+
+/// The values of an enum in the document must each be a variant of their own, and be written as they came.
+fn check_values<T: DeserializeOwned + Serialize + std::fmt::Debug>(schema: &str, values: &[Value]) {
+    assert!(values.len() > 3, "{schema}: {values:?}");
+    let mut variants = std::collections::BTreeSet::new();
+    for value in values {
+        let variant: T = serde_json::from_value(value.clone()).unwrap();
+        assert_eq!(&serde_json::to_value(&variant).unwrap(), value, "{schema}");
+        let shown = format!("{variant:?}");
+        assert!(
+            !shown.starts_with("Unknown("),
+            "{schema}: {value} is {shown}"
+        );
+        assert!(
+            variants.insert(shown),
+            "{schema}: {value} is a variant of another value"
+        );
+    }
+}
+
+#[test]
+fn values_that_differ_by_case_sign_or_tongue_are_variants_of_their_own() {
+    let words = |words: &[&str]| words.iter().map(|word| json!(word)).collect::<Vec<_>>();
+    check_values::<Operator>(
+        "Operator",
+        &words(&[
+            "+", "-", "*", "/", "%", "&", "|", "&&", "||", "!", "?", "??", "<=>", "=>", "->", "==",
+            "===", "!==", "<<", ">>", "~", "^", "@", "#", "$", "()", "[]", "{}", ".", "..", "...",
+            ",", ";", ":", "::", "\\", "`", "\"", "'", " ", "  ", "\t", "\n",
+        ]),
+    );
+    check_values::<Folded>(
+        "Folded",
+        &words(&[
+            "value", "Value", "VALUE", "vALUE", "a-b", "a_b", "aB", "AB", "a b", "A.B", "ab", "é",
+            "É", "ß", "SS", "ﬁ", "fi", "x1", "X1", "x-1", "x_1", "+1", "-1", "1", "01",
+        ]),
+    );
+    check_values::<Tongue>(
+        "Tongue",
+        &words(&[
+            "日本語",
+            "Ελληνικά",
+            "кириллица",
+            "العربية",
+            "עברית",
+            "हिन्दी",
+            "🦀",
+            "👩‍👩‍👧",
+            "é",
+            "e\u{301}",
+            "\u{200b}",
+            "\u{202e}",
+            "\0",
+            "naïve",
+            "Straße",
+            "İ",
+            "ı",
+        ]),
+    );
+    check_values::<Reserved>(
+        "Reserved",
+        &words(&[
+            "as",
+            "crate",
+            "self",
+            "Self",
+            "super",
+            "true",
+            "yield",
+            "union",
+            "gen",
+            "try",
+            "macro_rules",
+        ]),
+    );
+    let many: Vec<Value> = (1..=1000)
+        .map(|number| json!(format!("value-{number}")))
+        .collect();
+    check_values::<Many>("Many", &many);
+    let numbers = [0, -1, 1, i64::MIN, i64::MAX, 1_000_000].map(|number| json!(number));
+    check_values::<NumberWord>("NumberWord", &numbers);
+}
+
+#[test]
+fn fields_that_are_one_word_in_rust_keep_their_names_on_the_wire() {
+    let long = |end: &str| format!("{}{end}", "a".repeat(9_999));
+    let rows = [
+        json!({ "collide_value": { "userId": "1", "user_id": "2", "user-id": "3", "UserID": "4", "user_id_2": "5", "user id": "6",
+            "extra": "7", "new": "8", "clone": "9", "default": "10", "from": "11", "more": 12 } }),
+        json!({ "type_value": { "type": { "as": "1", "self": "2", "Self": "3", "r#as": 1 } } }),
+        json!({ "self_value": { "self": { "self": {} } } }),
+        json!({ "dotted_value": { "a.b": "1", "a/b": "2", "a~b": "3" } }),
+        json!({ "schema_twin_value": { "a": "1" }, "schema_twin_2_value": { "b": "2" }, "schema_twin_3_value": { "c": "3" } }),
+        json!({ "long_value": { long("a"): "1", long("b"): 2, "kind": long("b") } }),
+    ];
+    for mut row in rows {
+        let decoded: Everything = serde_json::from_str(&row.to_string()).unwrap();
+        if let Some(fields) = row.pointer_mut("/type_value/type") {
+            // A name that only Rust has is none of the contract's.
+            fields.as_object_mut().unwrap().remove("r#as");
+        }
+        assert_eq!(serde_json::to_value(&decoded).unwrap(), row);
+    }
+    let kind: Long = serde_json::from_value(json!({ "kind": long("a") })).unwrap();
+    assert!(!format!("{kind:?}").contains("Unknown"));
+}
+
+#[test]
+fn parameters_of_one_name_go_each_to_its_place() {
+    let (client, script) = client(204, "");
+    let text = |text: &str| text.to_owned();
+    let request = HttpRequest {
+        id: text("path"),
+        id_upper: text("PATH"),
+        id_query: text("query"),
+        body: text("b"),
+        options_x4910: text("o"),
+        self_: true,
+    };
+    let options = HttpOptions {
+        i_d: Some(text("dashed")),
+        id_header: Some(text("header")),
+        id_cookie: Some(text("cookie")),
+    };
+    let (url, headers, result) = sent(&script, client.call_http(&request, &options));
+    result.unwrap();
+    assert_eq!(
+        url,
+        "http://provider.test/base/collisions/path/PATH?id=query&i-d=dashed&body=b&options=o&self=true"
+    );
+    for expected in [("id", "header"), ("cookie", "id=cookie")] {
+        let times = headers
+            .iter()
+            .filter(|(name, value)| (name.as_str(), value.as_str()) == expected)
+            .count();
+        assert_eq!(times, 1, "{expected:?} in {headers:?}");
+    }
 }

@@ -127,7 +127,7 @@ fn clippy() -> Result<()> {
         "warnings",
     ];
     run_program(cargo().args(own))?;
-    let generated = crate::layers::generated_packages()?;
+    let generated = layers::generated_packages(&layers::GENERATED)?;
     let mut command = cargo();
     command.args(["clippy", "--quiet", "--no-deps"]);
     for name in &generated {

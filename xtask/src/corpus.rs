@@ -326,6 +326,12 @@ fn compile(work: &Path, package: &Package, lint: bool) -> Result<()> {
         "--",
     ];
     let mut checks = vec![[&check[..], &deny(&["warnings"])].concat()];
+    if package.files.contains_key("examples/operations.rs") {
+        let example = ["--example", "operations"];
+        let start = check.iter().copied().filter(|arg| *arg != "--lib");
+        let (before, after): (Vec<_>, Vec<_>) = start.partition(|arg| *arg != "--");
+        checks.push([&before[..], &example, &after, &deny(&["warnings"])].concat());
+    }
     if lint {
         let clippy = ["clippy", "--quiet", "--no-deps", "-p", name, "--lib", "--"];
         checks.push([&clippy[..], &deny(STRICT)].concat());

@@ -34,7 +34,7 @@ pub(crate) fn run() -> Result<()> {
     dovetail(&root, &["codegen", "--quiet"])?;
     print(&format!(
         "   {} in crates/generated",
-        crate::layers::generated_packages()?.join(", ")
+        crate::layers::generated_packages(&["generated"])?.join(", ")
     ))?;
 
     let shop = process::build("shop", "shop", Profile::Dev)?;

@@ -123,13 +123,16 @@ pub(crate) fn run() -> Result<()> {
     ))
 }
 
-/// The names of the generated crates.
-pub(crate) fn generated_packages() -> Result<Vec<String>> {
+/// The folders whose crates are generated: from the contracts of the sample system, and from those of the tests.
+pub(crate) const GENERATED: [&str; 2] = ["generated", "golden"];
+
+/// The names of the crates in these of the folders that hold generated ones.
+pub(crate) fn generated_packages(folders: &[&str]) -> Result<Vec<String>> {
     let metadata = metadata()?;
     let packages = metadata.workspace_packages();
     let generated = packages
         .iter()
-        .filter(|package| layer(package).starts_with("generated/"));
+        .filter(|package| folder(package).is_some_and(|folder| folders.contains(&folder)));
     Ok(generated.map(|package| package.name.to_string()).collect())
 }
 
@@ -159,15 +162,17 @@ fn layer_of(metadata: &Metadata, name: &str) -> String {
 
 /// The name of a crate, with its folder where it is generated.
 fn layer(package: &Package) -> String {
-    let is_generated = package
-        .manifest_path
-        .components()
-        .any(|part| matches!(part.as_str(), "generated" | "golden"));
+    let is_generated = folder(package).is_some_and(|folder| GENERATED.contains(&folder));
     if is_generated {
         format!("generated/{}", package.name)
     } else {
         package.name.to_string()
     }
+}
+
+/// The name of the folder that the folder of a crate stands in.
+fn folder(package: &Package) -> Option<&str> {
+    package.manifest_path.parent()?.parent()?.file_name()
 }
 
 fn matches(pattern: &str, name: &str) -> bool {

@@ -1,12 +1,14 @@
 //! The last step: text is read as tokens, which proves that no text of a contract has become code, and laid out as people lay out Rust.
 //!
 //! The layout is our own: parsing and printing whole syntax trees took two thirds of a run, and templates print nearly all lines as they
-//! stay. Tests parse what comes out of it and hold it against prettyplease.
+//! stay. Tests parse what comes out of it and hold it against prettyplease, which lays out the few files of other shapes.
 
 mod expression;
 mod layout;
+mod library;
 mod token;
 
+pub(crate) use self::library::parsed;
 use self::token::Tokens;
 
 /// Formats a generated Rust file. Its first line, the banner, stays as it is.

@@ -23,6 +23,10 @@ pub(crate) struct Crate {
     /// Whether a type has so many true-or-false fields that they have a name of their own.
     pub(crate) has_flags: bool,
     pub(crate) callers: Vec<Caller>,
+    /// What the service sends itself.
+    pub(crate) handlers: Vec<Handlers>,
+    /// How each operation is called, if there are any.
+    pub(crate) examples: Option<Examples>,
     pub(crate) policy_uses: Vec<String>,
     /// One part without a name, or one for each tag and one for the types that several share.
     pub(crate) parts: Vec<Part>,
@@ -67,6 +71,8 @@ pub(crate) struct Manifest {
     pub(crate) description: String,
     /// Names of features, each with those that it turns on, as lines.
     pub(crate) features: Vec<String>,
+    /// Names of features that the examples need, as literals.
+    pub(crate) required: Vec<String>,
     /// Whole lines, sorted.
     pub(crate) dependencies: Vec<String>,
 }
@@ -303,6 +309,89 @@ pub(crate) struct AnswerVariant {
     pub(crate) keeps_status: bool,
     /// What it says of itself, as a literal.
     pub(crate) message: String,
+}
+
+/// The file of examples.
+#[derive(Debug, Clone)]
+pub(crate) struct Examples {
+    pub(crate) uses: Vec<String>,
+    pub(crate) items: Vec<Example>,
+}
+
+/// A call of an operation.
+#[derive(Debug, Clone)]
+pub(crate) struct Example {
+    pub(crate) docs: Vec<String>,
+    pub(crate) calls_deprecated: bool,
+    pub(crate) name: String,
+    /// `name: Type`, after the client.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) returns: String,
+    pub(crate) error: String,
+    /// The call, as an expression.
+    pub(crate) call: String,
+}
+
+/// A file of what the service sends itself, with the trait of who handles it.
+#[derive(Debug, Clone)]
+pub(crate) struct Handlers {
+    /// Name of the module.
+    pub(crate) module: &'static str,
+    /// Name of the trait.
+    pub(crate) handler: &'static str,
+    pub(crate) about: String,
+    pub(crate) uses: Vec<String>,
+    pub(crate) requests: Vec<IncomingRequest>,
+}
+
+/// A request that the service sends.
+#[derive(Debug, Clone)]
+pub(crate) struct IncomingRequest {
+    pub(crate) docs: Vec<String>,
+    /// Name of the method that handles it.
+    pub(crate) method: String,
+    /// What the dispatcher knows it by, as an expression.
+    pub(crate) route: String,
+    /// `name: Type`, after `&self`.
+    pub(crate) arguments: Vec<String>,
+    /// Expressions that read the arguments, separated by commas.
+    pub(crate) reads: String,
+    /// Name of the struct of parameters, if it has some.
+    pub(crate) holder: Option<String>,
+    pub(crate) holder_derives: String,
+    pub(crate) parameters: Vec<IncomingField>,
+    /// Name of the enum of answers, if the contract declares some.
+    pub(crate) answer: Option<String>,
+    pub(crate) answer_derives: String,
+    pub(crate) answers: Vec<IncomingAnswer>,
+}
+
+/// A parameter of a request that the service sends.
+#[derive(Debug, Clone)]
+pub(crate) struct IncomingField {
+    pub(crate) field: Field,
+    /// The expression that reads it.
+    pub(crate) read: String,
+}
+
+/// A way to answer a request that the service sends.
+#[derive(Debug, Clone)]
+pub(crate) struct IncomingAnswer {
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: String,
+    /// What the variant holds, as it is declared.
+    pub(crate) shape: String,
+    /// What the variant holds, as it is matched.
+    pub(crate) pattern: String,
+    /// The expression that makes the reply.
+    pub(crate) reply: String,
+}
+
+impl IncomingRequest {
+    /// The name of its method, as documentation links to it.
+    pub(crate) fn shown(&self) -> &str {
+        self.method.trim_start_matches("r#")
+    }
 }
 
 impl TypeItem {

@@ -5,10 +5,12 @@ mod bodies;
 mod constants;
 mod enums;
 mod events;
+mod examples;
 mod fields;
 mod forms;
 mod graph;
 mod headers;
+mod incoming;
 mod items;
 mod manifest;
 mod methods;
@@ -30,6 +32,7 @@ mod view;
 use dovetail_contract::finding::Finding;
 
 use self::graph::Graph;
+use self::incoming::HandlerDraft;
 use self::items::Items;
 use self::operations::OperationDraft;
 use self::parts::{Part, Parts};
@@ -95,6 +98,8 @@ const RESERVED: &[&str] = &[
     "Hash",
     "Http",
     "HttpBuilder",
+    "CallbackHandler",
+    "WebhookHandler",
     "Into",
     "IntoIterator",
     "Iterator",
@@ -152,6 +157,7 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
     let api = request.api;
     let mut types = Types::new(&api.schemas, &api.renames, RESERVED);
     let mut drafts = operations::draft(api, &mut types);
+    let incoming = incoming::draft(api, &mut types);
     types.finish();
     renames::members(&mut types, &api.renames);
     let graph = Graph::new(&types.drafts);
@@ -160,12 +166,13 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         graph: &graph,
     };
 
-    let items = Items::new(&types, speller, &drafts);
+    let items = Items::new(&types, speller, roots(&drafts, &incoming));
+    examples::choose(&mut drafts, &types);
     let unread = paging::plan(&mut drafts, &items);
 
     let mut policy_uses = Uses::default();
     let callers = policies::callers(request, &mut policy_uses);
-    let division = Parts::new(&drafts, &types.drafts);
+    let division = Parts::new(&drafts, &incoming, &types.drafts);
     let writer = Writer {
         request,
         drafts: &drafts,
@@ -178,6 +185,9 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
     let parts: Vec<ir::Part> = (0..division.parts.len())
         .filter_map(|number| writer.part(number, &mut all_uses))
         .collect();
+    let handlers = writer.handlers(&incoming, &mut all_uses);
+    let library = package_name(request.service).replace('-', "_");
+    let examples = examples::file(&drafts, &speller, &library);
     let (policy, operation_uses) = writer.operations_root();
     let servers = servers::servers(request, &mut Uses::default());
     let client = writer.client_root(&callers, &mut all_uses);
@@ -200,6 +210,8 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
             .flat_map(|part| &part.types.items)
             .any(has_flags),
         callers,
+        handlers,
+        examples: examples.map(|(examples, _)| examples),
         policy_uses: policy_uses.lines(),
         parts,
     };
@@ -347,6 +359,17 @@ impl<'a> Writer<'a> {
         ir::Section { uses, items }
     }
 
+    /// The files of what the service sends itself.
+    fn handlers(&self, drafts: &[HandlerDraft<'_>], all: &mut Uses) -> Vec<ir::Handlers> {
+        let file = |draft: &HandlerDraft<'_>| {
+            let (mut handlers, uses) = draft.file(self.request.service, self.types, &self.speller);
+            all.take(&uses);
+            handlers.uses = uses.lines();
+            handlers
+        };
+        drafts.iter().map(file).collect()
+    }
+
     /// The policy of all operations, and what the file imports for it where operations stand in files of their own.
     fn operations_root(&self) -> (Option<String>, Uses) {
         let mut uses = Uses::default();
@@ -462,11 +485,17 @@ fn constructors(request: &ClientRequest<'_>, callers: &[ir::Caller]) -> Vec<ir::
 }
 
 /// All types that requests mention, and all that responses do.
-fn roots(drafts: &[OperationDraft<'_>]) -> (Vec<usize>, Vec<usize>) {
+fn roots(drafts: &[OperationDraft<'_>], incoming: &[HandlerDraft<'_>]) -> (Vec<usize>, Vec<usize>) {
     let (mut sent, mut received) = (Vec::new(), Vec::new());
     for draft in drafts {
         draft.sent().for_each(|ty| ty.mentioned(&mut sent));
         draft.received().for_each(|ty| ty.mentioned(&mut received));
+    }
+    for handler in incoming {
+        handler.sent().for_each(|ty| ty.mentioned(&mut sent));
+        handler
+            .received()
+            .for_each(|ty| ty.mentioned(&mut received));
     }
     (sent, received)
 }

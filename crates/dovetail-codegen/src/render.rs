@@ -84,6 +84,20 @@ struct Policies<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "client/handlers.rs.j2")]
+struct Handlers<'a> {
+    krate: &'a ir::Crate,
+    handlers: &'a ir::Handlers,
+}
+
+#[derive(Template)]
+#[template(path = "client/examples.rs.j2")]
+struct Examples<'a> {
+    krate: &'a ir::Crate,
+    examples: &'a ir::Examples,
+}
+
+#[derive(Template)]
 #[template(path = "part/client.rs.j2")]
 struct PartClient<'a> {
     krate: &'a ir::Crate,
@@ -143,6 +157,11 @@ impl<'a> Files<'a> {
         self.add(path, template, format::rust);
     }
 
+    /// A file of code that does more than call the runtime.
+    fn code(&mut self, path: &str, template: impl Template + Send + 'a) {
+        self.add(path, template, format::parsed);
+    }
+
     /// A file of tables, which have their layout already.
     fn tables(&mut self, path: &str, template: impl Template + Send + 'a) {
         self.add(path, template, format::tables);
@@ -183,6 +202,13 @@ pub(crate) fn render(krate: &ir::Crate) -> Vec<Job<'_>> {
     }
     if !krate.callers.is_empty() {
         files.rust("src/policies.rs", Policies { krate });
+    }
+    if let Some(examples) = &krate.examples {
+        files.rust("examples/operations.rs", Examples { krate, examples });
+    }
+    for handlers in &krate.handlers {
+        let path = format!("src/{}.rs", handlers.module);
+        files.code(&path, Handlers { krate, handlers });
     }
     files.0
 }

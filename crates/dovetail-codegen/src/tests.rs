@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod examples;
 mod hostile;
 mod names;
 mod pages;

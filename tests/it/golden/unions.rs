@@ -185,15 +185,15 @@ fn a_branch_that_does_not_hold_is_named_with_its_place() {
         ),
         (
             r#"{"mapped":{"shape":"square","side":"wide"}}"#,
-            "mapped: side: ",
+            "mapped.side: ",
         ),
-        (r#"{"several":[1,{"x":1,"y":"2"}]}"#, "several[1]: y: "),
+        (r#"{"several":[1,{"x":1,"y":"2"}]}"#, "several[1].y: "),
         (
             r#"{"named":{"a":{"shape":"line"},"b":{"shape":"line","length":1.5}}}"#,
-            "named.b: length: ",
+            "named.b.length: ",
         ),
-        (r#"{"told":{"by":"mail","address":7}}"#, "told: address: "),
-        (r#"{"kinds":[1,"2"]}"#, "kinds: [1]: "),
+        (r#"{"told":{"by":"mail","address":7}}"#, "told.address: "),
+        (r#"{"kinds":[1,"2"]}"#, "kinds[1]: "),
         (
             r#"{"nested":{"by":"call"}}"#,
             "nested: missing field `number`",

@@ -12,7 +12,8 @@ use crate::{error::DecodeError, headers::telling};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     status: u16,
-    headers: HeaderMap,
+    // Replies are the errors of whatever reads a request, so they are kept small.
+    headers: Box<HeaderMap>,
     body: Bytes,
 }
 
@@ -39,7 +40,7 @@ impl Reply {
         };
         Self {
             status,
-            headers: HeaderMap::new(),
+            headers: Box::default(),
             body: Bytes::new(),
         }
     }
@@ -86,7 +87,7 @@ impl Reply {
 
     /// The headers.
     #[must_use]
-    pub const fn headers(&self) -> &HeaderMap {
+    pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 

@@ -45,19 +45,23 @@ macro_rules! open_enum {
     };
     (table $name:ident { $($variant:ident = $text:literal),* $(,)? }) => {
         impl $name {
-            const KNOWN: &'static [(&'static str, Self)] = &[$(($text, Self::$variant)),*];
+            // A static, since a constant would be an array of its own wherever it is named.
+            fn table() -> &'static [(&'static str, Self)] {
+                static KNOWN: &[(&str, $name)] = &[$(($text, $name::$variant)),*];
+                KNOWN
+            }
 
             /// The value as it goes on the wire.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {
                     Self::Unknown(value) => value.as_str(),
-                    _ => Self::KNOWN.iter().find(|(_, known)| known == self).map_or("", |(text, _)| text),
+                    _ => Self::table().iter().find(|(_, known)| known == self).map_or("", |(text, _)| text),
                 }
             }
 
             fn known(text: &str) -> $crate::generated::Option<Self> {
-                Self::KNOWN.iter().find(|(known, _)| *known == text).map(|(_, known)| known.clone())
+                Self::table().iter().find(|(known, _)| *known == text).map(|(_, known)| known.clone())
             }
         }
 

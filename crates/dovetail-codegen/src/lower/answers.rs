@@ -392,7 +392,7 @@ fn words(name: &str) -> String {
     words.join(" ")
 }
 
-fn status_name(status: StatusRange) -> String {
+pub(super) fn status_name(status: StatusRange) -> String {
     let status = match status {
         StatusRange::Exactly(status) => status,
         StatusRange::Default => return "Other".to_owned(),

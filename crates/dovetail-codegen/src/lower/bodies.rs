@@ -267,6 +267,21 @@ fn item(media: &Media, types: &mut Types<'_>, hint: &str) -> Typed {
     }
 }
 
+/// Whether a body is best read as a form.
+pub(super) fn is_form(content: &[Media], types: &Types<'_>) -> bool {
+    let best = by_format(content, types).into_iter().next();
+    best.is_some_and(|(format, _)| format == Format::Form)
+}
+
+/// The media type that a body is written with.
+pub(super) fn media_type(content: &[Media], types: &Types<'_>) -> String {
+    let sorted = by_format(content, types).into_iter();
+    let mut exact = sorted.filter_map(|(_, media)| exact_type(&media.media_type));
+    exact
+        .next()
+        .unwrap_or_else(|| "application/octet-stream".to_owned())
+}
+
 pub(super) fn note(types: &mut Types<'_>, media: &Media, what: &str) {
     let message = format!(
         "`{}` is not built or read by generated code: {what}",

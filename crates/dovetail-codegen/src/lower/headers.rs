@@ -167,7 +167,7 @@ fn docs(field: &HeaderDraft, types: &Types<'_>, speller: &Speller<'_>) -> Vec<St
 }
 
 /// Whether a byte may stand in the name of a header (RFC 9110, section 5.6.2).
-fn is_token(byte: u8) -> bool {
+pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::forms::PartDraft;
 use super::graph::BOXED_ABOVE;
-use super::operations::OperationDraft;
 use super::parts::mentioned;
 use super::spell::{Speller, Uses};
 use super::ty::Ty;
@@ -41,13 +40,12 @@ pub(super) struct Items<'a> {
 }
 
 impl<'a> Items<'a> {
-    /// Which way each type goes follows from all operations.
+    /// Which way each type goes follows from those that are sent and those that are received.
     pub(super) fn new(
         types: &'a Types<'a>,
         speller: Speller<'a>,
-        drafts: &[OperationDraft<'_>],
+        (sent, received): (Vec<usize>, Vec<usize>),
     ) -> Self {
-        let (sent, received) = super::roots(drafts);
         let mut ways = vec![Directions::default(); types.drafts.len()];
         for index in reachable(&types.drafts, sent) {
             if let Some(ways) = ways.get_mut(index) {

@@ -43,6 +43,7 @@ pub(super) fn manifest(
         version: literal::toml(&request.version.to_string()),
         description: literal::toml(&shortened(&description.replace('\\', ""))),
         features: features(parts),
+        required: parts.features().cloned().collect(),
         dependencies,
     }
 }

@@ -4,6 +4,7 @@ use dovetail_contract::contract::{ParameterEncoding, ParameterLocation, Style};
 
 use super::answers::AnswerDraft;
 use super::bodies::{RequestDraft, RequestFormat};
+use super::examples;
 use super::operations::{Input, OperationDraft};
 use super::paging;
 use super::spell::{Speller, Uses};
@@ -16,11 +17,10 @@ pub(super) fn methods(
     speller: &Speller<'_>,
     uses: &mut Uses,
 ) -> Vec<ir::Method> {
-    let first = Way {
-        name: &draft.method,
-        body: draft.body.as_ref(),
-        answer: &draft.success,
-    };
+    let (first, mut main) = main(draft, speller, uses);
+    // What the example imports stands in the file of examples.
+    let example = examples::example(draft, &first, &main, speller, &mut Uses::default());
+    main.docs.extend(examples::shown(&example));
     let bodies = draft.other_bodies.iter().map(|(name, body)| Way {
         name,
         body: Some(body),
@@ -31,7 +31,6 @@ pub(super) fn methods(
         answer,
         ..first
     });
-    let mut main = method(draft, &first, speller, uses);
     let at = paging::at(draft, &main, speller, uses);
     main.lists = paging::lists(draft, (&first, &main), at.as_ref(), speller, uses);
     let others: Vec<Way<'_>> = bodies.chain(answers).collect();
@@ -40,11 +39,26 @@ pub(super) fn methods(
     [main].into_iter().chain(at).chain(others).collect()
 }
 
+/// The usual way to call an operation, and its method.
+pub(super) fn main<'d>(
+    draft: &'d OperationDraft<'_>,
+    speller: &Speller<'_>,
+    uses: &mut Uses,
+) -> (Way<'d>, ir::Method) {
+    let way = Way {
+        name: &draft.method,
+        body: draft.body.as_ref(),
+        answer: &draft.success,
+    };
+    let method = method(draft, &way, speller, uses);
+    (way, method)
+}
+
 /// One way to call an operation.
 #[derive(Clone, Copy)]
 pub(super) struct Way<'a> {
     name: &'a str,
-    body: Option<&'a RequestDraft>,
+    pub(super) body: Option<&'a RequestDraft>,
     answer: &'a AnswerDraft,
 }
 

@@ -56,6 +56,8 @@ pub(super) struct Input<'a> {
     pub(super) is_key: bool,
     pub(super) name: String,
     pub(super) ty: Ty,
+    /// A value for the example, where one fits into a line.
+    pub(super) example: Option<String>,
 }
 
 impl OperationDraft<'_> {
@@ -280,6 +282,7 @@ fn inputs<'a>(
             is_key,
             name,
             ty,
+            example: None,
         }
     };
     parameters.into_iter().zip(claimed).map(input).collect()

@@ -1,5 +1,6 @@
 //! How a large crate is divided: by the tags of its operations, with what several of them share in a part of its own.
 
+use super::incoming::HandlerDraft;
 use super::operations::OperationDraft;
 use super::types::{Body, Draft};
 use crate::doc;
@@ -60,7 +61,11 @@ pub(super) struct Part {
 }
 
 impl Parts {
-    pub(super) fn new(drafts: &[OperationDraft<'_>], types: &[Draft]) -> Self {
+    pub(super) fn new(
+        drafts: &[OperationDraft<'_>],
+        incoming: &[HandlerDraft<'_>],
+        types: &[Draft],
+    ) -> Self {
         let by_tag = by_tag(drafts);
         let is_large = drafts.len() > OPERATIONS_MAX || types.len() > TYPES_MAX;
         if !is_large || by_tag.len() < 2 {
@@ -89,7 +94,7 @@ impl Parts {
             ),
         });
         let mut parts: Vec<Part> = named.collect();
-        let of_type = owners(&parts, drafts, types);
+        let of_type = owners(&parts, drafts, incoming, types);
         parts.push(Part {
             module: Some("shared".to_owned()),
             feature: None,
@@ -141,9 +146,30 @@ fn by_tag<'a>(drafts: &[OperationDraft<'a>]) -> Vec<(Option<&'a str>, Vec<usize>
 }
 
 /// The part of each type: the only one that reaches it, else the one after all others.
-fn owners(parts: &[Part], drafts: &[OperationDraft<'_>], types: &[Draft]) -> Vec<usize> {
+fn owners(
+    parts: &[Part],
+    drafts: &[OperationDraft<'_>],
+    incoming: &[HandlerDraft<'_>],
+    types: &[Draft],
+) -> Vec<usize> {
     let shared = parts.len();
     let mut owner: Vec<Option<usize>> = vec![None; types.len()];
+    // What the service sends itself belongs to no tag.
+    let mut open = Vec::new();
+    for handler in incoming {
+        let exchanged = handler.sent().chain(handler.received());
+        exchanged.for_each(|ty| ty.mentioned(&mut open));
+    }
+    while let Some(index) = open.pop() {
+        if owner.get(index).is_some_and(Option::is_none)
+            && let Some(draft) = types.get(index)
+        {
+            if let Some(owner) = owner.get_mut(index) {
+                *owner = Some(shared);
+            }
+            mentioned(draft, &mut open);
+        }
+    }
     for (number, part) in parts.iter().enumerate() {
         let mut open = Vec::new();
         for draft in part

@@ -182,6 +182,17 @@ impl Uses {
         }
     }
 
+    /// Adds those imports of another file that a text mentions.
+    pub(super) fn take_mentioned(&mut self, other: &Self, text: &str) {
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        let words: BTreeSet<&str> = text.split(|c: char| !is_part(c)).collect();
+        for (path, items) in &other.items {
+            for item in items.iter().filter(|item| words.contains(item.as_str())) {
+                self.add(path, item);
+            }
+        }
+    }
+
     /// Whether anything of a crate is imported.
     pub(super) fn mentions(&self, krate: &str) -> bool {
         self.items

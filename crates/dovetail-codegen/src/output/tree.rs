@@ -169,7 +169,11 @@ impl Tree {
             let full = self.root.join(&path);
             if kind.is_symlink() {
                 if is_wanted
-                    && (depth > 0 || matches!(name.as_str(), "src" | "Cargo.toml" | "README.md"))
+                    && (depth > 0
+                        || matches!(
+                            name.as_str(),
+                            "src" | "examples" | "Cargo.toml" | "README.md"
+                        ))
                 {
                     return Err(OutputError {
                         path: full,

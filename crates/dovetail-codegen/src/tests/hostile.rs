@@ -68,6 +68,12 @@ fn check_inert(files: &BTreeMap<String, String>, text: &str) {
     for (path, content) in files.iter().filter(|(path, _)| path.ends_with(".rs")) {
         let file =
             syn::parse_file(content).unwrap_or_else(|error| panic!("{path} for {text:?}: {error}"));
+        let inner = file.items.iter().filter_map(|item| match item {
+            syn::Item::Mod(module) => module.content.as_ref(),
+            _ => None,
+        });
+        let is_call = |item: &syn::Item| matches!(item, syn::Item::Use(_) | syn::Item::Fn(_));
+        assert!(inner.flat_map(|(_, items)| items).all(is_call), "{path}");
         for item in &file.items {
             let is_expected = matches!(
                 item,
@@ -88,11 +94,23 @@ fn check_inert(files: &BTreeMap<String, String>, text: &str) {
             .map(str::trim_start)
             .filter(|line| line.starts_with("/// ```") || line.starts_with("//! ```"));
         assert!(
-            fences
-                .clone()
-                .all(|line| line.ends_with("```text") || line.ends_with("```")),
+            fences.clone().all(|line| ["```text", "```ignore", "```"]
+                .iter()
+                .any(|end| line.ends_with(end))),
             "{path} for {text:?}"
         );
+        // What an example shows is a call.
+        let lines: Vec<&str> = content.lines().map(str::trim_start).collect();
+        for pair in lines.windows(2).filter(|pair| pair[0] == "/// ```ignore") {
+            let call = pair[1]
+                .trim_start_matches("/// ")
+                .trim_end_matches(".await?;");
+            let call = call.trim_start_matches("let answer = ");
+            assert!(
+                matches!(syn::parse_str(call), Ok(syn::Expr::MethodCall(_))),
+                "{call}"
+            );
+        }
         assert!(
             !content
                 .chars()
@@ -104,7 +122,14 @@ fn check_inert(files: &BTreeMap<String, String>, text: &str) {
     let keys: Vec<&str> = manifest.iter().map(|(key, _)| key).collect();
     assert_eq!(
         keys,
-        ["package", "lib", "features", "dependencies", "lints"],
+        [
+            "package",
+            "lib",
+            "example",
+            "features",
+            "dependencies",
+            "lints"
+        ],
         "{text:?}"
     );
     assert_eq!(manifest["package"]["name"].as_str(), Some("orders-client"));

@@ -13,10 +13,11 @@ use uuid::Uuid;
 use crate::errors::{MatchError, SendTextXe775Error};
 use crate::operations;
 use crate::types::{
-    Base, CursorPage, Everything, Keywords, LinkPage, ListByCursorOptions,
-    ListByHeaderHeaders, ListByHeaderOptions, ListByOffsetOptions, ListByPageOptions,
-    ListByRequiredCursorHeaders, ListByRequiredCursorResponse, MatchOptions, Point,
-    SendFormBody, SendTextOptions, SendTextXe775Response, Shape, StylesOptions,
+    Base, CursorPage, Everything, HttpOptions, HttpRequest, Keywords, LinkPage,
+    ListByCursorOptions, ListByHeaderHeaders, ListByHeaderOptions, ListByOffsetOptions,
+    ListByPageOptions, ListByRequiredCursorHeaders, ListByRequiredCursorResponse,
+    MatchOptions, NewBody, Point, SendFormBody, SendTextOptions, SendTextXe775Response,
+    Shape, StylesOptions, SubscribeBody,
 };
 
 /// Calls the operations of `obstacle-course`.
@@ -56,6 +57,12 @@ impl Client {
     ///
     /// - [`MatchError::ClientError`] (4XX): Refused by a range.
     /// - [`MatchError::Other`] (default): Anything else.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.r#match("type", 1, &MatchOptions::default()).await?;
+    /// ```
     pub async fn r#match(
         &self,
         r#type: &str,
@@ -80,6 +87,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.styles(&simple, &label, &matrix, &StylesOptions::default()).await?;
+    /// ```
     pub async fn styles(
         &self,
         simple: &[String],
@@ -121,6 +134,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.send_form(&body).await?;
+    /// ```
     pub async fn send_form(
         &self,
         body: &SendFormBody,
@@ -135,6 +154,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.send_text(&SendTextOptions::default()).await?;
+    /// ```
     pub async fn send_text(
         &self,
         options: &SendTextOptions,
@@ -153,11 +178,158 @@ impl Client {
     /// # Errors
     ///
     /// - [`SendTextXe775Error::NotFound`] (404): No such thing.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.send_text_xe775(&body).await?;
+    /// ```
     pub async fn send_text_xe775(
         &self,
         body: &Shape,
     ) -> Result<SendTextXe775Response, Error<SendTextXe775Error>> {
         self.http.call(&operations::SEND_TEXT_XE775).json(body).send().await
+    }
+
+    /// An operation named as what the client has, and parameters that are one word in Rust.
+    ///
+    /// `GET /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.call_http(&request, &HttpOptions::default()).await?;
+    /// ```
+    pub async fn call_http(
+        &self,
+        request: &HttpRequest,
+        options: &HttpOptions,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http
+            .call(&operations::HTTP)
+            .path("id", &request.id)
+            .path("ID", &request.id_upper)
+            .query("id", &request.id_query)
+            .query("i-d", &options.i_d)
+            .header("id", &options.id_header)
+            .cookie("id", &options.id_cookie)
+            .query("body", &request.body)
+            .query("options", &request.options_x4910)
+            .query("self", &request.self_)
+            .send_empty()
+            .await
+    }
+
+    /// Another one, with a body beside a parameter of that name.
+    ///
+    /// `POST /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.call_new("id", "id_upper", "body", &body_2).await?;
+    /// ```
+    pub async fn call_new(
+        &self,
+        id: &str,
+        id_upper: &str,
+        body: &str,
+        body_2: &NewBody,
+    ) -> Result<String, Error<Undeclared>> {
+        self.http
+            .call(&operations::NEW)
+            .path("id", id)
+            .path("ID", id_upper)
+            .query("body", body)
+            .json(body_2)
+            .send_json()
+            .await
+    }
+
+    /// A third.
+    ///
+    /// `PUT /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.call_builder("id", "id_upper").await?;
+    /// ```
+    pub async fn call_builder(
+        &self,
+        id: &str,
+        id_upper: &str,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http
+            .call(&operations::BUILDER)
+            .path("id", id)
+            .path("ID", id_upper)
+            .send_empty()
+            .await
+    }
+
+    /// A fourth.
+    ///
+    /// `DELETE /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.call_from("id", "id_upper").await?;
+    /// ```
+    pub async fn call_from(
+        &self,
+        id: &str,
+        id_upper: &str,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http
+            .call(&operations::FROM)
+            .path("id", id)
+            .path("ID", id_upper)
+            .send_empty()
+            .await
+    }
+
+    /// A fifth.
+    ///
+    /// `PATCH /collisions/{id}/{ID}`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.call_clone("id", "id_upper").await?;
+    /// ```
+    pub async fn call_clone(
+        &self,
+        id: &str,
+        id_upper: &str,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http
+            .call(&operations::CLONE)
+            .path("id", id)
+            .path("ID", id_upper)
+            .send_empty()
+            .await
     }
 
     /// Every schema, sent and answered.
@@ -167,6 +339,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.everything(&body).await?;
+    /// ```
     pub async fn everything(
         &self,
         body: &Everything,
@@ -181,6 +359,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.delete_no_id_a_b_x_c_y(a_b, c).await?;
+    /// ```
     pub async fn delete_no_id_a_b_x_c_y(
         &self,
         a_b: Uuid,
@@ -201,6 +385,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_by_cursor("owner", &ListByCursorOptions::default()).await?;
+    /// ```
     pub async fn list_by_cursor(
         &self,
         owner: &str,
@@ -263,6 +453,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_by_required_cursor(&ids, 1).await?;
+    /// ```
     #[deprecated]
     pub async fn list_by_required_cursor(
         &self,
@@ -339,6 +535,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_by_page(&ListByPageOptions::default()).await?;
+    /// ```
     pub async fn list_by_page(
         &self,
         options: &ListByPageOptions,
@@ -392,6 +594,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_by_offset(&body, &ListByOffsetOptions::default()).await?;
+    /// ```
     pub async fn list_by_offset(
         &self,
         body: &Point,
@@ -461,6 +669,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_by_header(&ListByHeaderOptions::default()).await?;
+    /// ```
     pub async fn list_by_header(
         &self,
         options: &ListByHeaderOptions,
@@ -530,6 +744,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_by_link().await?;
+    /// ```
     pub async fn list_by_link(&self) -> Result<LinkPage, Error<Undeclared>> {
         self.http.call(&operations::LIST_BY_LINK).send_json().await
     }
@@ -571,6 +791,26 @@ impl Client {
             .with(link, Call::follow)
             .send_json()
             .await
+    }
+
+    /// Asks to be told.
+    ///
+    /// `POST /subscriptions`
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.subscribe(&body).await?;
+    /// ```
+    pub async fn subscribe(
+        &self,
+        body: &SubscribeBody,
+    ) -> Result<(), Error<Undeclared>> {
+        self.http.call(&operations::SUBSCRIBE).json(body).send_empty().await
     }
 }
 

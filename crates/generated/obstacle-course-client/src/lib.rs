@@ -11,6 +11,10 @@
 //! panic!("nor an indented block");
 
 #[rustfmt::skip]
+pub mod webhooks;
+#[rustfmt::skip]
+pub mod callbacks;
+#[rustfmt::skip]
 pub mod client;
 #[rustfmt::skip]
 pub mod errors;

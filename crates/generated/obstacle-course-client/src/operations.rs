@@ -16,6 +16,11 @@ pub const SERVICE: Service = Service::new(
         "send-form",
         "send_text",
         "sendText",
+        "http",
+        "new",
+        "builder",
+        "from",
+        "clone",
         "everything",
         "delete_no_id_a_b_x_c_y",
         "listByCursor",
@@ -24,6 +29,7 @@ pub const SERVICE: Service = Service::new(
         "listByOffset",
         "listByHeader",
         "listByLink",
+        "subscribe",
     ],
 );
 
@@ -100,6 +106,51 @@ pub const SEND_TEXT_XE775: Operation = Operation::new(
     POLICY,
 );
 
+/// `GET /collisions/{id}/{ID}`.
+pub const HTTP: Operation = Operation::new(
+    &SERVICE,
+    "http",
+    Method::Get,
+    "/collisions/{id}/{ID}",
+    POLICY,
+);
+
+/// `POST /collisions/{id}/{ID}`.
+pub const NEW: Operation = Operation::new(
+    &SERVICE,
+    "new",
+    Method::Post,
+    "/collisions/{id}/{ID}",
+    POLICY,
+);
+
+/// `PUT /collisions/{id}/{ID}`.
+pub const BUILDER: Operation = Operation::new(
+    &SERVICE,
+    "builder",
+    Method::Put,
+    "/collisions/{id}/{ID}",
+    POLICY,
+);
+
+/// `DELETE /collisions/{id}/{ID}`.
+pub const FROM: Operation = Operation::new(
+    &SERVICE,
+    "from",
+    Method::Delete,
+    "/collisions/{id}/{ID}",
+    POLICY,
+);
+
+/// `PATCH /collisions/{id}/{ID}`.
+pub const CLONE: Operation = Operation::new(
+    &SERVICE,
+    "clone",
+    Method::Patch,
+    "/collisions/{id}/{ID}",
+    POLICY,
+);
+
 /// `PUT /everything`.
 pub const EVERYTHING: Operation = Operation::new(
     &SERVICE,
@@ -170,5 +221,14 @@ pub const LIST_BY_LINK: Operation = Operation::new(
     "listByLink",
     Method::Get,
     "/lists/by-link",
+    POLICY,
+);
+
+/// `POST /subscriptions`.
+pub const SUBSCRIBE: Operation = Operation::new(
+    &SERVICE,
+    "subscribe",
+    Method::Post,
+    "/subscriptions",
     POLICY,
 );

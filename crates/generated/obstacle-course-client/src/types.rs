@@ -100,6 +100,20 @@ pub struct Ticket {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
+/// `NewBody`, one of several strings.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NewBody {
+    /// `asc`.
+    AscX08bc,
+    /// `ASC`.
+    AscUpper,
+    /// `Asc`.
+    Asc,
+    /// A value that the contract did not name when this was generated.
+    Unknown(UnknownValue),
+}
+
 /// Every other schema, once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Everything {
@@ -149,6 +163,34 @@ pub struct Everything {
     pub pair_value: Option<(String, i64)>,
     /// `constant_value`, a [`Constant`].
     pub constant_value: Option<Constant>,
+    /// `operator_value`, an [`Operator`].
+    pub operator_value: Option<Operator>,
+    /// `folded_value`, a [`Folded`].
+    pub folded_value: Option<Folded>,
+    /// `tongue_value`, a [`Tongue`].
+    pub tongue_value: Option<Tongue>,
+    /// `collide_value`, a [`Collide`].
+    pub collide_value: Option<Collide>,
+    /// `reserved_value`, a [`Reserved`].
+    pub reserved_value: Option<Reserved>,
+    /// `long_value`, a [`Long`].
+    pub long_value: Option<Long>,
+    /// `many_value`, a [`Many`].
+    pub many_value: Option<Many>,
+    /// `number_word_value`, a [`NumberWord`].
+    pub number_word_value: Option<NumberWord>,
+    /// `schema_twin_value`, a [`SchemaMinusTwin`].
+    pub schema_twin_value: Option<SchemaMinusTwin>,
+    /// `schema_twin_2_value`, a [`SchemaTwin`].
+    pub schema_twin_2_value: Option<SchemaTwin>,
+    /// `schema_twin_3_value`, a [`SchemaUnderscoreTwin`].
+    pub schema_twin_3_value: Option<SchemaUnderscoreTwin>,
+    /// `self_value`, a [`SelfType`].
+    pub self_value: Option<SelfType>,
+    /// `type_value`, a [`Type`].
+    pub type_value: Option<Type>,
+    /// `dotted_value`, a [`DottedNameV1`].
+    pub dotted_value: Option<DottedNameV1>,
 }
 
 /// `CursorPage`, an object.
@@ -185,6 +227,27 @@ pub struct LinkPage {
     pub items: Vec<i64>,
     /// `next`, a string.
     pub next: Patch<String>,
+}
+
+/// `SubscribeBody`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscribeBody {
+    /// `url`, a string.
+    pub url: String,
+}
+
+/// `ReceiveOk`, an object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReceiveOk {
+    /// `area`, a number.
+    pub area: f64,
+}
+
+/// `GoneTypeDeleteBody`, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoneTypeDeleteBody {
+    /// `id`, a string.
+    pub id: String,
 }
 
 /// `CursorPageData`, an object.
@@ -399,6 +462,2458 @@ pub struct Constant {
     pub old: Option<String>,
 }
 
+/// Values that are signs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operator {
+    /// `+`.
+    Plus,
+    /// `-`.
+    Minus,
+    /// `*`.
+    Star,
+    /// `/`.
+    Slash,
+    /// `%`.
+    Percent,
+    /// `&`.
+    And,
+    /// `|`.
+    Or,
+    /// `&&`.
+    AndAnd,
+    /// `||`.
+    OrOr,
+    /// `!`.
+    Not,
+    /// `?`.
+    Question,
+    /// `??`.
+    QuestionQuestion,
+    /// `<=>`.
+    LessEqualGreater,
+    /// `=>`.
+    EqualGreater,
+    /// `->`.
+    MinusGreater,
+    /// `==`.
+    Equal,
+    /// `===`.
+    EqualEqualEqual,
+    /// `!==`.
+    NotEqualEqual,
+    /// `<<`.
+    LessLess,
+    /// `>>`.
+    GreaterGreater,
+    /// `~`.
+    Matches,
+    /// `^`.
+    Caret,
+    /// `@`.
+    At,
+    /// `#`.
+    Hash,
+    /// `$`.
+    Dollar,
+    /// `()`.
+    OpenClose,
+    /// `[]`.
+    OpenbracketClosebracket,
+    /// `{}`.
+    OpenbraceClosebrace,
+    /// `.`.
+    Dot,
+    /// `..`.
+    DotDot,
+    /// `...`.
+    DotDotDot,
+    /// `,`.
+    Comma,
+    /// `;`.
+    Semicolon,
+    /// `:`.
+    Colon,
+    /// `::`.
+    ColonColon,
+    /// `\`.
+    Backslash,
+    /// `'`.
+    Backtick,
+    /// `"`.
+    Quote,
+    /// `'`.
+    Apostrophe,
+    /// the empty text.
+    Space,
+    /// the empty text.
+    SpaceSpace,
+    /// the empty text.
+    Tab,
+    /// the empty text.
+    Newline,
+    /// A value that the contract did not name when this was generated.
+    Unknown(UnknownValue),
+}
+
+/// Values that differ by case and by what separates words only.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Folded {
+    /// `value`.
+    ValueX2fca,
+    /// `Value`.
+    Value,
+    /// `VALUE`.
+    ValueUpper,
+    /// `vALUE`.
+    VAlue,
+    /// `a-b`.
+    AMinusB,
+    /// `a_b`.
+    AUnderscoreB,
+    /// `aB`.
+    ABXe91b,
+    /// `AB`.
+    AbUpper,
+    /// `a b`.
+    AB,
+    /// `A.B`.
+    ADotBUpper,
+    /// `ab`.
+    Ab,
+    /// `é`.
+    ÉXdefd,
+    /// `É`.
+    É,
+    /// `ß`.
+    SS,
+    /// `SS`.
+    Ss,
+    /// `ﬁ`.
+    Ufb01,
+    /// `fi`.
+    Fi,
+    /// `x1`.
+    X1X2009,
+    /// `X1`.
+    X1,
+    /// `x-1`.
+    XMinus1,
+    /// `x_1`.
+    XUnderscore1,
+    /// `+1`.
+    Plus1,
+    /// `-1`.
+    Minus1,
+    /// `1`.
+    V1,
+    /// `01`.
+    V01,
+    /// A value that the contract did not name when this was generated.
+    Unknown(UnknownValue),
+}
+
+/// Values of many tongues.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Tongue {
+    /// `日本語`.
+    日本語,
+    /// `Ελληνικά`.
+    U395U3bbU3bbU3b7U3bdU3b9U3baU3ac,
+    /// `кириллица`.
+    U43aU438U440U438U43bU43bU438U446U430,
+    /// `العربية`.
+    U627U644U639U631U628U64aU629,
+    /// `עברית`.
+    U5e2U5d1U5e8U5d9U5ea,
+    /// `हिन्दी`.
+    U939U93fU928U926U940,
+    /// `🦀`.
+    U1f980,
+    /// `👩👩👧`.
+    U1f469U200dU1f469U200dU1f467,
+    /// `é`.
+    É,
+    /// `é`.
+    E,
+    /// the empty text.
+    U200b,
+    /// the empty text.
+    U202e,
+    /// the empty text.
+    U0,
+    /// `naïve`.
+    Naïve,
+    /// `Straße`.
+    Straße,
+    /// `İ`.
+    İ,
+    /// `ı`.
+    U131,
+    /// A value that the contract did not name when this was generated.
+    Unknown(UnknownValue),
+}
+
+/// Fields that are one word in Rust, and fields named as what types have anyway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collide {
+    /// `userId`, a string.
+    pub user_id_x66a9: String,
+    /// `user_id`, a string.
+    pub user_id: String,
+    /// `user-id`, a string.
+    pub user_minus_id: Option<String>,
+    /// `UserID`, a string.
+    pub user_id_xa13d: Option<String>,
+    /// `user_id_2`, a string.
+    pub user_id_2: Option<String>,
+    /// `user id`, a string.
+    pub user_space_id: Option<String>,
+    /// `extra`, a string.
+    pub extra: Option<String>,
+    /// `new`, a string.
+    pub new: Option<String>,
+    /// `clone`, a string.
+    pub clone: Option<String>,
+    /// `default`, a string.
+    pub default: Option<String>,
+    /// `from`, a string.
+    pub from: Option<String>,
+    /// `into`, a string.
+    pub into: Option<String>,
+    /// `fmt`, a string.
+    pub fmt: Option<String>,
+    /// `eq`, a string.
+    pub eq: Option<String>,
+    /// `hash`, a string.
+    pub hash: Option<String>,
+    /// `serde`, a string.
+    pub serde: Option<String>,
+    /// `std`, a string.
+    pub std: Option<String>,
+    /// `core`, a string.
+    pub core: Option<String>,
+    /// Fields that the contract does not name.
+    pub extra_2: BTreeMap<String, i64>,
+}
+
+/// Every word that Rust keeps for itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reserved {
+    /// `as`.
+    As,
+    /// `break`.
+    Break,
+    /// `const`.
+    Const,
+    /// `continue`.
+    Continue,
+    /// `crate`.
+    Crate,
+    /// `dyn`.
+    Dyn,
+    /// `else`.
+    Else,
+    /// `enum`.
+    Enum,
+    /// `extern`.
+    Extern,
+    /// `false`.
+    False,
+    /// `fn`.
+    Fn,
+    /// `for`.
+    For,
+    /// `if`.
+    If,
+    /// `impl`.
+    Impl,
+    /// `in`.
+    In,
+    /// `let`.
+    Let,
+    /// `loop`.
+    Loop,
+    /// `match`.
+    Match,
+    /// `mod`.
+    Mod,
+    /// `move`.
+    Move,
+    /// `mut`.
+    Mut,
+    /// `pub`.
+    Pub,
+    /// `ref`.
+    Ref,
+    /// `return`.
+    Return,
+    /// `self`.
+    SelfX3c93,
+    /// `Self`.
+    SelfType,
+    /// `static`.
+    Static,
+    /// `struct`.
+    Struct,
+    /// `super`.
+    Super,
+    /// `trait`.
+    Trait,
+    /// `true`.
+    True,
+    /// `type`.
+    Type,
+    /// `unsafe`.
+    Unsafe,
+    /// `use`.
+    Use,
+    /// `where`.
+    Where,
+    /// `while`.
+    While,
+    /// `async`.
+    Async,
+    /// `await`.
+    Await,
+    /// `abstract`.
+    Abstract,
+    /// `become`.
+    Become,
+    /// `box`.
+    Box,
+    /// `do`.
+    Do,
+    /// `final`.
+    Final,
+    /// `gen`.
+    Gen,
+    /// `macro`.
+    Macro,
+    /// `override`.
+    Override,
+    /// `priv`.
+    Priv,
+    /// `try`.
+    Try,
+    /// `typeof`.
+    Typeof,
+    /// `unsized`.
+    Unsized,
+    /// `virtual`.
+    Virtual,
+    /// `yield`.
+    Yield,
+    /// `union`.
+    Union,
+    /// `raw`.
+    Raw,
+    /// `safe`.
+    Safe,
+    /// `default`.
+    Default,
+    /// `auto`.
+    Auto,
+    /// `macro_rules`.
+    MacroRules,
+    /// A value that the contract did not name when this was generated.
+    Unknown(UnknownValue),
+}
+
+/// Names of ten thousand letters that differ at their ends only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Long {
+    /// `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa`,
+    /// a string.
+    pub aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa_x6f50bf92: Option<
+        String,
+    >,
+    /// `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab`,
+    /// an integer.
+    pub aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa_x6f50b7bb: Option<
+        i64,
+    >,
+    /// `kind`, a [`LongKind`].
+    pub kind: Option<LongKind>,
+}
+
+/// A thousand values.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Many {
+    /// `value-1`.
+    Value1,
+    /// `value-2`.
+    Value2,
+    /// `value-3`.
+    Value3,
+    /// `value-4`.
+    Value4,
+    /// `value-5`.
+    Value5,
+    /// `value-6`.
+    Value6,
+    /// `value-7`.
+    Value7,
+    /// `value-8`.
+    Value8,
+    /// `value-9`.
+    Value9,
+    /// `value-10`.
+    Value10,
+    /// `value-11`.
+    Value11,
+    /// `value-12`.
+    Value12,
+    /// `value-13`.
+    Value13,
+    /// `value-14`.
+    Value14,
+    /// `value-15`.
+    Value15,
+    /// `value-16`.
+    Value16,
+    /// `value-17`.
+    Value17,
+    /// `value-18`.
+    Value18,
+    /// `value-19`.
+    Value19,
+    /// `value-20`.
+    Value20,
+    /// `value-21`.
+    Value21,
+    /// `value-22`.
+    Value22,
+    /// `value-23`.
+    Value23,
+    /// `value-24`.
+    Value24,
+    /// `value-25`.
+    Value25,
+    /// `value-26`.
+    Value26,
+    /// `value-27`.
+    Value27,
+    /// `value-28`.
+    Value28,
+    /// `value-29`.
+    Value29,
+    /// `value-30`.
+    Value30,
+    /// `value-31`.
+    Value31,
+    /// `value-32`.
+    Value32,
+    /// `value-33`.
+    Value33,
+    /// `value-34`.
+    Value34,
+    /// `value-35`.
+    Value35,
+    /// `value-36`.
+    Value36,
+    /// `value-37`.
+    Value37,
+    /// `value-38`.
+    Value38,
+    /// `value-39`.
+    Value39,
+    /// `value-40`.
+    Value40,
+    /// `value-41`.
+    Value41,
+    /// `value-42`.
+    Value42,
+    /// `value-43`.
+    Value43,
+    /// `value-44`.
+    Value44,
+    /// `value-45`.
+    Value45,
+    /// `value-46`.
+    Value46,
+    /// `value-47`.
+    Value47,
+    /// `value-48`.
+    Value48,
+    /// `value-49`.
+    Value49,
+    /// `value-50`.
+    Value50,
+    /// `value-51`.
+    Value51,
+    /// `value-52`.
+    Value52,
+    /// `value-53`.
+    Value53,
+    /// `value-54`.
+    Value54,
+    /// `value-55`.
+    Value55,
+    /// `value-56`.
+    Value56,
+    /// `value-57`.
+    Value57,
+    /// `value-58`.
+    Value58,
+    /// `value-59`.
+    Value59,
+    /// `value-60`.
+    Value60,
+    /// `value-61`.
+    Value61,
+    /// `value-62`.
+    Value62,
+    /// `value-63`.
+    Value63,
+    /// `value-64`.
+    Value64,
+    /// `value-65`.
+    Value65,
+    /// `value-66`.
+    Value66,
+    /// `value-67`.
+    Value67,
+    /// `value-68`.
+    Value68,
+    /// `value-69`.
+    Value69,
+    /// `value-70`.
+    Value70,
+    /// `value-71`.
+    Value71,
+    /// `value-72`.
+    Value72,
+    /// `value-73`.
+    Value73,
+    /// `value-74`.
+    Value74,
+    /// `value-75`.
+    Value75,
+    /// `value-76`.
+    Value76,
+    /// `value-77`.
+    Value77,
+    /// `value-78`.
+    Value78,
+    /// `value-79`.
+    Value79,
+    /// `value-80`.
+    Value80,
+    /// `value-81`.
+    Value81,
+    /// `value-82`.
+    Value82,
+    /// `value-83`.
+    Value83,
+    /// `value-84`.
+    Value84,
+    /// `value-85`.
+    Value85,
+    /// `value-86`.
+    Value86,
+    /// `value-87`.
+    Value87,
+    /// `value-88`.
+    Value88,
+    /// `value-89`.
+    Value89,
+    /// `value-90`.
+    Value90,
+    /// `value-91`.
+    Value91,
+    /// `value-92`.
+    Value92,
+    /// `value-93`.
+    Value93,
+    /// `value-94`.
+    Value94,
+    /// `value-95`.
+    Value95,
+    /// `value-96`.
+    Value96,
+    /// `value-97`.
+    Value97,
+    /// `value-98`.
+    Value98,
+    /// `value-99`.
+    Value99,
+    /// `value-100`.
+    Value100,
+    /// `value-101`.
+    Value101,
+    /// `value-102`.
+    Value102,
+    /// `value-103`.
+    Value103,
+    /// `value-104`.
+    Value104,
+    /// `value-105`.
+    Value105,
+    /// `value-106`.
+    Value106,
+    /// `value-107`.
+    Value107,
+    /// `value-108`.
+    Value108,
+    /// `value-109`.
+    Value109,
+    /// `value-110`.
+    Value110,
+    /// `value-111`.
+    Value111,
+    /// `value-112`.
+    Value112,
+    /// `value-113`.
+    Value113,
+    /// `value-114`.
+    Value114,
+    /// `value-115`.
+    Value115,
+    /// `value-116`.
+    Value116,
+    /// `value-117`.
+    Value117,
+    /// `value-118`.
+    Value118,
+    /// `value-119`.
+    Value119,
+    /// `value-120`.
+    Value120,
+    /// `value-121`.
+    Value121,
+    /// `value-122`.
+    Value122,
+    /// `value-123`.
+    Value123,
+    /// `value-124`.
+    Value124,
+    /// `value-125`.
+    Value125,
+    /// `value-126`.
+    Value126,
+    /// `value-127`.
+    Value127,
+    /// `value-128`.
+    Value128,
+    /// `value-129`.
+    Value129,
+    /// `value-130`.
+    Value130,
+    /// `value-131`.
+    Value131,
+    /// `value-132`.
+    Value132,
+    /// `value-133`.
+    Value133,
+    /// `value-134`.
+    Value134,
+    /// `value-135`.
+    Value135,
+    /// `value-136`.
+    Value136,
+    /// `value-137`.
+    Value137,
+    /// `value-138`.
+    Value138,
+    /// `value-139`.
+    Value139,
+    /// `value-140`.
+    Value140,
+    /// `value-141`.
+    Value141,
+    /// `value-142`.
+    Value142,
+    /// `value-143`.
+    Value143,
+    /// `value-144`.
+    Value144,
+    /// `value-145`.
+    Value145,
+    /// `value-146`.
+    Value146,
+    /// `value-147`.
+    Value147,
+    /// `value-148`.
+    Value148,
+    /// `value-149`.
+    Value149,
+    /// `value-150`.
+    Value150,
+    /// `value-151`.
+    Value151,
+    /// `value-152`.
+    Value152,
+    /// `value-153`.
+    Value153,
+    /// `value-154`.
+    Value154,
+    /// `value-155`.
+    Value155,
+    /// `value-156`.
+    Value156,
+    /// `value-157`.
+    Value157,
+    /// `value-158`.
+    Value158,
+    /// `value-159`.
+    Value159,
+    /// `value-160`.
+    Value160,
+    /// `value-161`.
+    Value161,
+    /// `value-162`.
+    Value162,
+    /// `value-163`.
+    Value163,
+    /// `value-164`.
+    Value164,
+    /// `value-165`.
+    Value165,
+    /// `value-166`.
+    Value166,
+    /// `value-167`.
+    Value167,
+    /// `value-168`.
+    Value168,
+    /// `value-169`.
+    Value169,
+    /// `value-170`.
+    Value170,
+    /// `value-171`.
+    Value171,
+    /// `value-172`.
+    Value172,
+    /// `value-173`.
+    Value173,
+    /// `value-174`.
+    Value174,
+    /// `value-175`.
+    Value175,
+    /// `value-176`.
+    Value176,
+    /// `value-177`.
+    Value177,
+    /// `value-178`.
+    Value178,
+    /// `value-179`.
+    Value179,
+    /// `value-180`.
+    Value180,
+    /// `value-181`.
+    Value181,
+    /// `value-182`.
+    Value182,
+    /// `value-183`.
+    Value183,
+    /// `value-184`.
+    Value184,
+    /// `value-185`.
+    Value185,
+    /// `value-186`.
+    Value186,
+    /// `value-187`.
+    Value187,
+    /// `value-188`.
+    Value188,
+    /// `value-189`.
+    Value189,
+    /// `value-190`.
+    Value190,
+    /// `value-191`.
+    Value191,
+    /// `value-192`.
+    Value192,
+    /// `value-193`.
+    Value193,
+    /// `value-194`.
+    Value194,
+    /// `value-195`.
+    Value195,
+    /// `value-196`.
+    Value196,
+    /// `value-197`.
+    Value197,
+    /// `value-198`.
+    Value198,
+    /// `value-199`.
+    Value199,
+    /// `value-200`.
+    Value200,
+    /// `value-201`.
+    Value201,
+    /// `value-202`.
+    Value202,
+    /// `value-203`.
+    Value203,
+    /// `value-204`.
+    Value204,
+    /// `value-205`.
+    Value205,
+    /// `value-206`.
+    Value206,
+    /// `value-207`.
+    Value207,
+    /// `value-208`.
+    Value208,
+    /// `value-209`.
+    Value209,
+    /// `value-210`.
+    Value210,
+    /// `value-211`.
+    Value211,
+    /// `value-212`.
+    Value212,
+    /// `value-213`.
+    Value213,
+    /// `value-214`.
+    Value214,
+    /// `value-215`.
+    Value215,
+    /// `value-216`.
+    Value216,
+    /// `value-217`.
+    Value217,
+    /// `value-218`.
+    Value218,
+    /// `value-219`.
+    Value219,
+    /// `value-220`.
+    Value220,
+    /// `value-221`.
+    Value221,
+    /// `value-222`.
+    Value222,
+    /// `value-223`.
+    Value223,
+    /// `value-224`.
+    Value224,
+    /// `value-225`.
+    Value225,
+    /// `value-226`.
+    Value226,
+    /// `value-227`.
+    Value227,
+    /// `value-228`.
+    Value228,
+    /// `value-229`.
+    Value229,
+    /// `value-230`.
+    Value230,
+    /// `value-231`.
+    Value231,
+    /// `value-232`.
+    Value232,
+    /// `value-233`.
+    Value233,
+    /// `value-234`.
+    Value234,
+    /// `value-235`.
+    Value235,
+    /// `value-236`.
+    Value236,
+    /// `value-237`.
+    Value237,
+    /// `value-238`.
+    Value238,
+    /// `value-239`.
+    Value239,
+    /// `value-240`.
+    Value240,
+    /// `value-241`.
+    Value241,
+    /// `value-242`.
+    Value242,
+    /// `value-243`.
+    Value243,
+    /// `value-244`.
+    Value244,
+    /// `value-245`.
+    Value245,
+    /// `value-246`.
+    Value246,
+    /// `value-247`.
+    Value247,
+    /// `value-248`.
+    Value248,
+    /// `value-249`.
+    Value249,
+    /// `value-250`.
+    Value250,
+    /// `value-251`.
+    Value251,
+    /// `value-252`.
+    Value252,
+    /// `value-253`.
+    Value253,
+    /// `value-254`.
+    Value254,
+    /// `value-255`.
+    Value255,
+    /// `value-256`.
+    Value256,
+    /// `value-257`.
+    Value257,
+    /// `value-258`.
+    Value258,
+    /// `value-259`.
+    Value259,
+    /// `value-260`.
+    Value260,
+    /// `value-261`.
+    Value261,
+    /// `value-262`.
+    Value262,
+    /// `value-263`.
+    Value263,
+    /// `value-264`.
+    Value264,
+    /// `value-265`.
+    Value265,
+    /// `value-266`.
+    Value266,
+    /// `value-267`.
+    Value267,
+    /// `value-268`.
+    Value268,
+    /// `value-269`.
+    Value269,
+    /// `value-270`.
+    Value270,
+    /// `value-271`.
+    Value271,
+    /// `value-272`.
+    Value272,
+    /// `value-273`.
+    Value273,
+    /// `value-274`.
+    Value274,
+    /// `value-275`.
+    Value275,
+    /// `value-276`.
+    Value276,
+    /// `value-277`.
+    Value277,
+    /// `value-278`.
+    Value278,
+    /// `value-279`.
+    Value279,
+    /// `value-280`.
+    Value280,
+    /// `value-281`.
+    Value281,
+    /// `value-282`.
+    Value282,
+    /// `value-283`.
+    Value283,
+    /// `value-284`.
+    Value284,
+    /// `value-285`.
+    Value285,
+    /// `value-286`.
+    Value286,
+    /// `value-287`.
+    Value287,
+    /// `value-288`.
+    Value288,
+    /// `value-289`.
+    Value289,
+    /// `value-290`.
+    Value290,
+    /// `value-291`.
+    Value291,
+    /// `value-292`.
+    Value292,
+    /// `value-293`.
+    Value293,
+    /// `value-294`.
+    Value294,
+    /// `value-295`.
+    Value295,
+    /// `value-296`.
+    Value296,
+    /// `value-297`.
+    Value297,
+    /// `value-298`.
+    Value298,
+    /// `value-299`.
+    Value299,
+    /// `value-300`.
+    Value300,
+    /// `value-301`.
+    Value301,
+    /// `value-302`.
+    Value302,
+    /// `value-303`.
+    Value303,
+    /// `value-304`.
+    Value304,
+    /// `value-305`.
+    Value305,
+    /// `value-306`.
+    Value306,
+    /// `value-307`.
+    Value307,
+    /// `value-308`.
+    Value308,
+    /// `value-309`.
+    Value309,
+    /// `value-310`.
+    Value310,
+    /// `value-311`.
+    Value311,
+    /// `value-312`.
+    Value312,
+    /// `value-313`.
+    Value313,
+    /// `value-314`.
+    Value314,
+    /// `value-315`.
+    Value315,
+    /// `value-316`.
+    Value316,
+    /// `value-317`.
+    Value317,
+    /// `value-318`.
+    Value318,
+    /// `value-319`.
+    Value319,
+    /// `value-320`.
+    Value320,
+    /// `value-321`.
+    Value321,
+    /// `value-322`.
+    Value322,
+    /// `value-323`.
+    Value323,
+    /// `value-324`.
+    Value324,
+    /// `value-325`.
+    Value325,
+    /// `value-326`.
+    Value326,
+    /// `value-327`.
+    Value327,
+    /// `value-328`.
+    Value328,
+    /// `value-329`.
+    Value329,
+    /// `value-330`.
+    Value330,
+    /// `value-331`.
+    Value331,
+    /// `value-332`.
+    Value332,
+    /// `value-333`.
+    Value333,
+    /// `value-334`.
+    Value334,
+    /// `value-335`.
+    Value335,
+    /// `value-336`.
+    Value336,
+    /// `value-337`.
+    Value337,
+    /// `value-338`.
+    Value338,
+    /// `value-339`.
+    Value339,
+    /// `value-340`.
+    Value340,
+    /// `value-341`.
+    Value341,
+    /// `value-342`.
+    Value342,
+    /// `value-343`.
+    Value343,
+    /// `value-344`.
+    Value344,
+    /// `value-345`.
+    Value345,
+    /// `value-346`.
+    Value346,
+    /// `value-347`.
+    Value347,
+    /// `value-348`.
+    Value348,
+    /// `value-349`.
+    Value349,
+    /// `value-350`.
+    Value350,
+    /// `value-351`.
+    Value351,
+    /// `value-352`.
+    Value352,
+    /// `value-353`.
+    Value353,
+    /// `value-354`.
+    Value354,
+    /// `value-355`.
+    Value355,
+    /// `value-356`.
+    Value356,
+    /// `value-357`.
+    Value357,
+    /// `value-358`.
+    Value358,
+    /// `value-359`.
+    Value359,
+    /// `value-360`.
+    Value360,
+    /// `value-361`.
+    Value361,
+    /// `value-362`.
+    Value362,
+    /// `value-363`.
+    Value363,
+    /// `value-364`.
+    Value364,
+    /// `value-365`.
+    Value365,
+    /// `value-366`.
+    Value366,
+    /// `value-367`.
+    Value367,
+    /// `value-368`.
+    Value368,
+    /// `value-369`.
+    Value369,
+    /// `value-370`.
+    Value370,
+    /// `value-371`.
+    Value371,
+    /// `value-372`.
+    Value372,
+    /// `value-373`.
+    Value373,
+    /// `value-374`.
+    Value374,
+    /// `value-375`.
+    Value375,
+    /// `value-376`.
+    Value376,
+    /// `value-377`.
+    Value377,
+    /// `value-378`.
+    Value378,
+    /// `value-379`.
+    Value379,
+    /// `value-380`.
+    Value380,
+    /// `value-381`.
+    Value381,
+    /// `value-382`.
+    Value382,
+    /// `value-383`.
+    Value383,
+    /// `value-384`.
+    Value384,
+    /// `value-385`.
+    Value385,
+    /// `value-386`.
+    Value386,
+    /// `value-387`.
+    Value387,
+    /// `value-388`.
+    Value388,
+    /// `value-389`.
+    Value389,
+    /// `value-390`.
+    Value390,
+    /// `value-391`.
+    Value391,
+    /// `value-392`.
+    Value392,
+    /// `value-393`.
+    Value393,
+    /// `value-394`.
+    Value394,
+    /// `value-395`.
+    Value395,
+    /// `value-396`.
+    Value396,
+    /// `value-397`.
+    Value397,
+    /// `value-398`.
+    Value398,
+    /// `value-399`.
+    Value399,
+    /// `value-400`.
+    Value400,
+    /// `value-401`.
+    Value401,
+    /// `value-402`.
+    Value402,
+    /// `value-403`.
+    Value403,
+    /// `value-404`.
+    Value404,
+    /// `value-405`.
+    Value405,
+    /// `value-406`.
+    Value406,
+    /// `value-407`.
+    Value407,
+    /// `value-408`.
+    Value408,
+    /// `value-409`.
+    Value409,
+    /// `value-410`.
+    Value410,
+    /// `value-411`.
+    Value411,
+    /// `value-412`.
+    Value412,
+    /// `value-413`.
+    Value413,
+    /// `value-414`.
+    Value414,
+    /// `value-415`.
+    Value415,
+    /// `value-416`.
+    Value416,
+    /// `value-417`.
+    Value417,
+    /// `value-418`.
+    Value418,
+    /// `value-419`.
+    Value419,
+    /// `value-420`.
+    Value420,
+    /// `value-421`.
+    Value421,
+    /// `value-422`.
+    Value422,
+    /// `value-423`.
+    Value423,
+    /// `value-424`.
+    Value424,
+    /// `value-425`.
+    Value425,
+    /// `value-426`.
+    Value426,
+    /// `value-427`.
+    Value427,
+    /// `value-428`.
+    Value428,
+    /// `value-429`.
+    Value429,
+    /// `value-430`.
+    Value430,
+    /// `value-431`.
+    Value431,
+    /// `value-432`.
+    Value432,
+    /// `value-433`.
+    Value433,
+    /// `value-434`.
+    Value434,
+    /// `value-435`.
+    Value435,
+    /// `value-436`.
+    Value436,
+    /// `value-437`.
+    Value437,
+    /// `value-438`.
+    Value438,
+    /// `value-439`.
+    Value439,
+    /// `value-440`.
+    Value440,
+    /// `value-441`.
+    Value441,
+    /// `value-442`.
+    Value442,
+    /// `value-443`.
+    Value443,
+    /// `value-444`.
+    Value444,
+    /// `value-445`.
+    Value445,
+    /// `value-446`.
+    Value446,
+    /// `value-447`.
+    Value447,
+    /// `value-448`.
+    Value448,
+    /// `value-449`.
+    Value449,
+    /// `value-450`.
+    Value450,
+    /// `value-451`.
+    Value451,
+    /// `value-452`.
+    Value452,
+    /// `value-453`.
+    Value453,
+    /// `value-454`.
+    Value454,
+    /// `value-455`.
+    Value455,
+    /// `value-456`.
+    Value456,
+    /// `value-457`.
+    Value457,
+    /// `value-458`.
+    Value458,
+    /// `value-459`.
+    Value459,
+    /// `value-460`.
+    Value460,
+    /// `value-461`.
+    Value461,
+    /// `value-462`.
+    Value462,
+    /// `value-463`.
+    Value463,
+    /// `value-464`.
+    Value464,
+    /// `value-465`.
+    Value465,
+    /// `value-466`.
+    Value466,
+    /// `value-467`.
+    Value467,
+    /// `value-468`.
+    Value468,
+    /// `value-469`.
+    Value469,
+    /// `value-470`.
+    Value470,
+    /// `value-471`.
+    Value471,
+    /// `value-472`.
+    Value472,
+    /// `value-473`.
+    Value473,
+    /// `value-474`.
+    Value474,
+    /// `value-475`.
+    Value475,
+    /// `value-476`.
+    Value476,
+    /// `value-477`.
+    Value477,
+    /// `value-478`.
+    Value478,
+    /// `value-479`.
+    Value479,
+    /// `value-480`.
+    Value480,
+    /// `value-481`.
+    Value481,
+    /// `value-482`.
+    Value482,
+    /// `value-483`.
+    Value483,
+    /// `value-484`.
+    Value484,
+    /// `value-485`.
+    Value485,
+    /// `value-486`.
+    Value486,
+    /// `value-487`.
+    Value487,
+    /// `value-488`.
+    Value488,
+    /// `value-489`.
+    Value489,
+    /// `value-490`.
+    Value490,
+    /// `value-491`.
+    Value491,
+    /// `value-492`.
+    Value492,
+    /// `value-493`.
+    Value493,
+    /// `value-494`.
+    Value494,
+    /// `value-495`.
+    Value495,
+    /// `value-496`.
+    Value496,
+    /// `value-497`.
+    Value497,
+    /// `value-498`.
+    Value498,
+    /// `value-499`.
+    Value499,
+    /// `value-500`.
+    Value500,
+    /// `value-501`.
+    Value501,
+    /// `value-502`.
+    Value502,
+    /// `value-503`.
+    Value503,
+    /// `value-504`.
+    Value504,
+    /// `value-505`.
+    Value505,
+    /// `value-506`.
+    Value506,
+    /// `value-507`.
+    Value507,
+    /// `value-508`.
+    Value508,
+    /// `value-509`.
+    Value509,
+    /// `value-510`.
+    Value510,
+    /// `value-511`.
+    Value511,
+    /// `value-512`.
+    Value512,
+    /// `value-513`.
+    Value513,
+    /// `value-514`.
+    Value514,
+    /// `value-515`.
+    Value515,
+    /// `value-516`.
+    Value516,
+    /// `value-517`.
+    Value517,
+    /// `value-518`.
+    Value518,
+    /// `value-519`.
+    Value519,
+    /// `value-520`.
+    Value520,
+    /// `value-521`.
+    Value521,
+    /// `value-522`.
+    Value522,
+    /// `value-523`.
+    Value523,
+    /// `value-524`.
+    Value524,
+    /// `value-525`.
+    Value525,
+    /// `value-526`.
+    Value526,
+    /// `value-527`.
+    Value527,
+    /// `value-528`.
+    Value528,
+    /// `value-529`.
+    Value529,
+    /// `value-530`.
+    Value530,
+    /// `value-531`.
+    Value531,
+    /// `value-532`.
+    Value532,
+    /// `value-533`.
+    Value533,
+    /// `value-534`.
+    Value534,
+    /// `value-535`.
+    Value535,
+    /// `value-536`.
+    Value536,
+    /// `value-537`.
+    Value537,
+    /// `value-538`.
+    Value538,
+    /// `value-539`.
+    Value539,
+    /// `value-540`.
+    Value540,
+    /// `value-541`.
+    Value541,
+    /// `value-542`.
+    Value542,
+    /// `value-543`.
+    Value543,
+    /// `value-544`.
+    Value544,
+    /// `value-545`.
+    Value545,
+    /// `value-546`.
+    Value546,
+    /// `value-547`.
+    Value547,
+    /// `value-548`.
+    Value548,
+    /// `value-549`.
+    Value549,
+    /// `value-550`.
+    Value550,
+    /// `value-551`.
+    Value551,
+    /// `value-552`.
+    Value552,
+    /// `value-553`.
+    Value553,
+    /// `value-554`.
+    Value554,
+    /// `value-555`.
+    Value555,
+    /// `value-556`.
+    Value556,
+    /// `value-557`.
+    Value557,
+    /// `value-558`.
+    Value558,
+    /// `value-559`.
+    Value559,
+    /// `value-560`.
+    Value560,
+    /// `value-561`.
+    Value561,
+    /// `value-562`.
+    Value562,
+    /// `value-563`.
+    Value563,
+    /// `value-564`.
+    Value564,
+    /// `value-565`.
+    Value565,
+    /// `value-566`.
+    Value566,
+    /// `value-567`.
+    Value567,
+    /// `value-568`.
+    Value568,
+    /// `value-569`.
+    Value569,
+    /// `value-570`.
+    Value570,
+    /// `value-571`.
+    Value571,
+    /// `value-572`.
+    Value572,
+    /// `value-573`.
+    Value573,
+    /// `value-574`.
+    Value574,
+    /// `value-575`.
+    Value575,
+    /// `value-576`.
+    Value576,
+    /// `value-577`.
+    Value577,
+    /// `value-578`.
+    Value578,
+    /// `value-579`.
+    Value579,
+    /// `value-580`.
+    Value580,
+    /// `value-581`.
+    Value581,
+    /// `value-582`.
+    Value582,
+    /// `value-583`.
+    Value583,
+    /// `value-584`.
+    Value584,
+    /// `value-585`.
+    Value585,
+    /// `value-586`.
+    Value586,
+    /// `value-587`.
+    Value587,
+    /// `value-588`.
+    Value588,
+    /// `value-589`.
+    Value589,
+    /// `value-590`.
+    Value590,
+    /// `value-591`.
+    Value591,
+    /// `value-592`.
+    Value592,
+    /// `value-593`.
+    Value593,
+    /// `value-594`.
+    Value594,
+    /// `value-595`.
+    Value595,
+    /// `value-596`.
+    Value596,
+    /// `value-597`.
+    Value597,
+    /// `value-598`.
+    Value598,
+    /// `value-599`.
+    Value599,
+    /// `value-600`.
+    Value600,
+    /// `value-601`.
+    Value601,
+    /// `value-602`.
+    Value602,
+    /// `value-603`.
+    Value603,
+    /// `value-604`.
+    Value604,
+    /// `value-605`.
+    Value605,
+    /// `value-606`.
+    Value606,
+    /// `value-607`.
+    Value607,
+    /// `value-608`.
+    Value608,
+    /// `value-609`.
+    Value609,
+    /// `value-610`.
+    Value610,
+    /// `value-611`.
+    Value611,
+    /// `value-612`.
+    Value612,
+    /// `value-613`.
+    Value613,
+    /// `value-614`.
+    Value614,
+    /// `value-615`.
+    Value615,
+    /// `value-616`.
+    Value616,
+    /// `value-617`.
+    Value617,
+    /// `value-618`.
+    Value618,
+    /// `value-619`.
+    Value619,
+    /// `value-620`.
+    Value620,
+    /// `value-621`.
+    Value621,
+    /// `value-622`.
+    Value622,
+    /// `value-623`.
+    Value623,
+    /// `value-624`.
+    Value624,
+    /// `value-625`.
+    Value625,
+    /// `value-626`.
+    Value626,
+    /// `value-627`.
+    Value627,
+    /// `value-628`.
+    Value628,
+    /// `value-629`.
+    Value629,
+    /// `value-630`.
+    Value630,
+    /// `value-631`.
+    Value631,
+    /// `value-632`.
+    Value632,
+    /// `value-633`.
+    Value633,
+    /// `value-634`.
+    Value634,
+    /// `value-635`.
+    Value635,
+    /// `value-636`.
+    Value636,
+    /// `value-637`.
+    Value637,
+    /// `value-638`.
+    Value638,
+    /// `value-639`.
+    Value639,
+    /// `value-640`.
+    Value640,
+    /// `value-641`.
+    Value641,
+    /// `value-642`.
+    Value642,
+    /// `value-643`.
+    Value643,
+    /// `value-644`.
+    Value644,
+    /// `value-645`.
+    Value645,
+    /// `value-646`.
+    Value646,
+    /// `value-647`.
+    Value647,
+    /// `value-648`.
+    Value648,
+    /// `value-649`.
+    Value649,
+    /// `value-650`.
+    Value650,
+    /// `value-651`.
+    Value651,
+    /// `value-652`.
+    Value652,
+    /// `value-653`.
+    Value653,
+    /// `value-654`.
+    Value654,
+    /// `value-655`.
+    Value655,
+    /// `value-656`.
+    Value656,
+    /// `value-657`.
+    Value657,
+    /// `value-658`.
+    Value658,
+    /// `value-659`.
+    Value659,
+    /// `value-660`.
+    Value660,
+    /// `value-661`.
+    Value661,
+    /// `value-662`.
+    Value662,
+    /// `value-663`.
+    Value663,
+    /// `value-664`.
+    Value664,
+    /// `value-665`.
+    Value665,
+    /// `value-666`.
+    Value666,
+    /// `value-667`.
+    Value667,
+    /// `value-668`.
+    Value668,
+    /// `value-669`.
+    Value669,
+    /// `value-670`.
+    Value670,
+    /// `value-671`.
+    Value671,
+    /// `value-672`.
+    Value672,
+    /// `value-673`.
+    Value673,
+    /// `value-674`.
+    Value674,
+    /// `value-675`.
+    Value675,
+    /// `value-676`.
+    Value676,
+    /// `value-677`.
+    Value677,
+    /// `value-678`.
+    Value678,
+    /// `value-679`.
+    Value679,
+    /// `value-680`.
+    Value680,
+    /// `value-681`.
+    Value681,
+    /// `value-682`.
+    Value682,
+    /// `value-683`.
+    Value683,
+    /// `value-684`.
+    Value684,
+    /// `value-685`.
+    Value685,
+    /// `value-686`.
+    Value686,
+    /// `value-687`.
+    Value687,
+    /// `value-688`.
+    Value688,
+    /// `value-689`.
+    Value689,
+    /// `value-690`.
+    Value690,
+    /// `value-691`.
+    Value691,
+    /// `value-692`.
+    Value692,
+    /// `value-693`.
+    Value693,
+    /// `value-694`.
+    Value694,
+    /// `value-695`.
+    Value695,
+    /// `value-696`.
+    Value696,
+    /// `value-697`.
+    Value697,
+    /// `value-698`.
+    Value698,
+    /// `value-699`.
+    Value699,
+    /// `value-700`.
+    Value700,
+    /// `value-701`.
+    Value701,
+    /// `value-702`.
+    Value702,
+    /// `value-703`.
+    Value703,
+    /// `value-704`.
+    Value704,
+    /// `value-705`.
+    Value705,
+    /// `value-706`.
+    Value706,
+    /// `value-707`.
+    Value707,
+    /// `value-708`.
+    Value708,
+    /// `value-709`.
+    Value709,
+    /// `value-710`.
+    Value710,
+    /// `value-711`.
+    Value711,
+    /// `value-712`.
+    Value712,
+    /// `value-713`.
+    Value713,
+    /// `value-714`.
+    Value714,
+    /// `value-715`.
+    Value715,
+    /// `value-716`.
+    Value716,
+    /// `value-717`.
+    Value717,
+    /// `value-718`.
+    Value718,
+    /// `value-719`.
+    Value719,
+    /// `value-720`.
+    Value720,
+    /// `value-721`.
+    Value721,
+    /// `value-722`.
+    Value722,
+    /// `value-723`.
+    Value723,
+    /// `value-724`.
+    Value724,
+    /// `value-725`.
+    Value725,
+    /// `value-726`.
+    Value726,
+    /// `value-727`.
+    Value727,
+    /// `value-728`.
+    Value728,
+    /// `value-729`.
+    Value729,
+    /// `value-730`.
+    Value730,
+    /// `value-731`.
+    Value731,
+    /// `value-732`.
+    Value732,
+    /// `value-733`.
+    Value733,
+    /// `value-734`.
+    Value734,
+    /// `value-735`.
+    Value735,
+    /// `value-736`.
+    Value736,
+    /// `value-737`.
+    Value737,
+    /// `value-738`.
+    Value738,
+    /// `value-739`.
+    Value739,
+    /// `value-740`.
+    Value740,
+    /// `value-741`.
+    Value741,
+    /// `value-742`.
+    Value742,
+    /// `value-743`.
+    Value743,
+    /// `value-744`.
+    Value744,
+    /// `value-745`.
+    Value745,
+    /// `value-746`.
+    Value746,
+    /// `value-747`.
+    Value747,
+    /// `value-748`.
+    Value748,
+    /// `value-749`.
+    Value749,
+    /// `value-750`.
+    Value750,
+    /// `value-751`.
+    Value751,
+    /// `value-752`.
+    Value752,
+    /// `value-753`.
+    Value753,
+    /// `value-754`.
+    Value754,
+    /// `value-755`.
+    Value755,
+    /// `value-756`.
+    Value756,
+    /// `value-757`.
+    Value757,
+    /// `value-758`.
+    Value758,
+    /// `value-759`.
+    Value759,
+    /// `value-760`.
+    Value760,
+    /// `value-761`.
+    Value761,
+    /// `value-762`.
+    Value762,
+    /// `value-763`.
+    Value763,
+    /// `value-764`.
+    Value764,
+    /// `value-765`.
+    Value765,
+    /// `value-766`.
+    Value766,
+    /// `value-767`.
+    Value767,
+    /// `value-768`.
+    Value768,
+    /// `value-769`.
+    Value769,
+    /// `value-770`.
+    Value770,
+    /// `value-771`.
+    Value771,
+    /// `value-772`.
+    Value772,
+    /// `value-773`.
+    Value773,
+    /// `value-774`.
+    Value774,
+    /// `value-775`.
+    Value775,
+    /// `value-776`.
+    Value776,
+    /// `value-777`.
+    Value777,
+    /// `value-778`.
+    Value778,
+    /// `value-779`.
+    Value779,
+    /// `value-780`.
+    Value780,
+    /// `value-781`.
+    Value781,
+    /// `value-782`.
+    Value782,
+    /// `value-783`.
+    Value783,
+    /// `value-784`.
+    Value784,
+    /// `value-785`.
+    Value785,
+    /// `value-786`.
+    Value786,
+    /// `value-787`.
+    Value787,
+    /// `value-788`.
+    Value788,
+    /// `value-789`.
+    Value789,
+    /// `value-790`.
+    Value790,
+    /// `value-791`.
+    Value791,
+    /// `value-792`.
+    Value792,
+    /// `value-793`.
+    Value793,
+    /// `value-794`.
+    Value794,
+    /// `value-795`.
+    Value795,
+    /// `value-796`.
+    Value796,
+    /// `value-797`.
+    Value797,
+    /// `value-798`.
+    Value798,
+    /// `value-799`.
+    Value799,
+    /// `value-800`.
+    Value800,
+    /// `value-801`.
+    Value801,
+    /// `value-802`.
+    Value802,
+    /// `value-803`.
+    Value803,
+    /// `value-804`.
+    Value804,
+    /// `value-805`.
+    Value805,
+    /// `value-806`.
+    Value806,
+    /// `value-807`.
+    Value807,
+    /// `value-808`.
+    Value808,
+    /// `value-809`.
+    Value809,
+    /// `value-810`.
+    Value810,
+    /// `value-811`.
+    Value811,
+    /// `value-812`.
+    Value812,
+    /// `value-813`.
+    Value813,
+    /// `value-814`.
+    Value814,
+    /// `value-815`.
+    Value815,
+    /// `value-816`.
+    Value816,
+    /// `value-817`.
+    Value817,
+    /// `value-818`.
+    Value818,
+    /// `value-819`.
+    Value819,
+    /// `value-820`.
+    Value820,
+    /// `value-821`.
+    Value821,
+    /// `value-822`.
+    Value822,
+    /// `value-823`.
+    Value823,
+    /// `value-824`.
+    Value824,
+    /// `value-825`.
+    Value825,
+    /// `value-826`.
+    Value826,
+    /// `value-827`.
+    Value827,
+    /// `value-828`.
+    Value828,
+    /// `value-829`.
+    Value829,
+    /// `value-830`.
+    Value830,
+    /// `value-831`.
+    Value831,
+    /// `value-832`.
+    Value832,
+    /// `value-833`.
+    Value833,
+    /// `value-834`.
+    Value834,
+    /// `value-835`.
+    Value835,
+    /// `value-836`.
+    Value836,
+    /// `value-837`.
+    Value837,
+    /// `value-838`.
+    Value838,
+    /// `value-839`.
+    Value839,
+    /// `value-840`.
+    Value840,
+    /// `value-841`.
+    Value841,
+    /// `value-842`.
+    Value842,
+    /// `value-843`.
+    Value843,
+    /// `value-844`.
+    Value844,
+    /// `value-845`.
+    Value845,
+    /// `value-846`.
+    Value846,
+    /// `value-847`.
+    Value847,
+    /// `value-848`.
+    Value848,
+    /// `value-849`.
+    Value849,
+    /// `value-850`.
+    Value850,
+    /// `value-851`.
+    Value851,
+    /// `value-852`.
+    Value852,
+    /// `value-853`.
+    Value853,
+    /// `value-854`.
+    Value854,
+    /// `value-855`.
+    Value855,
+    /// `value-856`.
+    Value856,
+    /// `value-857`.
+    Value857,
+    /// `value-858`.
+    Value858,
+    /// `value-859`.
+    Value859,
+    /// `value-860`.
+    Value860,
+    /// `value-861`.
+    Value861,
+    /// `value-862`.
+    Value862,
+    /// `value-863`.
+    Value863,
+    /// `value-864`.
+    Value864,
+    /// `value-865`.
+    Value865,
+    /// `value-866`.
+    Value866,
+    /// `value-867`.
+    Value867,
+    /// `value-868`.
+    Value868,
+    /// `value-869`.
+    Value869,
+    /// `value-870`.
+    Value870,
+    /// `value-871`.
+    Value871,
+    /// `value-872`.
+    Value872,
+    /// `value-873`.
+    Value873,
+    /// `value-874`.
+    Value874,
+    /// `value-875`.
+    Value875,
+    /// `value-876`.
+    Value876,
+    /// `value-877`.
+    Value877,
+    /// `value-878`.
+    Value878,
+    /// `value-879`.
+    Value879,
+    /// `value-880`.
+    Value880,
+    /// `value-881`.
+    Value881,
+    /// `value-882`.
+    Value882,
+    /// `value-883`.
+    Value883,
+    /// `value-884`.
+    Value884,
+    /// `value-885`.
+    Value885,
+    /// `value-886`.
+    Value886,
+    /// `value-887`.
+    Value887,
+    /// `value-888`.
+    Value888,
+    /// `value-889`.
+    Value889,
+    /// `value-890`.
+    Value890,
+    /// `value-891`.
+    Value891,
+    /// `value-892`.
+    Value892,
+    /// `value-893`.
+    Value893,
+    /// `value-894`.
+    Value894,
+    /// `value-895`.
+    Value895,
+    /// `value-896`.
+    Value896,
+    /// `value-897`.
+    Value897,
+    /// `value-898`.
+    Value898,
+    /// `value-899`.
+    Value899,
+    /// `value-900`.
+    Value900,
+    /// `value-901`.
+    Value901,
+    /// `value-902`.
+    Value902,
+    /// `value-903`.
+    Value903,
+    /// `value-904`.
+    Value904,
+    /// `value-905`.
+    Value905,
+    /// `value-906`.
+    Value906,
+    /// `value-907`.
+    Value907,
+    /// `value-908`.
+    Value908,
+    /// `value-909`.
+    Value909,
+    /// `value-910`.
+    Value910,
+    /// `value-911`.
+    Value911,
+    /// `value-912`.
+    Value912,
+    /// `value-913`.
+    Value913,
+    /// `value-914`.
+    Value914,
+    /// `value-915`.
+    Value915,
+    /// `value-916`.
+    Value916,
+    /// `value-917`.
+    Value917,
+    /// `value-918`.
+    Value918,
+    /// `value-919`.
+    Value919,
+    /// `value-920`.
+    Value920,
+    /// `value-921`.
+    Value921,
+    /// `value-922`.
+    Value922,
+    /// `value-923`.
+    Value923,
+    /// `value-924`.
+    Value924,
+    /// `value-925`.
+    Value925,
+    /// `value-926`.
+    Value926,
+    /// `value-927`.
+    Value927,
+    /// `value-928`.
+    Value928,
+    /// `value-929`.
+    Value929,
+    /// `value-930`.
+    Value930,
+    /// `value-931`.
+    Value931,
+    /// `value-932`.
+    Value932,
+    /// `value-933`.
+    Value933,
+    /// `value-934`.
+    Value934,
+    /// `value-935`.
+    Value935,
+    /// `value-936`.
+    Value936,
+    /// `value-937`.
+    Value937,
+    /// `value-938`.
+    Value938,
+    /// `value-939`.
+    Value939,
+    /// `value-940`.
+    Value940,
+    /// `value-941`.
+    Value941,
+    /// `value-942`.
+    Value942,
+    /// `value-943`.
+    Value943,
+    /// `value-944`.
+    Value944,
+    /// `value-945`.
+    Value945,
+    /// `value-946`.
+    Value946,
+    /// `value-947`.
+    Value947,
+    /// `value-948`.
+    Value948,
+    /// `value-949`.
+    Value949,
+    /// `value-950`.
+    Value950,
+    /// `value-951`.
+    Value951,
+    /// `value-952`.
+    Value952,
+    /// `value-953`.
+    Value953,
+    /// `value-954`.
+    Value954,
+    /// `value-955`.
+    Value955,
+    /// `value-956`.
+    Value956,
+    /// `value-957`.
+    Value957,
+    /// `value-958`.
+    Value958,
+    /// `value-959`.
+    Value959,
+    /// `value-960`.
+    Value960,
+    /// `value-961`.
+    Value961,
+    /// `value-962`.
+    Value962,
+    /// `value-963`.
+    Value963,
+    /// `value-964`.
+    Value964,
+    /// `value-965`.
+    Value965,
+    /// `value-966`.
+    Value966,
+    /// `value-967`.
+    Value967,
+    /// `value-968`.
+    Value968,
+    /// `value-969`.
+    Value969,
+    /// `value-970`.
+    Value970,
+    /// `value-971`.
+    Value971,
+    /// `value-972`.
+    Value972,
+    /// `value-973`.
+    Value973,
+    /// `value-974`.
+    Value974,
+    /// `value-975`.
+    Value975,
+    /// `value-976`.
+    Value976,
+    /// `value-977`.
+    Value977,
+    /// `value-978`.
+    Value978,
+    /// `value-979`.
+    Value979,
+    /// `value-980`.
+    Value980,
+    /// `value-981`.
+    Value981,
+    /// `value-982`.
+    Value982,
+    /// `value-983`.
+    Value983,
+    /// `value-984`.
+    Value984,
+    /// `value-985`.
+    Value985,
+    /// `value-986`.
+    Value986,
+    /// `value-987`.
+    Value987,
+    /// `value-988`.
+    Value988,
+    /// `value-989`.
+    Value989,
+    /// `value-990`.
+    Value990,
+    /// `value-991`.
+    Value991,
+    /// `value-992`.
+    Value992,
+    /// `value-993`.
+    Value993,
+    /// `value-994`.
+    Value994,
+    /// `value-995`.
+    Value995,
+    /// `value-996`.
+    Value996,
+    /// `value-997`.
+    Value997,
+    /// `value-998`.
+    Value998,
+    /// `value-999`.
+    Value999,
+    /// `value-1000`.
+    Value1000,
+    /// A value that the contract did not name when this was generated.
+    Unknown(UnknownValue),
+}
+
+/// Numbers of every sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NumberWord {
+    /// `0`.
+    V0,
+    /// `-1`.
+    Minus1,
+    /// `1`.
+    V1,
+    /// `-9223372036854775808`.
+    Minus9223372036854775808,
+    /// `9223372036854775807`.
+    V9223372036854775807,
+    /// `1000000`.
+    V1000000,
+    /// A value that the contract did not name when this was generated.
+    Unknown(i64),
+}
+
+/// First of three with one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaMinusTwin {
+    /// `a`, a string.
+    pub a: Option<String>,
+}
+
+/// Second of three with one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaTwin {
+    /// `b`, a string.
+    pub b: Option<String>,
+}
+
+/// Third of three with one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaUnderscoreTwin {
+    /// `c`, a string.
+    pub c: Option<String>,
+}
+
+/// Named as a keyword.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelfType {
+    /// `self`, a [`SelfType`].
+    pub self_: Option<Box<SelfType>>,
+}
+
+/// Named as another keyword.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Type {
+    /// `type`, a [`KeywordFields`].
+    pub r#type: Option<KeywordFields>,
+}
+
+/// A name with signs in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DottedNameV1 {
+    /// `a.b`, a string.
+    pub a_b: Option<String>,
+    /// `a/b`, a string.
+    pub a_slash_b: Option<String>,
+    /// `a~b`, a string.
+    pub a_tilde_b: Option<String>,
+}
+
 /// By name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UntaggedByName {
@@ -411,6 +2926,139 @@ pub struct UntaggedByName {
 pub struct UntaggedByNumber {
     /// `number`, an integer.
     pub number: i64,
+}
+
+/// `LongKind`, one of several strings.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LongKind {
+    /// `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa`.
+    AaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaX2c6a210b,
+    /// `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab`.
+    AaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaX2c6a2162,
+    /// A value that the contract did not name when this was generated.
+    Unknown(UnknownValue),
+}
+
+/// A field for every word that Rust keeps for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeywordFields {
+    /// `as`, a string.
+    pub r#as: Option<String>,
+    /// `break`, a string.
+    pub r#break: Option<String>,
+    /// `const`, a string.
+    pub r#const: Option<String>,
+    /// `continue`, a string.
+    pub r#continue: Option<String>,
+    /// `crate`, a string.
+    pub crate_: Option<String>,
+    /// `dyn`, a string.
+    pub r#dyn: Option<String>,
+    /// `else`, a string.
+    pub r#else: Option<String>,
+    /// `enum`, a string.
+    pub r#enum: Option<String>,
+    /// `extern`, a string.
+    pub r#extern: Option<String>,
+    /// `false`, a string.
+    pub r#false: Option<String>,
+    /// `fn`, a string.
+    pub r#fn: Option<String>,
+    /// `for`, a string.
+    pub r#for: Option<String>,
+    /// `if`, a string.
+    pub r#if: Option<String>,
+    /// `impl`, a string.
+    pub r#impl: Option<String>,
+    /// `in`, a string.
+    pub r#in: Option<String>,
+    /// `let`, a string.
+    pub r#let: Option<String>,
+    /// `loop`, a string.
+    pub r#loop: Option<String>,
+    /// `match`, a string.
+    pub r#match: Option<String>,
+    /// `mod`, a string.
+    pub r#mod: Option<String>,
+    /// `move`, a string.
+    pub r#move: Option<String>,
+    /// `mut`, a string.
+    pub r#mut: Option<String>,
+    /// `pub`, a string.
+    pub r#pub: Option<String>,
+    /// `ref`, a string.
+    pub r#ref: Option<String>,
+    /// `return`, a string.
+    pub r#return: Option<String>,
+    /// `self`, a string.
+    pub self_: Option<String>,
+    /// `Self`, a string.
+    pub self_xdefc: Option<String>,
+    /// `static`, a string.
+    pub r#static: Option<String>,
+    /// `struct`, a string.
+    pub r#struct: Option<String>,
+    /// `super`, a string.
+    pub super_: Option<String>,
+    /// `trait`, a string.
+    pub r#trait: Option<String>,
+    /// `true`, a string.
+    pub r#true: Option<String>,
+    /// `type`, a string.
+    pub r#type: Option<String>,
+    /// `unsafe`, a string.
+    pub r#unsafe: Option<String>,
+    /// `use`, a string.
+    pub r#use: Option<String>,
+    /// `where`, a string.
+    pub r#where: Option<String>,
+    /// `while`, a string.
+    pub r#while: Option<String>,
+    /// `async`, a string.
+    pub r#async: Option<String>,
+    /// `await`, a string.
+    pub r#await: Option<String>,
+    /// `abstract`, a string.
+    pub r#abstract: Option<String>,
+    /// `become`, a string.
+    pub r#become: Option<String>,
+    /// `box`, a string.
+    pub r#box: Option<String>,
+    /// `do`, a string.
+    pub r#do: Option<String>,
+    /// `final`, a string.
+    pub r#final: Option<String>,
+    /// `gen`, a string.
+    pub r#gen: Option<String>,
+    /// `macro`, a string.
+    pub r#macro: Option<String>,
+    /// `override`, a string.
+    pub r#override: Option<String>,
+    /// `priv`, a string.
+    pub r#priv: Option<String>,
+    /// `try`, a string.
+    pub r#try: Option<String>,
+    /// `typeof`, a string.
+    pub r#typeof: Option<String>,
+    /// `unsized`, a string.
+    pub r#unsized: Option<String>,
+    /// `virtual`, a string.
+    pub r#virtual: Option<String>,
+    /// `yield`, a string.
+    pub r#yield: Option<String>,
+    /// `union`, a string.
+    pub union: Option<String>,
+    /// `raw`, a string.
+    pub raw: Option<String>,
+    /// `safe`, a string.
+    pub safe: Option<String>,
+    /// `default`, a string.
+    pub default: Option<String>,
+    /// `auto`, a string.
+    pub auto: Option<String>,
+    /// `macro_rules`, a string.
+    pub macro_rules: Option<String>,
 }
 
 /// `Circle`, an object.
@@ -493,6 +3141,34 @@ impl Success for SendTextXe775Response {
             _ => Ok(None),
         }
     }
+}
+
+/// What is required of [`Client::call_http`](crate::Client::call_http).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// `id`, a string.
+    pub id: String,
+    /// `ID`, a string.
+    pub id_upper: String,
+    /// `id`, a string.
+    pub id_query: String,
+    /// `body`, a string.
+    pub body: String,
+    /// `options`, a string.
+    pub options_x4910: String,
+    /// `self`, true or false.
+    pub self_: bool,
+}
+
+/// What may be left out of [`Client::call_http`](crate::Client::call_http).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HttpOptions {
+    /// `i-d`, a string.
+    pub i_d: Option<String>,
+    /// `id`, a string.
+    pub id_header: Option<String>,
+    /// `id`, a string.
+    pub id_cookie: Option<String>,
 }
 
 /// What may be left out of [`Client::list_by_cursor`](crate::Client::list_by_cursor).

@@ -43,6 +43,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_orders("user_id", &ListOrdersOptions::default()).await?;
+    /// ```
     pub async fn list_orders(
         &self,
         user_id: &str,
@@ -66,6 +72,12 @@ impl Client {
     /// - [`PlaceOrderError::UnprocessableContent`] (422): No such user, or one who may not order.
     /// - [`PlaceOrderError::ServiceUnavailable`] (503): A service that is needed did not answer in
     ///   time.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.place_order(&body).await?;
+    /// ```
     pub async fn place_order(
         &self,
         body: &NewOrder,
@@ -80,6 +92,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`GetOrderError::NotFound`] (404): No order has this identifier.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.get_order("order_id").await?;
+    /// ```
     pub async fn get_order(
         &self,
         order_id: &str,
@@ -100,6 +118,12 @@ impl Client {
     /// - [`CancelOrderError::NotFound`] (404): No order has this identifier.
     /// - [`CancelOrderError::ServiceUnavailable`] (503): A service that is needed did not answer in
     ///   time.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.cancel_order("order_id").await?;
+    /// ```
     pub async fn cancel_order(
         &self,
         order_id: &str,

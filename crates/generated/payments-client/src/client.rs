@@ -49,6 +49,12 @@ impl Client {
     ///
     /// - [`ChargeError::PaymentRequired`] (402): The card was declined.
     /// - [`ChargeError::UnprocessableContent`] (422): The key was used for another charge.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.charge(&body, &ChargeOptions::default()).await?;
+    /// ```
     pub async fn charge(
         &self,
         body: &ChargeRequest,
@@ -69,6 +75,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`GetPaymentError::NotFound`] (404): No payment has this identifier.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.get_payment("payment_id").await?;
+    /// ```
     pub async fn get_payment(
         &self,
         payment_id: &str,
@@ -89,6 +101,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`RefundError::NotFound`] (404): No payment has this identifier.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.refund("payment_id").await?;
+    /// ```
     pub async fn refund(&self, payment_id: &str) -> Result<(), Error<RefundError>> {
         self.http
             .call(&operations::REFUND)

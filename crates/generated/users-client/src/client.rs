@@ -48,6 +48,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_users(&ListUsersOptions::default()).await?;
+    /// ```
     pub async fn list_users(
         &self,
         options: &ListUsersOptions,
@@ -68,6 +74,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`CreateUserError::Conflict`] (409): Another user has this e-mail address.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.create_user(&body).await?;
+    /// ```
     pub async fn create_user(
         &self,
         body: &NewUser,
@@ -82,6 +94,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`GetUserError::NotFound`] (404): No user has this identifier.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.get_user("user_id").await?;
+    /// ```
     pub async fn get_user(&self, user_id: &str) -> Result<User, Error<GetUserError>> {
         self.http.call(&operations::GET_USER).path("user_id", user_id).send_json().await
     }
@@ -95,6 +113,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`UpdateUserError::NotFound`] (404): No user has this identifier.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.update_user("user_id", &body).await?;
+    /// ```
     pub async fn update_user(
         &self,
         user_id: &str,

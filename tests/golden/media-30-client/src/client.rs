@@ -42,6 +42,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.upload(&body).await?;
+    /// ```
     pub async fn upload(&self, body: &UploadBody) -> Result<(), Error<Undeclared>> {
         self.http.call(&operations::UPLOAD).multipart(body.into()).send_empty().await
     }
@@ -53,6 +59,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.fetch_picture("id").await?;
+    /// ```
     pub async fn fetch_picture(
         &self,
         id: &str,

@@ -47,6 +47,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`UploadError::ContentTooLarge`] (413): Too large.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.upload(&body).await?;
+    /// ```
     pub async fn upload(&self, body: &UploadBody) -> Result<Kept, Error<UploadError>> {
         self.http.call(&operations::UPLOAD).multipart(body.into()).send_json().await
     }
@@ -58,6 +64,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.write_note("id", "text").await?;
+    /// ```
     pub async fn write_note(
         &self,
         id: &str,
@@ -78,6 +90,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.read_note("id").await?;
+    /// ```
     pub async fn read_note(&self, id: &str) -> Result<Kept, Error<Undeclared>> {
         self.http.call(&operations::READ_NOTE).path("id", id).send_json().await
     }
@@ -127,6 +145,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.convert_feed("text").await?;
+    /// ```
     pub async fn convert_feed(&self, body: &str) -> Result<String, Error<Undeclared>> {
         self.http
             .call(&operations::CONVERT_FEED)
@@ -142,6 +166,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.store_blob("id", body).await?;
+    /// ```
     pub async fn store_blob(
         &self,
         id: &str,
@@ -162,6 +192,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`FetchBlobError::NotFound`] (404): No such blob.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.fetch_blob("id").await?;
+    /// ```
     pub async fn fetch_blob(
         &self,
         id: &str,
@@ -176,6 +212,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`WatchError::NotFound`] (404): Nothing to follow.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.watch().await?;
+    /// ```
     pub async fn watch(&self) -> Result<EventStream<Kept>, Error<WatchError>> {
         self.http.call(&operations::WATCH).send_events().await
     }
@@ -187,6 +229,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.watch_text().await?;
+    /// ```
     pub async fn watch_text(&self) -> Result<EventStream<String>, Error<Undeclared>> {
         self.http.call(&operations::WATCH_TEXT).send_text_events().await
     }
@@ -198,6 +246,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.export_lines().await?;
+    /// ```
     pub async fn export_lines(&self) -> Result<LineStream<Kept>, Error<Undeclared>> {
         self.http.call(&operations::EXPORT_LINES).send_lines().await
     }
@@ -209,6 +263,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.import_lines(&body).await?;
+    /// ```
     pub async fn import_lines(&self, body: &[Details]) -> Result<(), Error<Undeclared>> {
         self.http.call(&operations::IMPORT_LINES).json_lines(body).send_empty().await
     }
@@ -220,6 +280,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.search(&body).await?;
+    /// ```
     pub async fn search(&self, body: &SearchBody) -> Result<(), Error<Undeclared>> {
         self.http
             .call(&operations::SEARCH)
@@ -241,6 +307,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.either(&body).await?;
+    /// ```
     pub async fn either(&self, body: &Details) -> Result<(), Error<Undeclared>> {
         self.http.call(&operations::EITHER).json(body).send_empty().await
     }
@@ -267,6 +339,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.merge_patch(&body).await?;
+    /// ```
     pub async fn merge_patch(&self, body: &Details) -> Result<Kept, Error<Undeclared>> {
         self.http
             .call(&operations::MERGE_PATCH)

@@ -44,6 +44,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`ReadRecordError::NotFound`] (404): No such record.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.read_record(id).await?;
+    /// ```
     pub async fn read_record(&self, id: Uuid) -> Result<Record, Error<ReadRecordError>> {
         self.http.call(&operations::READ_RECORD).path("id", &id).send_json().await
     }
@@ -55,6 +61,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.write_record(id, &body).await?;
+    /// ```
     pub async fn write_record(
         &self,
         id: Uuid,
@@ -75,6 +87,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.change_record(id, &body).await?;
+    /// ```
     pub async fn change_record(
         &self,
         id: Uuid,
@@ -96,6 +114,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.exchange_values(&body).await?;
+    /// ```
     pub async fn exchange_values(
         &self,
         body: &Values,
@@ -110,6 +134,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`MeasureError::Other`] (default): No such record.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.measure(&MeasureOptions::default()).await?;
+    /// ```
     pub async fn measure(
         &self,
         options: &MeasureOptions,

@@ -4,6 +4,8 @@
 //! Types of JSON Schema 2020-12.
 
 #[rustfmt::skip]
+pub mod webhooks;
+#[rustfmt::skip]
 pub mod client;
 #[rustfmt::skip]
 pub mod errors;

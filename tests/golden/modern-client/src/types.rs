@@ -139,6 +139,27 @@ pub struct Size {
     pub unit: Option<String>,
 }
 
+/// What a webhook says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// `id`, a UUID.
+    pub id: Uuid,
+    /// `at`, a date and time.
+    pub at: DateTime<FixedOffset>,
+    /// `kind`, a [`ChangedKind`].
+    pub kind: Option<ChangedKind>,
+}
+
+/// `ChangedKind`, one of several strings.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChangedKind {
+    /// `record.changed`.
+    RecordChanged,
+    /// A value that the contract did not name when this was generated.
+    Unknown(UnknownValue),
+}
+
 /// `ValuesTextOrNumber`, one of several types.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

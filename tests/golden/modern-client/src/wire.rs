@@ -3,8 +3,9 @@
 
 use dovetail_client::{object, open_enum, open_numbers, union};
 use crate::types::{
-    Change, Inner, Local, MeasureUnit, Problem, Record, Size, Values, ValuesClosed, ValuesConstant,
-    ValuesLevel, ValuesOpen, ValuesStatus, ValuesTextOrNumber, ValuesWhole,
+    Change, Changed, ChangedKind, Inner, Local, MeasureUnit, Problem, Record, Size, Values,
+    ValuesClosed, ValuesConstant, ValuesLevel, ValuesOpen, ValuesStatus, ValuesTextOrNumber,
+    ValuesWhole,
 };
 
 object! {
@@ -56,17 +57,16 @@ object! {
             17 constant: "constant",
             18 whole: "whole",
             19 flag: "flag",
-            20 anything: "anything",
-            21 empty: "empty",
-            22 local: "local",
-            23 status: "status",
-            24 numbers: "numbers",
-            25 words: "words",
-            26 open: "open",
-            27 closed: "closed",
-            28 size: "size",
-            29 level: "level",
+            20 local: "local",
+            21 status: "status",
+            22 numbers: "numbers",
+            23 words: "words",
+            24 open: "open",
+            25 closed: "closed",
+            26 size: "size",
+            27 level: "level",
         }
+        any { 28 anything: "anything", 29 empty: "empty" }
     }
 }
 
@@ -81,6 +81,19 @@ object! {
     Size {
         required { 0 width: "width" }
         optional { 1 unit: "unit" }
+    }
+}
+
+object! {
+    read Changed {
+        required { 0 id: "id", 1 at: "at" }
+        optional { 2 kind: "kind" }
+    }
+}
+
+open_enum! {
+    ChangedKind {
+        RecordChanged = "record.changed",
     }
 }
 

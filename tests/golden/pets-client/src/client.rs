@@ -50,6 +50,12 @@ impl Client {
     ///
     /// - [`ListPetsError::UnprocessableContent`] (422): It does not make sense.
     /// - [`ListPetsError::ServiceUnavailable`] (503): Not now.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.list_pets(&ListPetsOptions::default()).await?;
+    /// ```
     pub async fn list_pets(
         &self,
         options: &ListPetsOptions,
@@ -98,6 +104,12 @@ impl Client {
     /// - [`CreatePetError::Conflict`] (409): Another with this chip is here.
     /// - [`CreatePetError::UnprocessableContent`] (422): It does not make sense.
     /// - [`CreatePetError::ServiceUnavailable`] (503): No bed is free.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.create_pet(&body, &CreatePetOptions::default()).await?;
+    /// ```
     pub async fn create_pet(
         &self,
         body: &NewPet,
@@ -122,6 +134,12 @@ impl Client {
     /// - [`GetPetError::ClientError`] (4XX): Refused.
     /// - [`GetPetError::ServerError`] (5XX): Failed.
     /// - [`GetPetError::Other`] (default): Anything else.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.get_pet(1).await?;
+    /// ```
     pub async fn get_pet(&self, id: i64) -> Result<Pet, Error<GetPetError>> {
         self.http.call(&operations::GET_PET).path("id", &id).send_json().await
     }
@@ -133,6 +151,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`ProbePetError::NotFound`] (404): It is not.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.probe_pet(1).await?;
+    /// ```
     pub async fn probe_pet(
         &self,
         id: i64,
@@ -152,6 +176,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`ReleasePetError::PreconditionFailed`] (412): It has changed since.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.release_pet(1, "if_match").await?;
+    /// ```
     pub async fn release_pet(
         &self,
         id: i64,
@@ -172,6 +202,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.find_place("plain", &label, &matrix, &list, &object).await?;
+    /// ```
     pub async fn find_place(
         &self,
         plain: &str,
@@ -201,6 +237,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.open_door().await?;
+    /// ```
     pub async fn open_door(&self) -> Result<(), Error<Undeclared>> {
         self.http.call(&operations::OPEN_DOOR).send_empty().await
     }
@@ -212,6 +254,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.header_door().await?;
+    /// ```
     pub async fn header_door(&self) -> Result<(), Error<Undeclared>> {
         self.http.call(&operations::HEADER_DOOR).send_empty().await
     }
@@ -223,6 +271,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.query_door().await?;
+    /// ```
     pub async fn query_door(&self) -> Result<(), Error<Undeclared>> {
         self.http.call(&operations::QUERY_DOOR).send_empty().await
     }
@@ -234,6 +288,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.cookie_door().await?;
+    /// ```
     pub async fn cookie_door(&self) -> Result<(), Error<Undeclared>> {
         self.http.call(&operations::COOKIE_DOOR).send_empty().await
     }
@@ -245,6 +305,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.basic_door().await?;
+    /// ```
     pub async fn basic_door(&self) -> Result<(), Error<Undeclared>> {
         self.http.call(&operations::BASIC_DOOR).send_empty().await
     }
@@ -256,6 +322,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.bearer_door().await?;
+    /// ```
     pub async fn bearer_door(&self) -> Result<(), Error<Undeclared>> {
         self.http.call(&operations::BEARER_DOOR).send_empty().await
     }
@@ -267,6 +339,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.granted_door().await?;
+    /// ```
     pub async fn granted_door(&self) -> Result<(), Error<Undeclared>> {
         self.http.call(&operations::GRANTED_DOOR).send_empty().await
     }
@@ -278,6 +356,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.both_door().await?;
+    /// ```
     pub async fn both_door(&self) -> Result<(), Error<Undeclared>> {
         self.http.call(&operations::BOTH_DOOR).send_empty().await
     }
@@ -289,6 +373,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// client.either_door().await?;
+    /// ```
     pub async fn either_door(&self) -> Result<(), Error<Undeclared>> {
         self.http.call(&operations::EITHER_DOOR).send_empty().await
     }

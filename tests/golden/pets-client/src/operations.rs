@@ -61,66 +61,66 @@ const POLICY: Policy = Policy::new(Duration::from_secs(5))
 
 /// `GET /pets`.
 pub const LIST_PETS: Operation = Operation::new(
-        &SERVICE,
-        "listPets",
-        Method::Get,
-        "/pets",
-        POLICY,
-    )
-    .security(&[&[BEARER_SCHEME]]);
+    &SERVICE,
+    "listPets",
+    Method::Get,
+    "/pets",
+    POLICY,
+)
+.security(&[&[BEARER_SCHEME]]);
 
 /// `POST /pets`.
 pub const CREATE_PET: Operation = Operation::new(
-        &SERVICE,
-        "createPet",
-        Method::Post,
-        "/pets",
-        POLICY,
-    )
-    .idempotency(Idempotency::Key {
-        header: "Idempotency-Key",
-    })
-    .security(&[&[BEARER_SCHEME]]);
+    &SERVICE,
+    "createPet",
+    Method::Post,
+    "/pets",
+    POLICY,
+)
+.idempotency(Idempotency::Key {
+    header: "Idempotency-Key",
+})
+.security(&[&[BEARER_SCHEME]]);
 
 /// `GET /pets/{id}`.
 pub const GET_PET: Operation = Operation::new(
-        &SERVICE,
-        "getPet",
-        Method::Get,
-        "/pets/{id}",
-        POLICY,
-    )
-    .security(&[&[BEARER_SCHEME]]);
+    &SERVICE,
+    "getPet",
+    Method::Get,
+    "/pets/{id}",
+    POLICY,
+)
+.security(&[&[BEARER_SCHEME]]);
 
 /// `HEAD /pets/{id}`.
 pub const PROBE_PET: Operation = Operation::new(
-        &SERVICE,
-        "probePet",
-        Method::Head,
-        "/pets/{id}",
-        POLICY,
-    )
-    .security(&[&[BEARER_SCHEME]]);
+    &SERVICE,
+    "probePet",
+    Method::Head,
+    "/pets/{id}",
+    POLICY,
+)
+.security(&[&[BEARER_SCHEME]]);
 
 /// `DELETE /pets/{id}`.
 pub const RELEASE_PET: Operation = Operation::new(
-        &SERVICE,
-        "releasePet",
-        Method::Delete,
-        "/pets/{id}",
-        POLICY,
-    )
-    .security(&[&[BEARER_SCHEME]]);
+    &SERVICE,
+    "releasePet",
+    Method::Delete,
+    "/pets/{id}",
+    POLICY,
+)
+.security(&[&[BEARER_SCHEME]]);
 
 /// `GET /places/{plain}/{label}/{matrix}/{list}/{object}`.
 pub const FIND_PLACE: Operation = Operation::new(
-        &SERVICE,
-        "findPlace",
-        Method::Get,
-        "/places/{plain}/{label}/{matrix}/{list}/{object}",
-        POLICY,
-    )
-    .security(&[&[BEARER_SCHEME]]);
+    &SERVICE,
+    "findPlace",
+    Method::Get,
+    "/places/{plain}/{label}/{matrix}/{list}/{object}",
+    POLICY,
+)
+.security(&[&[BEARER_SCHEME]]);
 
 /// `GET /doors/open`.
 pub const OPEN_DOOR: Operation = Operation::new(
@@ -133,80 +133,80 @@ pub const OPEN_DOOR: Operation = Operation::new(
 
 /// `GET /doors/header`.
 pub const HEADER_DOOR: Operation = Operation::new(
-        &SERVICE,
-        "headerDoor",
-        Method::Get,
-        "/doors/header",
-        POLICY,
-    )
-    .security(&[&[HEADER_KEY_SCHEME]]);
+    &SERVICE,
+    "headerDoor",
+    Method::Get,
+    "/doors/header",
+    POLICY,
+)
+.security(&[&[HEADER_KEY_SCHEME]]);
 
 /// `GET /doors/query`.
 pub const QUERY_DOOR: Operation = Operation::new(
-        &SERVICE,
-        "queryDoor",
-        Method::Get,
-        "/doors/query",
-        POLICY,
-    )
-    .security(&[&[QUERY_KEY_SCHEME]]);
+    &SERVICE,
+    "queryDoor",
+    Method::Get,
+    "/doors/query",
+    POLICY,
+)
+.security(&[&[QUERY_KEY_SCHEME]]);
 
 /// `GET /doors/cookie`.
 pub const COOKIE_DOOR: Operation = Operation::new(
-        &SERVICE,
-        "cookieDoor",
-        Method::Get,
-        "/doors/cookie",
-        POLICY,
-    )
-    .security(&[&[COOKIE_KEY_SCHEME]]);
+    &SERVICE,
+    "cookieDoor",
+    Method::Get,
+    "/doors/cookie",
+    POLICY,
+)
+.security(&[&[COOKIE_KEY_SCHEME]]);
 
 /// `GET /doors/basic`.
 pub const BASIC_DOOR: Operation = Operation::new(
-        &SERVICE,
-        "basicDoor",
-        Method::Get,
-        "/doors/basic",
-        POLICY,
-    )
-    .security(&[&[BASIC_SCHEME]]);
+    &SERVICE,
+    "basicDoor",
+    Method::Get,
+    "/doors/basic",
+    POLICY,
+)
+.security(&[&[BASIC_SCHEME]]);
 
 /// `GET /doors/bearer`.
 pub const BEARER_DOOR: Operation = Operation::new(
-        &SERVICE,
-        "bearerDoor",
-        Method::Get,
-        "/doors/bearer",
-        POLICY,
-    )
-    .security(&[&[BEARER_SCHEME]]);
+    &SERVICE,
+    "bearerDoor",
+    Method::Get,
+    "/doors/bearer",
+    POLICY,
+)
+.security(&[&[BEARER_SCHEME]]);
 
 /// `GET /doors/granted`.
 pub const GRANTED_DOOR: Operation = Operation::new(
-        &SERVICE,
-        "grantedDoor",
-        Method::Get,
-        "/doors/granted",
-        POLICY,
-    )
-    .security(&[&[GRANTED_SCHEME]]);
+    &SERVICE,
+    "grantedDoor",
+    Method::Get,
+    "/doors/granted",
+    POLICY,
+)
+.security(&[&[GRANTED_SCHEME]]);
 
 /// `GET /doors/both`.
 pub const BOTH_DOOR: Operation = Operation::new(
-        &SERVICE,
-        "bothDoor",
-        Method::Get,
-        "/doors/both",
-        POLICY,
-    )
-    .security(&[&[HEADER_KEY_SCHEME, BASIC_SCHEME]]);
+    &SERVICE,
+    "bothDoor",
+    Method::Get,
+    "/doors/both",
+    POLICY,
+)
+.security(&[&[HEADER_KEY_SCHEME, BASIC_SCHEME]]);
 
 /// `GET /doors/either`.
 pub const EITHER_DOOR: Operation = Operation::new(
-        &SERVICE,
-        "eitherDoor",
-        Method::Get,
-        "/doors/either",
-        POLICY,
-    )
-    .security(&[&[GRANTED_SCHEME], &[QUERY_KEY_SCHEME, COOKIE_KEY_SCHEME], &[]]);
+    &SERVICE,
+    "eitherDoor",
+    Method::Get,
+    "/doors/either",
+    POLICY,
+)
+.security(&[&[GRANTED_SCHEME], &[QUERY_KEY_SCHEME, COOKIE_KEY_SCHEME], &[]]);

@@ -43,6 +43,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`ReplantError::Conflict`] (409): A refusal that names itself.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.replant(&body).await?;
+    /// ```
     pub async fn replant(&self, body: &Forest) -> Result<Forest, Error<ReplantError>> {
         self.http.call(&operations::REPLANT).json(body).send_json().await
     }

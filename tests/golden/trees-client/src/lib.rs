@@ -2,6 +2,7 @@
 //! Types that name themselves, and types that are far down.
 //!
 //! Types that lead back to themselves or far down.
+#![recursion_limit = "1024"]
 
 #[rustfmt::skip]
 pub mod client;

@@ -3,13 +3,26 @@
 
 use dovetail_client::{object, union};
 use crate::types::{
-    AliasEnd, Expression, Forest, Heir, Link1, Link10, Link11, Link12, Link13, Link14, Link15,
-    Link16, Link17, Link18, Link19, Link2, Link20, Link21, Link22, Link23, Link24, Link25, Link26,
-    Link27, Link28, Link29, Link3, Link30, Link31, Link32, Link33, Link34, Link35, Link36, Link37,
-    Link38, Link39, Link4, Link40, Link41, Link42, Link43, Link44, Link45, Link46, Link47, Link48,
-    Link49, Link5, Link50, Link51, Link52, Link53, Link54, Link55, Link56, Link57, Link58, Link59,
-    Link6, Link60, Link7, Link8, Link9, Listed, Mapped, Negation, Node, Ping, Pong, RingA, RingB,
-    RingC, Sum,
+    AliasEnd, Expression, Forest, Heir, Link1, Link10, Link100, Link101, Link102, Link103, Link104,
+    Link105, Link106, Link107, Link108, Link109, Link11, Link110, Link111, Link112, Link113,
+    Link114, Link115, Link116, Link117, Link118, Link119, Link12, Link120, Link121, Link122,
+    Link123, Link124, Link125, Link126, Link127, Link128, Link129, Link13, Link130, Link131,
+    Link132, Link133, Link134, Link135, Link136, Link137, Link138, Link139, Link14, Link140,
+    Link141, Link142, Link143, Link144, Link145, Link146, Link147, Link148, Link149, Link15,
+    Link150, Link151, Link152, Link153, Link154, Link155, Link156, Link157, Link158, Link159,
+    Link16, Link160, Link161, Link162, Link163, Link164, Link165, Link166, Link167, Link168,
+    Link169, Link17, Link170, Link171, Link172, Link173, Link174, Link175, Link176, Link177,
+    Link178, Link179, Link18, Link180, Link181, Link182, Link183, Link184, Link185, Link186,
+    Link187, Link188, Link189, Link19, Link190, Link191, Link192, Link193, Link194, Link195,
+    Link196, Link197, Link198, Link199, Link2, Link20, Link200, Link21, Link22, Link23, Link24,
+    Link25, Link26, Link27, Link28, Link29, Link3, Link30, Link31, Link32, Link33, Link34, Link35,
+    Link36, Link37, Link38, Link39, Link4, Link40, Link41, Link42, Link43, Link44, Link45, Link46,
+    Link47, Link48, Link49, Link5, Link50, Link51, Link52, Link53, Link54, Link55, Link56, Link57,
+    Link58, Link59, Link6, Link60, Link61, Link62, Link63, Link64, Link65, Link66, Link67, Link68,
+    Link69, Link7, Link70, Link71, Link72, Link73, Link74, Link75, Link76, Link77, Link78, Link79,
+    Link8, Link80, Link81, Link82, Link83, Link84, Link85, Link86, Link87, Link88, Link89, Link9,
+    Link90, Link91, Link92, Link93, Link94, Link95, Link96, Link97, Link98, Link99, Listed, Mapped,
+    Negation, Node, Ping, Pong, RingA, RingB, RingC, Sum,
 };
 
 object! {
@@ -470,6 +483,846 @@ object! {
 
 object! {
     Link60 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link61 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link62 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link63 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link64 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link65 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link66 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link67 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link68 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link69 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link70 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link71 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link72 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link73 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link74 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link75 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link76 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link77 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link78 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link79 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link80 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link81 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link82 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link83 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link84 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link85 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link86 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link87 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link88 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link89 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link90 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link91 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link92 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link93 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link94 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link95 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link96 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link97 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link98 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link99 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link100 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link101 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link102 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link103 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link104 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link105 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link106 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link107 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link108 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link109 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link110 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link111 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link112 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link113 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link114 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link115 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link116 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link117 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link118 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link119 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link120 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link121 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link122 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link123 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link124 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link125 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link126 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link127 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link128 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link129 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link130 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link131 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link132 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link133 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link134 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link135 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link136 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link137 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link138 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link139 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link140 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link141 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link142 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link143 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link144 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link145 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link146 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link147 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link148 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link149 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link150 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link151 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link152 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link153 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link154 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link155 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link156 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link157 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link158 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link159 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link160 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link161 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link162 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link163 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link164 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link165 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link166 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link167 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link168 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link169 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link170 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link171 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link172 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link173 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link174 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link175 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link176 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link177 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link178 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link179 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link180 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link181 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link182 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link183 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link184 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link185 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link186 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link187 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link188 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link189 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link190 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link191 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link192 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link193 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link194 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link195 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link196 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link197 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link198 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link199 {
+        optional { 0 next: "next" }
+    }
+}
+
+object! {
+    Link200 {
         optional { 0 last: "last" }
     }
 }

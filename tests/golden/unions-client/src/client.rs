@@ -43,6 +43,12 @@ impl Client {
     /// # Errors
     ///
     /// - [`ExchangeError::BadRequest`] (400): A refusal that is a union.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.exchange(&body).await?;
+    /// ```
     pub async fn exchange(
         &self,
         body: &Everything,
@@ -57,6 +63,12 @@ impl Client {
     /// # Errors
     ///
     /// Where no answer comes, or one that the contract does not declare.
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// let answer = client.feed().await?;
+    /// ```
     pub async fn feed(&self) -> Result<Vec<Mapped>, Error<Undeclared>> {
         self.http.call(&operations::FEED).send_json().await
     }
