@@ -114,13 +114,11 @@ impl Layout<'_> {
             return;
         };
         let close = self.tokens.next(open) - 1;
-        self.flat(from, open + 1);
         if self.tokens.text(open) == "{" && !self.tokens.is_struct(open) {
-            self.statements(open + 1, close, indent + STEP);
-            self.close(close, open + 1, indent);
-            self.flat(close + 1, to);
+            self.blocks(from, to, indent);
             return;
         }
+        self.flat(from, open + 1);
         let parts = self.split(open + 1, close);
         match parts.as_slice() {
             [(from, to)] if self.tokens.text(open) == "(" && self.is_block(*from, *to) => {
@@ -191,12 +189,21 @@ impl Layout<'_> {
             if at > from {
                 self.out.push(' ');
             }
-            self.flat(at, brace + 1);
-            self.statements(brace + 1, close, indent + STEP);
-            self.close(close, brace + 1, indent);
+            self.flat(at, brace);
+            if brace > at {
+                self.out.push(' ');
+            }
+            self.block(brace, close + 1, indent);
             at = close + 1;
         }
         self.flat(at, to);
+    }
+
+    /// A block of statements, with its braces.
+    fn block(&mut self, from: usize, to: usize, indent: usize) {
+        self.flat(from, from + 1);
+        self.statements(from + 1, to - 1, indent + STEP);
+        self.close(to - 1, from + 1, indent);
     }
 
     /// An expression in a block of its own.

@@ -40,7 +40,10 @@ pub(crate) fn parsed(text: &str) -> Result<String, String> {
         };
         let printed = prettyplease::unparse(&single);
         before = single.items.into_iter().next();
-        if matches!(before, Some(Item::Impl(ItemImpl { .. }) | Item::Trait(ItemTrait { .. }))) {
+        if matches!(
+            before,
+            Some(Item::Impl(ItemImpl { .. }) | Item::Trait(ItemTrait { .. }))
+        ) {
             formatted.push_str(&spaced(&printed));
         } else {
             formatted.push_str(&printed);

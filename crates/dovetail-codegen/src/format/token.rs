@@ -163,13 +163,11 @@ impl<'t> Reader<'t> {
             }
             Kind::Open => self.open.push((index, false)),
             Kind::Close => (mate, is_block) = self.close(text, had_blank)?,
-            _ if text == ";" => self
-                .open
-                .iter_mut()
-                .rev()
-                .take(1)
-                .for_each(|open| open.1 = true),
-            _ => {}
+            _ => {
+                if let Some((_, is_block)) = self.open.last_mut().filter(|_| text == ";") {
+                    *is_block = true;
+                }
+            }
         }
         let hugs = matches!(text, ")" | "]" | "," | ";" | "." | "?");
         let after = self.tokens.list.last();
@@ -177,9 +175,10 @@ impl<'t> Reader<'t> {
             matches!(before.text, "(" | "[") || (before.text == "{" && text == "}")
         });
         let spaced = had_blank && !hugs && !is_hugged && index > 0;
-        let columns = match text.is_ascii() {
-            true => text.len(),
-            false => text.chars().count(),
+        let columns = if text.is_ascii() {
+            text.len()
+        } else {
+            text.chars().count()
         };
         let mut width = columns + usize::from(spaced);
         let must_break = kind == Kind::Comment
