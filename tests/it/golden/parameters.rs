@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate};
 use dovetail_client::{Credential, HttpBuilder};
 use dovetail_tests::{Recorded, answer, empty};
 use pets_client::Client;
-use pets_client::operations::BEARER_SCHEME;
+use pets_client::operations::{BEARER_SCHEME, DECLARED_SERVER, PUBLIC_SERVER};
 use pets_client::types::{Condition, ListPetsOptions, ListPetsTheme, Place, Range, Species};
 use uuid::Uuid;
 
@@ -280,4 +280,25 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
         assert!(result.is_err(), "{plain:?}");
     }
     assert!(script.hits().is_empty());
+}
+
+#[test]
+fn addresses_that_the_contract_declares_are_filled_in_and_stay_what_they_are() {
+    let rows: &[(&[(&str, &str)], Option<&str>)] = &[
+        (&[], Some("https://north.shelter.test:8443/v1")),
+        (
+            &[("region", "south"), ("port", "9"), ("major", "2")],
+            Some("https://south.shelter.test:9/v2"),
+        ),
+        (&[("region", "west")], None),
+        (&[("port", "1@evil.test")], None),
+        (&[("major", "..")], None),
+        (&[("planet", "mars")], None),
+    ];
+    for (values, expected) in rows {
+        let url = PUBLIC_SERVER.url(values).ok();
+        assert_eq!(url.as_deref(), *expected, "{values:?}");
+    }
+    let local = DECLARED_SERVER.url(&[]).unwrap();
+    assert!(Client::new(&local).is_ok());
 }

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use dovetail_client::policy::Policy;
-use dovetail_client::{Idempotency, Method, Operation, SecurityScheme, Service};
+use dovetail_client::{
+    Idempotency, Method, Operation, SecurityScheme, ServerTemplate, ServerVariable,
+    Service,
+};
 
 /// The service `pets`.
 pub const SERVICE: Service = Service::new(
@@ -58,6 +61,26 @@ pub const BEARER_SCHEME: SecurityScheme = SecurityScheme::bearer("bearer");
 ///
 /// - Client credentials: tokens from `https://login.pets.test/token`.
 pub const GRANTED_SCHEME: SecurityScheme = SecurityScheme::bearer("granted");
+
+/// Public
+///
+/// `https://{region}.shelter.test:{port}/v{major}`.
+pub const PUBLIC_SERVER: ServerTemplate = ServerTemplate::new(
+    "https://{region}.shelter.test:{port}/v{major}",
+    &[
+        ServerVariable::new("region", "north").allowed(&["north", "south"]),
+        ServerVariable::new("port", "8443"),
+        ServerVariable::new("major", "1"),
+    ],
+);
+
+/// On the machine of whoever tries it out, without any of the others.
+///
+/// `http://127.0.0.1:8080`.
+pub const DECLARED_SERVER: ServerTemplate = ServerTemplate::new(
+    "http://127.0.0.1:8080",
+    &[],
+);
 
 /// How every operation is called unless its caller says otherwise.
 const POLICY: Policy = Policy::new(Duration::from_secs(5))
