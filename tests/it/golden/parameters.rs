@@ -284,7 +284,9 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
 
 #[test]
 fn addresses_that_the_contract_declares_are_filled_in_and_stay_what_they_are() {
-    let rows: &[(&[(&str, &str)], Option<&str>)] = &[
+    /// What is filled in, and what comes of it.
+    type Row<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
+    let rows: &[Row<'_>] = &[
         (&[], Some("https://north.shelter.test:8443/v1")),
         (
             &[("region", "south"), ("port", "9"), ("major", "2")],

@@ -8,10 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{
-    decode::JsonKind,
-    types::{Patch, RawJson, UnknownValue, UnknownVariant},
-};
+use crate::types::{Patch, RawJson, UnknownValue, UnknownVariant};
 
 #[derive(Debug, PartialEq)]
 struct Nothing {}
@@ -59,7 +56,7 @@ crate::union! {
     Either {
         kinds { Number: Integer | Number, Raw: Array }
         tag "kind" { Full: "full" | "fuller" }
-        members { Two: has_kind("version", &[JsonKind::Integer]) }
+        members { Two: has_kind("version", Integer) }
         otherwise Nothing
         write { Nothing, Full, Two, Number, Raw }
     }

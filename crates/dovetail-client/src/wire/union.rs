@@ -82,7 +82,7 @@ macro_rules! union {
                     $($crate::generated::Some($($value)|+) => return variant.read().map(Self::$tagged),)*
                     _ => {}
                 })?
-                $($(if variant.$test $arguments {
+                $($(if $crate::union!(@test variant $test $arguments) {
                     return variant.read().map(Self::$with);
                 })*)?
                 $(if variant.kind() == $crate::decode::JsonKind::Object {
@@ -112,6 +112,12 @@ macro_rules! union {
                 }
             }
         }
+    };
+    (@test $variant:ident has ($member:literal)) => {
+        $variant.has($member)
+    };
+    (@test $variant:ident has_kind ($member:literal, $($kind:ident)|+)) => {
+        $variant.has_kind($member, &[$($crate::decode::JsonKind::$kind),+])
     };
     (@tag $variant:ident) => {
         $crate::generated::None::<$crate::generated::String>

@@ -68,7 +68,7 @@ fn file(id: SchemaId, encoding: Option<&PartEncoding>, types: &Types<'_>) -> Opt
     is_file(&item, encoding, types).then(|| Ty::list(Ty::File))
 }
 
-/// Whether a part holds bytes: `format: binary`, a media type without an encoding as text, or an encoding that says so.
+/// Whether a part holds bytes: `format: binary`, a media type that is no text, or an encoding that says so.
 fn is_file(view: &View, encoding: Option<&PartEncoding>, types: &Types<'_>) -> bool {
     let kinds = view.kinds().without(Type::Null);
     if view.values.is_some() || !(kinds.is_any() || kinds == Kinds::only(Type::String)) {
@@ -85,7 +85,7 @@ fn is_file(view: &View, encoding: Option<&PartEncoding>, types: &Types<'_>) -> b
     let declared = encoding.and_then(|encoding| encoding.content_type.as_deref());
     let says_bytes = |name: &str| {
         let name = name.trim().to_ascii_lowercase();
-        !name.starts_with("text/plain") && !name.ends_with("json")
+        !name.starts_with("text/") && !name.ends_with("json")
     };
     view.format.as_deref() == Some("binary")
         || rules().any(|rules| rules.content_media_type.as_deref().is_some_and(says_bytes))

@@ -143,11 +143,17 @@ impl<'a> Items<'a> {
             let field = body.fields.get(index);
             field.is_some_and(|field| self.is_required(field, ways))
         };
+        // Nothing is invented where everything may be left out.
+        let default = if !body.fields.is_empty() && !(0..body.fields.len()).any(is_required) {
+            ", Default"
+        } else {
+            ""
+        };
         let table = tables::object(draft, body, is_required, ways, wire);
         let item = ir::TypeItem::Struct(ir::Struct {
             docs,
             name: draft.name.clone(),
-            derives: format!("Debug, Clone, PartialEq{}", self.eq(index)),
+            derives: format!("Debug, Clone{default}, PartialEq{}", self.eq(index)),
             fields: without_many_bools(fields),
         });
         (item, table)

@@ -127,14 +127,9 @@ pub(super) fn union(
                 members.push((variant.rank, test));
             }
             Test::HasKind(member, of) => {
-                uses.runtime(&["decode::JsonKind"]);
-                let of: Vec<String> = of
-                    .iter()
-                    .flat_map(|kind| wire_kind(*kind).split(" | "))
-                    .map(|kind| format!("JsonKind::{kind}"))
-                    .collect();
+                let of: Vec<&str> = of.iter().map(|kind| wire_kind(*kind)).collect();
                 let member = literal::rust(member);
-                let test = format!("{name}: has_kind({member}, &[{}])", of.join(", "));
+                let test = format!("{name}: has_kind({member}, {})", of.join(" | "));
                 members.push((variant.rank, test));
             }
             Test::Otherwise => otherwise = Some(name),

@@ -69,7 +69,7 @@ pub struct Problem {
 }
 
 /// Fields to change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserChanges {
     /// What to call them.
     ///

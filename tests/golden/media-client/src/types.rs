@@ -5,7 +5,7 @@ use dovetail_client::multipart::FilePart;
 use dovetail_client::types::Base64;
 
 /// What to know about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
     /// `width`, an integer.
     pub width: Option<i32>,
@@ -32,8 +32,8 @@ pub struct UploadBody {
     pub raw: Option<FilePart>,
     /// `encoded`, bytes, as Base64.
     pub encoded: Option<Base64>,
-    /// `note`, a file.
-    pub note: Option<FilePart>,
+    /// `note`, a string.
+    pub note: Option<String>,
 }
 
 /// What was kept.

@@ -19,8 +19,9 @@ form! {
             details: "details",
             encoded: "encoded",
         }
+        values_as { note: "note" = "text/markdown" }
         files { extra: "extra", raw: "raw" }
-        files_as { photo: "photo" = "image/png", note: "note" = "text/markdown" }
+        files_as { photo: "photo" = "image/png" }
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Problem {
 }
 
 /// What to change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
     /// `name`, a string.
     pub name: Option<String>,
@@ -50,7 +50,7 @@ pub struct Change {
 }
 
 /// Values of every type, all optional.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Values {
     /// `int32`, an integer.
     pub int32: Option<i32>,
@@ -214,7 +214,7 @@ pub enum ValuesStatus {
 }
 
 /// `ValuesOpen`, an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ValuesOpen {
     /// `known`, a string.
     pub known: Option<String>,
@@ -223,7 +223,7 @@ pub struct ValuesOpen {
 }
 
 /// `ValuesClosed`, an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ValuesClosed {
     /// `known`, a string.
     pub known: Option<String>,

@@ -21,7 +21,7 @@ pub enum Species {
 }
 
 /// From one day to another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Range {
     /// `from`, a date.
     pub from: Option<NaiveDate>,

@@ -7,7 +7,7 @@ use dovetail_client::types::{Patch, UnknownVariant};
 use serde_json::Value;
 
 /// One of each, all optional.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Forest {
     /// `node`, a [`Node`].
     pub node: Option<Node>,
@@ -61,7 +61,7 @@ pub struct Listed {
 }
 
 /// Leads back through a map.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mapped {
     /// `by_name`, a map.
     pub by_name: Option<BTreeMap<String, Mapped>>,
@@ -95,7 +95,7 @@ pub struct Heir {
 }
 
 /// What two other names mean.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AliasEnd {
     /// `again`, an [`AliasEnd`].
     pub again: Option<Box<AliasEnd>>,
@@ -104,14 +104,14 @@ pub struct AliasEnd {
 }
 
 /// First of three.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RingA {
     /// `b`, a [`RingB`].
     pub b: Option<Box<RingB>>,
 }
 
 /// Link 1 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link1 {
     /// `next`, a [`Link2`].
     pub next: Option<Link2>,
@@ -143,14 +143,14 @@ pub struct Negation {
 }
 
 /// Second of three.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RingB {
     /// `c`, a [`RingC`].
     pub c: Option<Box<RingC>>,
 }
 
 /// Third of three.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RingC {
     /// `a`, a [`RingA`].
     pub a: Option<Box<RingA>>,
@@ -159,1393 +159,1393 @@ pub struct RingC {
 }
 
 /// Link 2 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link2 {
     /// `next`, a [`Link3`].
     pub next: Option<Link3>,
 }
 
 /// Link 3 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link3 {
     /// `next`, a [`Link4`].
     pub next: Option<Link4>,
 }
 
 /// Link 4 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link4 {
     /// `next`, a [`Link5`].
     pub next: Option<Link5>,
 }
 
 /// Link 5 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link5 {
     /// `next`, a [`Link6`].
     pub next: Option<Link6>,
 }
 
 /// Link 6 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link6 {
     /// `next`, a [`Link7`].
     pub next: Option<Link7>,
 }
 
 /// Link 7 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link7 {
     /// `next`, a [`Link8`].
     pub next: Option<Link8>,
 }
 
 /// Link 8 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link8 {
     /// `next`, a [`Link9`].
     pub next: Option<Link9>,
 }
 
 /// Link 9 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link9 {
     /// `next`, a [`Link10`].
     pub next: Option<Link10>,
 }
 
 /// Link 10 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link10 {
     /// `next`, a [`Link11`].
     pub next: Option<Link11>,
 }
 
 /// Link 11 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link11 {
     /// `next`, a [`Link12`].
     pub next: Option<Link12>,
 }
 
 /// Link 12 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link12 {
     /// `next`, a [`Link13`].
     pub next: Option<Link13>,
 }
 
 /// Link 13 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link13 {
     /// `next`, a [`Link14`].
     pub next: Option<Link14>,
 }
 
 /// Link 14 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link14 {
     /// `next`, a [`Link15`].
     pub next: Option<Link15>,
 }
 
 /// Link 15 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link15 {
     /// `next`, a [`Link16`].
     pub next: Option<Link16>,
 }
 
 /// Link 16 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link16 {
     /// `next`, a [`Link17`].
     pub next: Option<Link17>,
 }
 
 /// Link 17 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link17 {
     /// `next`, a [`Link18`].
     pub next: Option<Link18>,
 }
 
 /// Link 18 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link18 {
     /// `next`, a [`Link19`].
     pub next: Option<Link19>,
 }
 
 /// Link 19 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link19 {
     /// `next`, a [`Link20`].
     pub next: Option<Link20>,
 }
 
 /// Link 20 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link20 {
     /// `next`, a [`Link21`].
     pub next: Option<Link21>,
 }
 
 /// Link 21 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link21 {
     /// `next`, a [`Link22`].
     pub next: Option<Link22>,
 }
 
 /// Link 22 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link22 {
     /// `next`, a [`Link23`].
     pub next: Option<Link23>,
 }
 
 /// Link 23 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link23 {
     /// `next`, a [`Link24`].
     pub next: Option<Link24>,
 }
 
 /// Link 24 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link24 {
     /// `next`, a [`Link25`].
     pub next: Option<Link25>,
 }
 
 /// Link 25 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link25 {
     /// `next`, a [`Link26`].
     pub next: Option<Link26>,
 }
 
 /// Link 26 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link26 {
     /// `next`, a [`Link27`].
     pub next: Option<Link27>,
 }
 
 /// Link 27 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link27 {
     /// `next`, a [`Link28`].
     pub next: Option<Link28>,
 }
 
 /// Link 28 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link28 {
     /// `next`, a [`Link29`].
     pub next: Option<Link29>,
 }
 
 /// Link 29 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link29 {
     /// `next`, a [`Link30`].
     pub next: Option<Link30>,
 }
 
 /// Link 30 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link30 {
     /// `next`, a [`Link31`].
     pub next: Option<Link31>,
 }
 
 /// Link 31 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link31 {
     /// `next`, a [`Link32`].
     pub next: Option<Link32>,
 }
 
 /// Link 32 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link32 {
     /// `next`, a [`Link33`].
     pub next: Option<Link33>,
 }
 
 /// Link 33 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link33 {
     /// `next`, a [`Link34`].
     pub next: Option<Link34>,
 }
 
 /// Link 34 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link34 {
     /// `next`, a [`Link35`].
     pub next: Option<Link35>,
 }
 
 /// Link 35 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link35 {
     /// `next`, a [`Link36`].
     pub next: Option<Link36>,
 }
 
 /// Link 36 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link36 {
     /// `next`, a [`Link37`].
     pub next: Option<Link37>,
 }
 
 /// Link 37 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link37 {
     /// `next`, a [`Link38`].
     pub next: Option<Link38>,
 }
 
 /// Link 38 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link38 {
     /// `next`, a [`Link39`].
     pub next: Option<Link39>,
 }
 
 /// Link 39 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link39 {
     /// `next`, a [`Link40`].
     pub next: Option<Link40>,
 }
 
 /// Link 40 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link40 {
     /// `next`, a [`Link41`].
     pub next: Option<Link41>,
 }
 
 /// Link 41 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link41 {
     /// `next`, a [`Link42`].
     pub next: Option<Link42>,
 }
 
 /// Link 42 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link42 {
     /// `next`, a [`Link43`].
     pub next: Option<Link43>,
 }
 
 /// Link 43 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link43 {
     /// `next`, a [`Link44`].
     pub next: Option<Link44>,
 }
 
 /// Link 44 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link44 {
     /// `next`, a [`Link45`].
     pub next: Option<Link45>,
 }
 
 /// Link 45 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link45 {
     /// `next`, a [`Link46`].
     pub next: Option<Link46>,
 }
 
 /// Link 46 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link46 {
     /// `next`, a [`Link47`].
     pub next: Option<Link47>,
 }
 
 /// Link 47 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link47 {
     /// `next`, a [`Link48`].
     pub next: Option<Link48>,
 }
 
 /// Link 48 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link48 {
     /// `next`, a [`Link49`].
     pub next: Option<Link49>,
 }
 
 /// Link 49 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link49 {
     /// `next`, a [`Link50`].
     pub next: Option<Link50>,
 }
 
 /// Link 50 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link50 {
     /// `next`, a [`Link51`].
     pub next: Option<Link51>,
 }
 
 /// Link 51 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link51 {
     /// `next`, a [`Link52`].
     pub next: Option<Link52>,
 }
 
 /// Link 52 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link52 {
     /// `next`, a [`Link53`].
     pub next: Option<Link53>,
 }
 
 /// Link 53 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link53 {
     /// `next`, a [`Link54`].
     pub next: Option<Link54>,
 }
 
 /// Link 54 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link54 {
     /// `next`, a [`Link55`].
     pub next: Option<Link55>,
 }
 
 /// Link 55 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link55 {
     /// `next`, a [`Link56`].
     pub next: Option<Link56>,
 }
 
 /// Link 56 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link56 {
     /// `next`, a [`Link57`].
     pub next: Option<Link57>,
 }
 
 /// Link 57 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link57 {
     /// `next`, a [`Link58`].
     pub next: Option<Link58>,
 }
 
 /// Link 58 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link58 {
     /// `next`, a [`Link59`].
     pub next: Option<Link59>,
 }
 
 /// Link 59 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link59 {
     /// `next`, a [`Link60`].
     pub next: Option<Link60>,
 }
 
 /// Link 60 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link60 {
     /// `next`, a [`Link61`].
     pub next: Option<Link61>,
 }
 
 /// Link 61 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link61 {
     /// `next`, a [`Link62`].
     pub next: Option<Link62>,
 }
 
 /// Link 62 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link62 {
     /// `next`, a [`Link63`].
     pub next: Option<Link63>,
 }
 
 /// Link 63 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link63 {
     /// `next`, a [`Link64`].
     pub next: Option<Link64>,
 }
 
 /// Link 64 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link64 {
     /// `next`, a [`Link65`].
     pub next: Option<Link65>,
 }
 
 /// Link 65 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link65 {
     /// `next`, a [`Link66`].
     pub next: Option<Link66>,
 }
 
 /// Link 66 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link66 {
     /// `next`, a [`Link67`].
     pub next: Option<Link67>,
 }
 
 /// Link 67 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link67 {
     /// `next`, a [`Link68`].
     pub next: Option<Link68>,
 }
 
 /// Link 68 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link68 {
     /// `next`, a [`Link69`].
     pub next: Option<Link69>,
 }
 
 /// Link 69 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link69 {
     /// `next`, a [`Link70`].
     pub next: Option<Link70>,
 }
 
 /// Link 70 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link70 {
     /// `next`, a [`Link71`].
     pub next: Option<Link71>,
 }
 
 /// Link 71 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link71 {
     /// `next`, a [`Link72`].
     pub next: Option<Link72>,
 }
 
 /// Link 72 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link72 {
     /// `next`, a [`Link73`].
     pub next: Option<Link73>,
 }
 
 /// Link 73 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link73 {
     /// `next`, a [`Link74`].
     pub next: Option<Link74>,
 }
 
 /// Link 74 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link74 {
     /// `next`, a [`Link75`].
     pub next: Option<Link75>,
 }
 
 /// Link 75 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link75 {
     /// `next`, a [`Link76`].
     pub next: Option<Link76>,
 }
 
 /// Link 76 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link76 {
     /// `next`, a [`Link77`].
     pub next: Option<Link77>,
 }
 
 /// Link 77 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link77 {
     /// `next`, a [`Link78`].
     pub next: Option<Link78>,
 }
 
 /// Link 78 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link78 {
     /// `next`, a [`Link79`].
     pub next: Option<Link79>,
 }
 
 /// Link 79 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link79 {
     /// `next`, a [`Link80`].
     pub next: Option<Link80>,
 }
 
 /// Link 80 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link80 {
     /// `next`, a [`Link81`].
     pub next: Option<Link81>,
 }
 
 /// Link 81 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link81 {
     /// `next`, a [`Link82`].
     pub next: Option<Link82>,
 }
 
 /// Link 82 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link82 {
     /// `next`, a [`Link83`].
     pub next: Option<Link83>,
 }
 
 /// Link 83 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link83 {
     /// `next`, a [`Link84`].
     pub next: Option<Link84>,
 }
 
 /// Link 84 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link84 {
     /// `next`, a [`Link85`].
     pub next: Option<Link85>,
 }
 
 /// Link 85 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link85 {
     /// `next`, a [`Link86`].
     pub next: Option<Link86>,
 }
 
 /// Link 86 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link86 {
     /// `next`, a [`Link87`].
     pub next: Option<Link87>,
 }
 
 /// Link 87 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link87 {
     /// `next`, a [`Link88`].
     pub next: Option<Link88>,
 }
 
 /// Link 88 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link88 {
     /// `next`, a [`Link89`].
     pub next: Option<Link89>,
 }
 
 /// Link 89 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link89 {
     /// `next`, a [`Link90`].
     pub next: Option<Link90>,
 }
 
 /// Link 90 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link90 {
     /// `next`, a [`Link91`].
     pub next: Option<Link91>,
 }
 
 /// Link 91 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link91 {
     /// `next`, a [`Link92`].
     pub next: Option<Link92>,
 }
 
 /// Link 92 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link92 {
     /// `next`, a [`Link93`].
     pub next: Option<Link93>,
 }
 
 /// Link 93 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link93 {
     /// `next`, a [`Link94`].
     pub next: Option<Link94>,
 }
 
 /// Link 94 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link94 {
     /// `next`, a [`Link95`].
     pub next: Option<Link95>,
 }
 
 /// Link 95 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link95 {
     /// `next`, a [`Link96`].
     pub next: Option<Link96>,
 }
 
 /// Link 96 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link96 {
     /// `next`, a [`Link97`].
     pub next: Option<Link97>,
 }
 
 /// Link 97 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link97 {
     /// `next`, a [`Link98`].
     pub next: Option<Link98>,
 }
 
 /// Link 98 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link98 {
     /// `next`, a [`Link99`].
     pub next: Option<Link99>,
 }
 
 /// Link 99 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link99 {
     /// `next`, a [`Link100`].
     pub next: Option<Link100>,
 }
 
 /// Link 100 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link100 {
     /// `next`, a [`Link101`].
     pub next: Option<Link101>,
 }
 
 /// Link 101 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link101 {
     /// `next`, a [`Link102`].
     pub next: Option<Link102>,
 }
 
 /// Link 102 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link102 {
     /// `next`, a [`Link103`].
     pub next: Option<Link103>,
 }
 
 /// Link 103 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link103 {
     /// `next`, a [`Link104`].
     pub next: Option<Link104>,
 }
 
 /// Link 104 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link104 {
     /// `next`, a [`Link105`].
     pub next: Option<Link105>,
 }
 
 /// Link 105 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link105 {
     /// `next`, a [`Link106`].
     pub next: Option<Link106>,
 }
 
 /// Link 106 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link106 {
     /// `next`, a [`Link107`].
     pub next: Option<Link107>,
 }
 
 /// Link 107 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link107 {
     /// `next`, a [`Link108`].
     pub next: Option<Link108>,
 }
 
 /// Link 108 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link108 {
     /// `next`, a [`Link109`].
     pub next: Option<Link109>,
 }
 
 /// Link 109 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link109 {
     /// `next`, a [`Link110`].
     pub next: Option<Link110>,
 }
 
 /// Link 110 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link110 {
     /// `next`, a [`Link111`].
     pub next: Option<Link111>,
 }
 
 /// Link 111 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link111 {
     /// `next`, a [`Link112`].
     pub next: Option<Link112>,
 }
 
 /// Link 112 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link112 {
     /// `next`, a [`Link113`].
     pub next: Option<Link113>,
 }
 
 /// Link 113 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link113 {
     /// `next`, a [`Link114`].
     pub next: Option<Link114>,
 }
 
 /// Link 114 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link114 {
     /// `next`, a [`Link115`].
     pub next: Option<Link115>,
 }
 
 /// Link 115 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link115 {
     /// `next`, a [`Link116`].
     pub next: Option<Link116>,
 }
 
 /// Link 116 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link116 {
     /// `next`, a [`Link117`].
     pub next: Option<Link117>,
 }
 
 /// Link 117 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link117 {
     /// `next`, a [`Link118`].
     pub next: Option<Link118>,
 }
 
 /// Link 118 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link118 {
     /// `next`, a [`Link119`].
     pub next: Option<Link119>,
 }
 
 /// Link 119 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link119 {
     /// `next`, a [`Link120`].
     pub next: Option<Link120>,
 }
 
 /// Link 120 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link120 {
     /// `next`, a [`Link121`].
     pub next: Option<Link121>,
 }
 
 /// Link 121 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link121 {
     /// `next`, a [`Link122`].
     pub next: Option<Link122>,
 }
 
 /// Link 122 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link122 {
     /// `next`, a [`Link123`].
     pub next: Option<Link123>,
 }
 
 /// Link 123 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link123 {
     /// `next`, a [`Link124`].
     pub next: Option<Link124>,
 }
 
 /// Link 124 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link124 {
     /// `next`, a [`Link125`].
     pub next: Option<Link125>,
 }
 
 /// Link 125 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link125 {
     /// `next`, a [`Link126`].
     pub next: Option<Link126>,
 }
 
 /// Link 126 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link126 {
     /// `next`, a [`Link127`].
     pub next: Option<Link127>,
 }
 
 /// Link 127 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link127 {
     /// `next`, a [`Link128`].
     pub next: Option<Link128>,
 }
 
 /// Link 128 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link128 {
     /// `next`, a [`Link129`].
     pub next: Option<Link129>,
 }
 
 /// Link 129 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link129 {
     /// `next`, a [`Link130`].
     pub next: Option<Link130>,
 }
 
 /// Link 130 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link130 {
     /// `next`, a [`Link131`].
     pub next: Option<Link131>,
 }
 
 /// Link 131 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link131 {
     /// `next`, a [`Link132`].
     pub next: Option<Link132>,
 }
 
 /// Link 132 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link132 {
     /// `next`, a [`Link133`].
     pub next: Option<Link133>,
 }
 
 /// Link 133 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link133 {
     /// `next`, a [`Link134`].
     pub next: Option<Link134>,
 }
 
 /// Link 134 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link134 {
     /// `next`, a [`Link135`].
     pub next: Option<Link135>,
 }
 
 /// Link 135 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link135 {
     /// `next`, a [`Link136`].
     pub next: Option<Link136>,
 }
 
 /// Link 136 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link136 {
     /// `next`, a [`Link137`].
     pub next: Option<Link137>,
 }
 
 /// Link 137 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link137 {
     /// `next`, a [`Link138`].
     pub next: Option<Link138>,
 }
 
 /// Link 138 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link138 {
     /// `next`, a [`Link139`].
     pub next: Option<Link139>,
 }
 
 /// Link 139 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link139 {
     /// `next`, a [`Link140`].
     pub next: Option<Link140>,
 }
 
 /// Link 140 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link140 {
     /// `next`, a [`Link141`].
     pub next: Option<Link141>,
 }
 
 /// Link 141 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link141 {
     /// `next`, a [`Link142`].
     pub next: Option<Link142>,
 }
 
 /// Link 142 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link142 {
     /// `next`, a [`Link143`].
     pub next: Option<Link143>,
 }
 
 /// Link 143 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link143 {
     /// `next`, a [`Link144`].
     pub next: Option<Link144>,
 }
 
 /// Link 144 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link144 {
     /// `next`, a [`Link145`].
     pub next: Option<Link145>,
 }
 
 /// Link 145 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link145 {
     /// `next`, a [`Link146`].
     pub next: Option<Link146>,
 }
 
 /// Link 146 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link146 {
     /// `next`, a [`Link147`].
     pub next: Option<Link147>,
 }
 
 /// Link 147 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link147 {
     /// `next`, a [`Link148`].
     pub next: Option<Link148>,
 }
 
 /// Link 148 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link148 {
     /// `next`, a [`Link149`].
     pub next: Option<Link149>,
 }
 
 /// Link 149 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link149 {
     /// `next`, a [`Link150`].
     pub next: Option<Link150>,
 }
 
 /// Link 150 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link150 {
     /// `next`, a [`Link151`].
     pub next: Option<Link151>,
 }
 
 /// Link 151 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link151 {
     /// `next`, a [`Link152`].
     pub next: Option<Link152>,
 }
 
 /// Link 152 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link152 {
     /// `next`, a [`Link153`].
     pub next: Option<Link153>,
 }
 
 /// Link 153 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link153 {
     /// `next`, a [`Link154`].
     pub next: Option<Link154>,
 }
 
 /// Link 154 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link154 {
     /// `next`, a [`Link155`].
     pub next: Option<Link155>,
 }
 
 /// Link 155 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link155 {
     /// `next`, a [`Link156`].
     pub next: Option<Link156>,
 }
 
 /// Link 156 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link156 {
     /// `next`, a [`Link157`].
     pub next: Option<Link157>,
 }
 
 /// Link 157 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link157 {
     /// `next`, a [`Link158`].
     pub next: Option<Link158>,
 }
 
 /// Link 158 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link158 {
     /// `next`, a [`Link159`].
     pub next: Option<Link159>,
 }
 
 /// Link 159 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link159 {
     /// `next`, a [`Link160`].
     pub next: Option<Link160>,
 }
 
 /// Link 160 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link160 {
     /// `next`, a [`Link161`].
     pub next: Option<Link161>,
 }
 
 /// Link 161 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link161 {
     /// `next`, a [`Link162`].
     pub next: Option<Link162>,
 }
 
 /// Link 162 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link162 {
     /// `next`, a [`Link163`].
     pub next: Option<Link163>,
 }
 
 /// Link 163 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link163 {
     /// `next`, a [`Link164`].
     pub next: Option<Link164>,
 }
 
 /// Link 164 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link164 {
     /// `next`, a [`Link165`].
     pub next: Option<Link165>,
 }
 
 /// Link 165 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link165 {
     /// `next`, a [`Link166`].
     pub next: Option<Link166>,
 }
 
 /// Link 166 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link166 {
     /// `next`, a [`Link167`].
     pub next: Option<Link167>,
 }
 
 /// Link 167 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link167 {
     /// `next`, a [`Link168`].
     pub next: Option<Link168>,
 }
 
 /// Link 168 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link168 {
     /// `next`, a [`Link169`].
     pub next: Option<Link169>,
 }
 
 /// Link 169 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link169 {
     /// `next`, a [`Link170`].
     pub next: Option<Link170>,
 }
 
 /// Link 170 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link170 {
     /// `next`, a [`Link171`].
     pub next: Option<Link171>,
 }
 
 /// Link 171 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link171 {
     /// `next`, a [`Link172`].
     pub next: Option<Link172>,
 }
 
 /// Link 172 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link172 {
     /// `next`, a [`Link173`].
     pub next: Option<Link173>,
 }
 
 /// Link 173 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link173 {
     /// `next`, a [`Link174`].
     pub next: Option<Link174>,
 }
 
 /// Link 174 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link174 {
     /// `next`, a [`Link175`].
     pub next: Option<Link175>,
 }
 
 /// Link 175 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link175 {
     /// `next`, a [`Link176`].
     pub next: Option<Link176>,
 }
 
 /// Link 176 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link176 {
     /// `next`, a [`Link177`].
     pub next: Option<Link177>,
 }
 
 /// Link 177 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link177 {
     /// `next`, a [`Link178`].
     pub next: Option<Link178>,
 }
 
 /// Link 178 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link178 {
     /// `next`, a [`Link179`].
     pub next: Option<Link179>,
 }
 
 /// Link 179 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link179 {
     /// `next`, a [`Link180`].
     pub next: Option<Link180>,
 }
 
 /// Link 180 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link180 {
     /// `next`, a [`Link181`].
     pub next: Option<Link181>,
 }
 
 /// Link 181 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link181 {
     /// `next`, a [`Link182`].
     pub next: Option<Link182>,
 }
 
 /// Link 182 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link182 {
     /// `next`, a [`Link183`].
     pub next: Option<Link183>,
 }
 
 /// Link 183 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link183 {
     /// `next`, a [`Link184`].
     pub next: Option<Link184>,
 }
 
 /// Link 184 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link184 {
     /// `next`, a [`Link185`].
     pub next: Option<Link185>,
 }
 
 /// Link 185 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link185 {
     /// `next`, a [`Link186`].
     pub next: Option<Link186>,
 }
 
 /// Link 186 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link186 {
     /// `next`, a [`Link187`].
     pub next: Option<Link187>,
 }
 
 /// Link 187 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link187 {
     /// `next`, a [`Link188`].
     pub next: Option<Link188>,
 }
 
 /// Link 188 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link188 {
     /// `next`, a [`Link189`].
     pub next: Option<Link189>,
 }
 
 /// Link 189 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link189 {
     /// `next`, a [`Link190`].
     pub next: Option<Link190>,
 }
 
 /// Link 190 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link190 {
     /// `next`, a [`Link191`].
     pub next: Option<Link191>,
 }
 
 /// Link 191 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link191 {
     /// `next`, a [`Link192`].
     pub next: Option<Link192>,
 }
 
 /// Link 192 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link192 {
     /// `next`, a [`Link193`].
     pub next: Option<Link193>,
 }
 
 /// Link 193 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link193 {
     /// `next`, a [`Link194`].
     pub next: Option<Link194>,
 }
 
 /// Link 194 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link194 {
     /// `next`, a [`Link195`].
     pub next: Option<Link195>,
 }
 
 /// Link 195 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link195 {
     /// `next`, a [`Link196`].
     pub next: Option<Link196>,
 }
 
 /// Link 196 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link196 {
     /// `next`, a [`Link197`].
     pub next: Option<Link197>,
 }
 
 /// Link 197 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link197 {
     /// `next`, a [`Link198`].
     pub next: Option<Link198>,
 }
 
 /// Link 198 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link198 {
     /// `next`, a [`Link199`].
     pub next: Option<Link199>,
 }
 
 /// Link 199 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link199 {
     /// `next`, a [`Link200`].
     pub next: Option<Link200>,
 }
 
 /// Link 200 of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link200 {
     /// `last`, true or false.
     pub last: Option<bool>,

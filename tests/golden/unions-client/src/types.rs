@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use dovetail_client::types::{Patch, RawJson, UnknownValue, UnknownVariant};
 
 /// One of each, all optional.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Everything {
     /// `mapped`, a [`Mapped`].
     pub mapped: Option<Mapped>,

@@ -152,7 +152,7 @@ alike! {
 
 union! {
     Held {
-        members { Cash: has("coins"), Voucher: has("id") }
+        members { Cash: has("coins"), Voucher: has("code") }
         write { Cash, Voucher }
     }
 }

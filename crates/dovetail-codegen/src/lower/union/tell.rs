@@ -90,7 +90,15 @@ impl Types<'_> {
                     .filter_map(|other| objects.get(*other).copied())
                     .collect();
                 let branch = objects.get(*index)?;
-                self.own_member(branch, &others).map(|tell| (place, tell))
+                let all: Vec<&Branch> = objects
+                    .iter()
+                    .enumerate()
+                    .filter(|(other, _)| other != index)
+                    .map(|(_, other)| *other)
+                    .collect();
+                // What no other has at all says more than what only those that are left lack.
+                let tell = own_member_of(branch, &all).or_else(|| self.own_member(branch, &others));
+                tell.map(|tell| (place, tell))
             });
             let Some((place, tell)) = found else { break };
             let index = rest.remove(place);
@@ -108,18 +116,10 @@ impl Types<'_> {
 
     /// A member that an object must have and that no other of these can have like this.
     fn own_member(&self, branch: &Branch, others: &[&Branch]) -> Option<Tell> {
-        let knows = |other: &Branch, name: &str| {
-            other.view.properties.contains_key(name) || other.view.required.contains(name)
-        };
-        let mut required = branch.view.required.iter();
-        let own = required.clone().find(|name| {
-            branch.view.properties.contains_key(*name)
-                && !others.iter().any(|other| knows(other, name))
-        });
-        if let Some(name) = own {
-            return Some(Tell::Has(name.clone()));
+        if let Some(tell) = own_member_of(branch, others) {
+            return Some(tell);
         }
-        required.find_map(|name| {
+        branch.view.required.iter().find_map(|name| {
             let kinds = self.member_kinds(branch, name)?;
             let differs = others.iter().all(|other| {
                 !knows(other, name)
@@ -229,6 +229,18 @@ impl Types<'_> {
         let texts: Option<Vec<String>> = values.iter().map(tag_text).collect();
         texts.filter(|texts| !texts.is_empty())
     }
+}
+
+/// A member that an object must have and that no other of these knows.
+fn own_member_of(branch: &Branch, others: &[&Branch]) -> Option<Tell> {
+    let own = branch.view.required.iter().find(|name| {
+        branch.view.properties.contains_key(*name) && !others.iter().any(|other| knows(other, name))
+    });
+    own.map(|name| Tell::Has(name.clone()))
+}
+
+fn knows(branch: &Branch, name: &str) -> bool {
+    branch.view.properties.contains_key(name) || branch.view.required.contains(name)
 }
 
 /// A value as the runtime reads a tag.
