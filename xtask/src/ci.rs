@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::process::{self, cargo, run as run_program};
-use crate::{layers, tidy, wire};
+use crate::{corpus, layers, roundtrip, tidy, wire};
 
 /// Runs what CI runs.
 #[derive(Debug, Args)]
@@ -26,11 +26,12 @@ enum Step {
     Generated,
     Test,
     Wire,
+    Real,
     Docs,
     Package,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step::Format,
     Step::Clippy,
     Step::Tidy,
@@ -38,6 +39,7 @@ const STEPS: [Step; 9] = [
     Step::Generated,
     Step::Test,
     Step::Wire,
+    Step::Real,
     Step::Docs,
     Step::Package,
 ];
@@ -90,6 +92,7 @@ fn run_step(step: Step) -> Result<()> {
         Step::Generated => generated(),
         Step::Test => test(),
         Step::Wire => wire::run(),
+        Step::Real => real(),
         Step::Docs => run_program(cargo().env("RUSTDOCFLAGS", "-D warnings").args([
             "doc",
             "--workspace",
@@ -99,6 +102,27 @@ fn run_step(step: Step) -> Result<()> {
         ])),
         Step::Package => package(),
     }
+}
+
+/// Real documents become crates, a few of them compile, and what is drawn from their schemas comes through their types unharmed. The whole
+/// of it takes far longer: `corpus --compile` and `roundtrip` without `--only`.
+fn real() -> Result<()> {
+    const COMPILED: [&str; 4] = ["fastapi", "petstorev3", "train-travel", "burgershop"];
+    let documents = corpus::real_documents();
+    if !documents.is_dir() {
+        let must = std::env::var_os("DOVETAIL_REQUIRE_SHARED").is_some();
+        if must {
+            bail!(
+                "there are no real documents under DOVETAIL_SHARED, and they must not be skipped"
+            );
+        }
+        process::say("skipped: there are no real documents under DOVETAIL_SHARED");
+        return Ok(());
+    }
+    let only = COMPILED.map(str::to_owned).to_vec();
+    corpus::run(&corpus::Corpus::generated(documents.clone()))?;
+    corpus::run(&corpus::Corpus::compiled(documents, only.clone()))?;
+    roundtrip::run(&roundtrip::Roundtrip::of(only))
 }
 
 /// Every crate that is meant for others can be packaged with all that it needs, the linked templates among it.

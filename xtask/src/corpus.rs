@@ -51,6 +51,30 @@ pub(crate) struct Corpus {
     allow_refusals: bool,
 }
 
+impl Corpus {
+    /// Every document of a folder, generated; some are there to be refused.
+    pub(crate) fn generated(path: PathBuf) -> Self {
+        Self {
+            path,
+            compile: false,
+            lint: false,
+            only: Vec::new(),
+            findings: false,
+            allow_refusals: true,
+        }
+    }
+
+    /// Some documents of a folder, generated and compiled.
+    pub(crate) fn compiled(path: PathBuf, only: Vec<String>) -> Self {
+        Self {
+            compile: true,
+            only,
+            allow_refusals: false,
+            ..Self::generated(path)
+        }
+    }
+}
+
 /// Version of the crates: documents say anything here, and it does not matter.
 const VERSION: semver::Version = semver::Version::new(0, 1, 0);
 

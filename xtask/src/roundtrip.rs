@@ -53,6 +53,20 @@ pub(crate) struct Roundtrip {
     values: bool,
 }
 
+impl Roundtrip {
+    /// Some documents, as the command takes them.
+    pub(crate) fn of(only: Vec<String>) -> Self {
+        Self {
+            only,
+            schema: Vec::new(),
+            seed: 1,
+            samples: 4,
+            shown: 5,
+            values: false,
+        }
+    }
+}
+
 /// Runs the round trip. Fails where any sample did, or where there was nothing to try.
 pub(crate) fn run(asked: &Roundtrip) -> Result<()> {
     let mut total = Tally::default();

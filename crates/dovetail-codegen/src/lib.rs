@@ -115,7 +115,7 @@ pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
             provided.push((service, api));
         }
     }
-    let lowered = parallel::map(provided, |(service, api)| {
+    let mut lowered = parallel::map(provided, |(service, api)| {
         let name = lower::package_name(&service.name.value);
         let runtime = runtime(workspace, &name);
         let callers = callers(workspace, service);
@@ -125,10 +125,15 @@ pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
             ..request(workspace, sources, service, api)
         })
     });
-    let services: Vec<String> = lowered.iter().map(|one| one.service.clone()).collect();
-    for (service, (package, findings)) in services.iter().zip(packages(lowered)) {
+    let services: Vec<(String, Vec<Untyped>)> = lowered
+        .iter_mut()
+        .map(|one| (one.service.clone(), std::mem::take(&mut one.open_ended)))
+        .collect();
+    for ((service, open_ended), (package, findings)) in services.into_iter().zip(packages(lowered))
+    {
         generated.packages.push(package);
-        generated.untyped.extend(untyped(service, &findings));
+        generated.untyped.extend(untyped(&service, &findings));
+        generated.untyped.extend(open_ended);
         generated.findings.extend(findings);
     }
     generated
@@ -150,12 +155,21 @@ struct Lowered {
     file: FileId,
     krate: ir::Crate,
     findings: Vec<Finding>,
+    open_ended: Vec<Untyped>,
 }
 
 impl Lowered {
     fn new(request: &ClientRequest<'_>) -> Self {
-        let (krate, findings) = lower::lower(request);
+        let (krate, findings, open_ended) = lower::lower(request);
+        let open_ended = open_ended.into_iter().map(|one| Untyped {
+            service: request.service.to_owned(),
+            code: &codes::UNTYPED_SCHEMA,
+            reason: one.reason.to_owned(),
+            span: one.span,
+            pointer: Some(one.pointer),
+        });
         Self {
+            open_ended: open_ended.collect(),
             name: lower::package_name(request.service),
             service: request.service.to_owned(),
             file: request.api.file,

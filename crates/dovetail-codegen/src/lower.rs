@@ -31,6 +31,8 @@ mod union;
 mod view;
 
 use dovetail_contract::finding::Finding;
+use dovetail_contract::schema::SchemaId;
+use dovetail_contract::source::Span;
 
 use self::graph::Graph;
 use self::incoming::HandlerDraft;
@@ -154,7 +156,7 @@ fn is_reserved(name: &str) -> bool {
 }
 
 /// Decides everything about one client crate.
-pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
+pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>, Vec<OpenEnded>) {
     let api = request.api;
     let mut types = Types::new(&api.schemas, &api.renames, RESERVED);
     let mut drafts = operations::draft(api, &mut types);
@@ -216,9 +218,29 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>) {
         policy_uses: policy_uses.lines(),
         parts,
     };
+    let open_ended = open_ended(&types);
     let mut findings = types.findings;
     findings.extend(unread);
-    (krate, findings)
+    (krate, findings, open_ended)
+}
+
+fn open_ended(types: &Types<'_>) -> Vec<OpenEnded> {
+    let of = |(id, reason): &(SchemaId, &'static str)| {
+        let schema = types.views.schemas.schema(*id);
+        OpenEnded {
+            span: schema.span,
+            pointer: schema.pointer.clone(),
+            reason,
+        }
+    };
+    types.open_ended.iter().map(of).collect()
+}
+
+/// A schema that leaves open what it is.
+pub(crate) struct OpenEnded {
+    pub(crate) span: Span,
+    pub(crate) pointer: String,
+    pub(crate) reason: &'static str,
 }
 
 /// Writes out what was decided.

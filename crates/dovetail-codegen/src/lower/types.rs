@@ -26,6 +26,8 @@ pub(super) struct Types<'a> {
     pub(super) scope: Scope,
     pub(super) drafts: Vec<Draft>,
     pub(super) findings: Vec<Finding>,
+    /// Schemas that leave open what they are, each with what that means: no finding, for that is what the contract says.
+    pub(super) open_ended: Vec<(SchemaId, &'static str)>,
     component_names: HashMap<SchemaId, String>,
     /// Names of components that a type has taken.
     spent: HashSet<String>,
@@ -139,6 +141,7 @@ impl<'a> Types<'a> {
             scope,
             drafts: Vec::new(),
             findings: Vec::new(),
+            open_ended: Vec::new(),
             spent: HashSet::new(),
             memo: HashMap::new(),
             open: HashSet::new(),
@@ -256,7 +259,11 @@ impl<'a> Types<'a> {
             named.retain(|kind| *kind != Type::Integer);
         }
         let ty = match named.as_slice() {
-            [] => Ty::Value,
+            [] => {
+                self.open_ended
+                    .push((at, "the schema says nothing of its type, so it is any JSON"));
+                Ty::Value
+            }
             [kind] => self.of_kind(at, *kind, view, hint),
             _ => return self.several_kinds(at, &named, nullable, hint),
         };
@@ -334,6 +341,9 @@ impl<'a> Types<'a> {
                 return self.map_of(at, additional, hint);
             }
             if !is_closed || !view.pattern_properties.is_empty() {
+                let reason =
+                    "the schema describes no member of its objects, so they may be any JSON";
+                self.open_ended.push((at, reason));
                 return Ty::map(Ty::Value);
             }
         }
