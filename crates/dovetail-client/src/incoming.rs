@@ -101,14 +101,14 @@ impl Incoming {
         Self { headers, ..self }
     }
 
-    /// The same with this body. A server should not read more than [`BODY_MAX`](crate::BODY_MAX) of one.
+    /// The same with this body. A server should not read more than [`BODY_MAX`] of one.
     #[must_use]
     pub fn body(self, body: impl Into<Bytes>) -> Self {
         let body = body.into();
         Self { body, ..self }
     }
 
-    /// The same with another bound for its body, in bytes; [`BODY_MAX`](crate::BODY_MAX) unless said otherwise.
+    /// The same with another bound for its body, in bytes; [`BODY_MAX`] unless said otherwise.
     #[must_use]
     pub fn body_max(self, body_max: usize) -> Self {
         Self { body_max, ..self }

@@ -20,7 +20,7 @@ pub(super) fn read(package: &Package, subjects: usize) -> Types {
     let mut found = Types::default();
     let krate = package.name.replace('-', "_");
     for (path, text) in &package.files {
-        if !path.ends_with(".rs") {
+        if !path.starts_with("src/") || !path.ends_with(".rs") {
             continue;
         }
         let before = found.types.len();
