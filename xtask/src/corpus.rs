@@ -133,7 +133,10 @@ pub(crate) fn run(asked: &Corpus) -> Result<()> {
     } else {
         count.refused
     };
-    if documents.is_empty() || refused + count.panicked + count.uncompiled > 0 {
+    if documents.is_empty()
+        || refused + count.broken + count.panicked + count.uncompiled > 0
+        || count.generated == 0
+    {
         bail!("not every document went through");
     }
     Ok(())
@@ -143,6 +146,7 @@ pub(crate) fn run(asked: &Corpus) -> Result<()> {
 struct Count {
     generated: usize,
     refused: usize,
+    broken: usize,
     panicked: usize,
     compiled: usize,
     uncompiled: usize,
@@ -263,7 +267,12 @@ fn report(asked: &Corpus, work: &Path, name: &str, done: &Done, count: &mut Coun
     match package {
         Some(_) => count.generated += 1,
         None => {
-            count.refused += 1;
+            // What loads and is no crate then is our defect, whatever may be refused.
+            if done.package.is_some() {
+                count.broken += 1;
+            } else {
+                count.refused += 1;
+            }
             line.push_str("  REFUSED");
         }
     }
@@ -293,8 +302,13 @@ fn report(asked: &Corpus, work: &Path, name: &str, done: &Done, count: &mut Coun
     if !said.is_empty() {
         print(&said)?;
     }
+    show_findings(asked, done, errors > 0)
+}
+
+/// The findings of a document: all where they are asked for, else the first that is an error.
+fn show_findings(asked: &Corpus, done: &Done, has_errors: bool) -> Result<()> {
     for finding in &done.findings {
-        if asked.findings || (finding.is_error() && errors > 0) {
+        if asked.findings || (finding.is_error() && has_errors) {
             print(&format!(
                 "    {} {} {}: {}",
                 done.sources.place(finding.place.span),
