@@ -67,7 +67,9 @@ fn hostile_text_becomes_one_crate_in_its_folder() {
     let made = files(outer.path());
     let made = made
         .iter()
-        .filter(|path| !path.starts_with(contracts) && !path.ends_with("dovetail.yaml"));
+        .filter(|path| !path.starts_with(contracts) && !path.ends_with("dovetail.yaml"))
+        // What was done is remembered in the caches of the user, whose home is this folder.
+        .filter(|path| !path.starts_with("root/.cache"));
     let made: Vec<_> = made.collect();
     assert!(made.len() >= 4, "{made:?}");
     for path in made {

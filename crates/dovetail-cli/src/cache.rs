@@ -6,7 +6,7 @@
 
 mod record;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub(crate) struct Cache {
     /// Which program this is.
     program: String,
     /// The names in the workspace when the run began.
-    names: String,
+    names: Vec<String>,
 }
 
 /// A run that made exactly what there is.
@@ -64,7 +64,7 @@ impl Cache {
         Some(Self {
             path,
             program: program()?,
-            names: names(&root)?,
+            names: list_names(&root)?,
             root,
         })
     }
@@ -72,7 +72,9 @@ impl Cache {
     /// The last run, if nothing has changed since.
     pub(crate) fn unchanged(&self) -> Option<Unchanged> {
         let record = Record::parse(&read(&self.path, RECORD_BYTES_MAX)?)?;
-        if record.program != self.program || record.names != self.names {
+        if record.program != self.program
+            || record.names != self.names_without(&record.output, &record.outputs)
+        {
             return None;
         }
         let mut texts = BTreeMap::new();
@@ -109,8 +111,11 @@ impl Cache {
         output: &str,
         packages: &[Package],
     ) -> bool {
-        // A file that came while the run was going on may have been seen or not.
-        if names(&self.root).as_ref() != Some(&self.names) {
+        let outputs = output::digests(packages);
+        let names = self.names_without(output, &outputs);
+        // A file that came while the run was going on may have been seen or not; but what it wrote itself came from it.
+        let now = list_names(&self.root).map(|now| without(&now, output, &outputs));
+        if now.as_ref() != Some(&names) {
             return false;
         }
         let inputs = sources.iter().map(|(_, file)| {
@@ -122,11 +127,11 @@ impl Cache {
         });
         let record = Record {
             program: self.program.clone(),
-            names: self.names.clone(),
+            names,
             inputs: inputs.collect(),
             crates: packages.len(),
             output: output.to_owned(),
-            outputs: output::digests(packages),
+            outputs,
             findings: findings
                 .iter()
                 .map(|finding| SavedFinding::new(finding, sources))
@@ -137,6 +142,11 @@ impl Cache {
             .is_some_and(|text| outputs::write_file(&self.path, &text).is_ok());
         prune(&self.path);
         written
+    }
+
+    /// A digest of the names in the workspace that are not those of its output.
+    fn names_without(&self, output: &str, outputs: &BTreeMap<String, String>) -> String {
+        without(&self.names, output, outputs)
     }
 
     /// The text of a contract, if it is what it was and lies where contracts may lie.
@@ -225,11 +235,31 @@ fn program() -> Option<String> {
     ))
 }
 
-/// A digest of the names that decide which files are contracts: those in the workspace, in its folders, and in their `expects`.
-fn names(root: &Path) -> Option<String> {
+/// The names that decide which files are contracts: those in the workspace, in its folders, and in their `expects`.
+fn list_names(root: &Path) -> Option<Vec<String>> {
     let mut all = Vec::new();
     list(root, "", 2, &mut all)?;
-    Some(output::digest(all.join("\n").as_bytes()))
+    Some(all)
+}
+
+/// A digest of those names that neither are output nor lead to some.
+fn without(names: &[String], output: &str, outputs: &BTreeMap<String, String>) -> String {
+    let mut own = BTreeSet::new();
+    for file in outputs.keys() {
+        let mut path = String::new();
+        for step in output.split('/').chain(file.split('/')) {
+            if !matches!(step, "" | ".") {
+                path = format!("{path}/{}", step.escape_default());
+                own.insert(path.clone());
+            }
+        }
+    }
+    let kept: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !own.contains(*name))
+        .collect();
+    output::digest(kept.join("\n").as_bytes())
 }
 
 fn list(folder: &Path, prefix: &str, depth: usize, all: &mut Vec<String>) -> Option<()> {

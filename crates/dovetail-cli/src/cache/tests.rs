@@ -41,7 +41,7 @@ impl Place {
         Cache {
             path: self.path("cache/codegen-x"),
             program: "this one".to_owned(),
-            names: names(&root).expect("names"),
+            names: list_names(&root).expect("names"),
             root,
         }
     }
@@ -182,6 +182,20 @@ fn whatever_changes_makes_the_record_void() {
         change(&place);
         assert_eq!(place.is_unchanged(), *expected, "{what}");
     }
+}
+
+#[test]
+fn output_inside_the_workspace_is_no_change_but_what_joins_it_is() {
+    let place = Place::new();
+    let before = place.cache();
+    output::write(&place.path("contracts/out/crates"), &place.packages).expect("an output");
+    let packages = &place.packages;
+    let mut sources = Sources::default();
+    sources.add("dovetail.yaml", "");
+    assert!(before.remember(&sources, &[], "out/crates", packages));
+    assert!(place.is_unchanged(), "the run itself made those names");
+    place.put("contracts/out/service.yaml", "");
+    assert!(!place.is_unchanged());
 }
 
 #[test]
