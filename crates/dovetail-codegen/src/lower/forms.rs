@@ -9,7 +9,7 @@ use super::view::View;
 use crate::rust_name::{self, Casing};
 
 /// A part of a form.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct PartDraft {
     pub(super) name: String,
     pub(super) wire: String,
@@ -38,19 +38,22 @@ pub(super) fn form(media: &Media, types: &mut Types<'_>, hint: &str) -> Ty {
         };
         let encoding = media.encoding.get(wire);
         let file = file(id, encoding, types);
+        let is_file = file.is_some();
         let hint = format!("{hint}{}", rust_name::identifier(wire, Casing::Variant));
         parts.push(PartDraft {
             // All parts are named together, once they are known.
             name: String::new(),
             wire: wire.clone(),
             origin: Some(id),
-            is_file: file.is_some(),
+            is_file,
             ty: match file {
                 Some(ty) => ty,
                 None => types.typed_all(candidates, &hint).ty,
             },
             required: view.required.contains(wire),
-            content_type: encoding.and_then(content_type),
+            // Files are sent as this anyway.
+            content_type: content_type(id, encoding, types)
+                .filter(|name| !is_file || name != "application/octet-stream"),
         });
     }
     let subtype = subtype(&media.media_type);
@@ -92,9 +95,33 @@ fn is_file(view: &View, encoding: Option<&PartEncoding>, types: &Types<'_>) -> b
         || declared.is_some_and(says_bytes)
 }
 
-/// The media type of a part, unless it is one of several or a range.
-fn content_type(encoding: &PartEncoding) -> Option<String> {
-    let name = encoding.content_type.as_deref()?.trim();
+/// The media type of a part, unless it is one of several or a range: what its encoding says, else what its schema does (OpenAPI 3.1.1, "Encoding
+/// Object").
+fn content_type(
+    id: SchemaId,
+    encoding: Option<&PartEncoding>,
+    types: &Types<'_>,
+) -> Option<String> {
+    let declared = encoding.and_then(|encoding| encoding.content_type.as_deref());
+    let view = types.views.view(types.views.canonical(id).0);
+    let item = view
+        .items
+        .first()
+        .map(|item| types.views.canonical(*item).0);
+    let item = item.map(|item| types.views.view(item));
+    let mut parts = view
+        .parts
+        .iter()
+        .chain(item.iter().flat_map(|item| &item.parts));
+    let name = declared.or_else(|| {
+        parts.find_map(|id| {
+            let rules = &types.views.schemas.schema(*id).string;
+            // Of what is encoded as text, the schema says what the text holds, not what is sent.
+            let is_encoded = rules.content_encoding.is_some();
+            rules.content_media_type.as_deref().filter(|_| !is_encoded)
+        })
+    })?;
+    let name = name.trim();
     let is_header = name.chars().all(|c| matches!(c, ' '..='~'));
     (is_header && name.contains('/') && !name.contains(['*', ','])).then(|| name.to_owned())
 }
