@@ -24,6 +24,7 @@ mod renames;
 mod scalar;
 mod servers;
 mod spell;
+mod split;
 mod tables;
 mod ty;
 mod types;
@@ -160,9 +161,10 @@ pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>, Ve
     let api = request.api;
     let mut types = Types::new(&api.schemas, &api.renames, RESERVED);
     let mut drafts = operations::draft(api, &mut types);
-    let incoming = incoming::draft(api, &mut types);
+    let mut incoming = incoming::draft(api, &mut types);
     types.finish();
     renames::members(&mut types, &api.renames);
+    split::split(&mut types, &mut drafts, &mut incoming);
     let graph = Graph::new(&types.drafts);
     let speller = Speller {
         drafts: &types.drafts,
@@ -318,7 +320,14 @@ impl<'a> Writer<'a> {
     ) -> (ir::Section<ir::TypeItem>, ir::Section<ir::Table>) {
         let (mut uses, mut wire) = (Uses::default(), Uses::default());
         let (mut items, mut tables) = (Vec::new(), Vec::new());
-        for index in self.division.types(number) {
+        let mut indexes: Vec<usize> = self.division.types(number).collect();
+        // What is sent stands beside what is received.
+        let place = |index: usize| {
+            let draft = self.types.drafts.get(index);
+            draft.and_then(|draft| draft.received_as).unwrap_or(index)
+        };
+        indexes.sort_by_key(|index| (place(*index), *index));
+        for index in indexes {
             if let Some((item, table)) = self.items.item(index, &mut uses, &mut wire) {
                 items.push(item);
                 tables.extend(table);

@@ -140,25 +140,102 @@ fn inherited_fields_are_laid_out_flat_and_a_discriminated_base_is_a_union() {
     insta::assert_snapshot!(shape);
 }
 
+/// A document with an operation that takes one schema and answers with another.
+fn exchange(sent: &str, received: &str, schemas: &str) -> String {
+    format!(
+        "openapi: 3.0.3\ninfo: {{ title: T, version: '1' }}\npaths:\n  /x:\n    post:\n      operationId: make\n      requestBody: {{ required: true, content: {{ application/json: {{ schema: {{ $ref: '#/components/schemas/{sent}' }} }} }} }}\n      responses: {{ '200': {{ description: ok, content: {{ application/json: {{ schema: {{ $ref: '#/components/schemas/{received}' }} }} }} }} }}\ncomponents:\n  schemas:\n{schemas}"
+    )
+}
+
+/// The fields of a struct, each on a line.
+fn fields_of(types: &str, name: &str) -> Vec<String> {
+    let (_, rest) = types
+        .split_once(&format!("pub struct {name} {{"))
+        .unwrap_or_else(|| panic!("there is no {name}"));
+    let body = rest.split('}').next().unwrap_or_default();
+    let fields = body
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub "));
+    fields
+        .map(|field| field.trim_end_matches(',').to_owned())
+        .collect()
+}
+
 #[test]
-fn what_only_one_side_knows_is_optional_where_the_other_side_uses_it() {
-    let document = "openapi: 3.0.3\ninfo: { title: T, version: '1' }\npaths:\n  /x:\n    post:\n      operationId: make\n      requestBody: { required: true, content: { application/json: { schema: { $ref: '#/components/schemas/X' } } } }\n      responses: { '200': { description: ok, content: { application/json: { schema: { $ref: '#/components/schemas/Y' } } } } }\ncomponents:\n  schemas:\n    X: { type: object, required: [id, secret], properties: { id: { type: string, readOnly: true }, secret: { type: string, writeOnly: true } } }\n    Y: { type: object, required: [id, secret], properties: { id: { type: string, readOnly: true }, secret: { type: string, writeOnly: true } } }\n";
+fn a_part_is_sent_as_what_its_encoding_says_or_else_its_schema() {
+    let document = "openapi: 3.1.0\ninfo: { title: T, version: '1' }\npaths:\n  /x:\n    post:\n      operationId: make\n      requestBody: { required: true, content: { multipart/form-data: { schema: { type: object, properties: { plain: { type: string }, photo: { contentMediaType: image/png }, photos: { type: array, items: { contentMediaType: image/gif } }, both: { contentMediaType: image/png }, text: { type: string, contentMediaType: text/csv }, inside: { type: string, contentMediaType: image/png, contentEncoding: base64 } } }, encoding: { both: { contentType: image/webp } } } } }\n      responses: { '204': { description: ok } }\n";
     let (files, _) = generated(document);
+    let wire = files["src/wire.rs"].replace(char::is_whitespace, "");
+    for part in [
+        r#"values{plain:"plain",inside:"inside"}"#,
+        r#"values_as{text:"text"="text/csv"}"#,
+        r#"photo:"photo"="image/png""#,
+        r#"photos:"photos"="image/gif""#,
+        r#"both:"both"="image/webp""#,
+    ] {
+        assert!(wire.contains(part), "{part} is not in {wire}");
+    }
+}
+
+#[test]
+fn a_type_that_goes_one_way_has_no_members_that_go_the_other() {
+    let both = "type: object, required: [id, secret], properties: { id: { type: string, readOnly: true }, secret: { type: string, writeOnly: true } }";
+    let document = exchange(
+        "X",
+        "Y",
+        &format!("    X: {{ {both} }}\n    Y: {{ {both} }}\n"),
+    );
+    let (files, _) = generated(&document);
     let types = &files["src/types.rs"];
-    let part = |name: &str| {
-        types
-            .split(&format!("pub struct {name} {{"))
-            .nth(1)
-            .and_then(|rest| rest.split('}').next())
-            .expect("a struct")
-            .to_owned()
-    };
-    assert!(
-        part("X").contains("pub id: Option<String>") && part("X").contains("pub secret: String")
+    assert_eq!(fields_of(types, "X"), ["secret: String"]);
+    assert_eq!(fields_of(types, "Y"), ["id: String"]);
+}
+
+#[test]
+fn a_type_that_goes_both_ways_becomes_two_where_a_member_must_go_one_way() {
+    let schemas = "    Pet: { type: object, required: [id, name], properties: { id: { type: string, readOnly: true }, name: { type: string }, next: { $ref: '#/components/schemas/Pet' } } }\n    Litter: { type: object, properties: { pets: { type: array, items: { $ref: '#/components/schemas/Pet' } }, tag: { $ref: '#/components/schemas/Tag' }, at: { type: string, readOnly: true } } }\n    Tag: { type: object, properties: { text: { type: string }, id: { type: string, readOnly: true } } }\n    PetRequest: { type: object, properties: { x: { $ref: '#/components/schemas/Litter' } } }\n";
+    let (files, _) = generated(&exchange("Litter", "PetRequest", schemas));
+    let types = &files["src/types.rs"];
+    assert_eq!(
+        fields_of(types, "Pet"),
+        ["id: String", "name: String", "next: Option<Box<Pet>>"]
     );
-    assert!(
-        part("Y").contains("pub id: String") && part("Y").contains("pub secret: Option<String>")
+    assert_eq!(
+        fields_of(types, "Litter"),
+        [
+            "pets: Option<Vec<Pet>>",
+            "tag: Option<Tag>",
+            "at: Option<String>"
+        ]
     );
+    // The contract has a name like it already.
+    let request = types
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub struct PetRequestX"))
+        .find_map(|line| line.split(' ').next())
+        .expect("another name");
+    let request = format!("PetRequestX{request}");
+    assert_eq!(
+        fields_of(types, &request),
+        vec![
+            "name: String".to_owned(),
+            format!("next: Option<Box<{request}>>")
+        ]
+    );
+    assert_eq!(
+        fields_of(types, "LitterRequest"),
+        vec![
+            format!("pets: Option<Vec<{request}>>"),
+            "tag: Option<Tag>".to_owned()
+        ]
+    );
+    // What need not be there anyway is no reason for a second type.
+    assert_eq!(
+        fields_of(types, "Tag"),
+        ["text: Option<String>", "id: Option<String>"]
+    );
+    assert!(!types.contains("TagRequest"));
+    assert!(files["src/client.rs"].contains("body: &LitterRequest"));
 }
 
 #[test]

@@ -165,12 +165,17 @@ fn a_change_says_absent_null_and_value_apart() {
 fn what_is_for_one_direction_only_is_not_asked_of_the_other() {
     let answer = r#"{"id":"67e55044-10b1-426f-9247-bb680e5fe0c8","version":7,"name":"n"}"#;
     let (client, script) = scripted::<Client>(Client::builder(), [Step::json(200, answer)]);
-    let mut record: modern_client::types::Record = serde_json::from_str(answer).unwrap();
-    assert_eq!(record.secret, None);
-    record.id = None;
-    record.version = None;
-    record.secret = Some("s".to_owned());
+    let record = modern_client::types::RecordRequest {
+        secret: "s".to_owned(),
+        name: "n".to_owned(),
+        note: Patch::Absent,
+        size: None,
+    };
     let written = run(client.write_record(Uuid::nil(), &record)).unwrap();
+    assert_eq!(
+        written.id.to_string(),
+        "67e55044-10b1-426f-9247-bb680e5fe0c8"
+    );
     assert_eq!(written.version, Some(7));
     let sent: Value = serde_json::from_slice(script.hits()[0].body()).unwrap();
     assert_eq!(sent, serde_json::json!({ "secret": "s", "name": "n" }));

@@ -84,6 +84,13 @@ impl HandlerDraft<'_> {
         let answers = self.requests.iter().flat_map(|request| &request.answers);
         answers.filter_map(|answer| answer.ty.as_ref())
     }
+
+    /// Types that are sent, to be changed.
+    pub(super) fn sent_mut(&mut self) -> impl Iterator<Item = &mut Ty> {
+        let requests = self.requests.iter_mut();
+        let answers = requests.flat_map(|request| &mut request.answers);
+        answers.filter_map(|answer| answer.ty.as_mut())
+    }
 }
 
 /// What is known of a request before it has names.

@@ -9,6 +9,7 @@ use super::forms::PartDraft;
 use super::graph::BOXED_ABOVE;
 use super::parts::mentioned;
 use super::spell::{Speller, Uses};
+use super::split::{OneWay, one_way};
 use super::ty::Ty;
 use super::types::{Body, Draft, FieldDraft, StructBody, Test, Types, UnionBody, WordDraft};
 use super::{scalar, tables};
@@ -161,13 +162,12 @@ impl<'a> Items<'a> {
 
     /// Who sends a type need not give what only the provider knows, and who receives it cannot expect what is never told.
     fn is_required(&self, field: &FieldDraft, ways: Directions) -> bool {
-        let notes = field
-            .origin
-            .map(|id| &self.types.views.schemas.schema(id).notes);
-        let is_one_way = notes.is_some_and(|notes| {
-            (notes.read_only && ways.sent) || (notes.write_only && ways.received)
-        });
-        field.required && !is_one_way
+        let goes = match one_way(self.types.views.schemas, field.origin) {
+            Some(OneWay::Received) => !ways.sent,
+            Some(OneWay::Sent) => !ways.received,
+            None => true,
+        };
+        field.required && goes
     }
 
     fn presence(&self, field: &FieldDraft, ways: Directions) -> Presence {
@@ -303,11 +303,8 @@ impl<'a> Items<'a> {
             _ => None,
         };
         let says_it = |field: &FieldDraft| {
-            let notes = field
-                .origin
-                .map(|id| &self.types.views.schemas.schema(id).notes);
-            let is_one_way = notes.is_some_and(|notes| notes.read_only || notes.write_only);
-            field.wire == *member && field.required && !field.nullable && !is_one_way
+            let is_sent = one_way(self.types.views.schemas, field.origin) != Some(OneWay::Received);
+            field.wire == *member && field.required && !field.nullable && is_sent
         };
         if let Some(Body::Struct(held)) = held.map(|draft| &draft.body)
             && held.fields.iter().any(says_it)
@@ -354,7 +351,7 @@ impl<'a> Items<'a> {
     }
 }
 
-fn reachable(drafts: &[Draft], roots: Vec<usize>) -> HashSet<usize> {
+pub(super) fn reachable(drafts: &[Draft], roots: Vec<usize>) -> HashSet<usize> {
     let mut found = HashSet::new();
     let mut open = roots;
     while let Some(index) = open.pop() {
@@ -426,6 +423,14 @@ fn type_docs(types: &Types<'_>, draft: &Draft) -> Vec<String> {
             "{}, {what}.",
             doc::code(schema.name.as_deref().unwrap_or(&draft.name))
         ));
+    }
+    if let Some(received) = draft.received_as.and_then(|index| types.drafts.get(index)) {
+        let about = format!(
+            "This is what is sent; {} is what is received.",
+            doc::code(&received.name)
+        );
+        docs.push(String::new());
+        docs.extend(doc::wrap(&about));
     }
     if schema.notes.deprecated {
         docs.extend([String::new(), "Deprecated.".to_owned()]);

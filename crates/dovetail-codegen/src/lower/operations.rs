@@ -69,6 +69,16 @@ impl OperationDraft<'_> {
             .chain(self.bodies().map(|body| &body.ty))
     }
 
+    /// Types that are sent, to be changed.
+    pub(super) fn sent_mut(&mut self) -> impl Iterator<Item = &mut Ty> {
+        let others = self.other_bodies.iter_mut().map(|(_, body)| body);
+        let bodies = self.body.iter_mut().chain(others);
+        self.inputs
+            .iter_mut()
+            .map(|input| &mut input.ty)
+            .chain(bodies.map(|body| &mut body.ty))
+    }
+
     /// Types that are received.
     pub(super) fn received(&self) -> impl Iterator<Item = &Ty> {
         let others = self.other_answers.iter().map(|(_, answer)| answer);

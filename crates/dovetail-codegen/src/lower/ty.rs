@@ -1,5 +1,7 @@
 //! Rust types while they are being decided: trees over the types of the crate, which are known by number until all have names.
 
+use std::collections::BTreeMap;
+
 /// A Rust type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ty {
@@ -79,6 +81,20 @@ impl Ty {
                 Self::Tuple(parts) => parts.iter().for_each(|part| part.mentioned(found)),
                 _ => self.held_by_value(found),
             },
+            _ => {}
+        }
+    }
+
+    /// Puts other types of this crate in the place of some.
+    pub(super) fn replace(&mut self, others: &BTreeMap<usize, usize>) {
+        match self {
+            Self::Named(index) => *index = others.get(index).copied().unwrap_or(*index),
+            Self::List(inner)
+            | Self::Map(inner)
+            | Self::Optional(inner)
+            | Self::Events(inner)
+            | Self::Lines(inner) => inner.replace(others),
+            Self::Tuple(parts) => parts.iter_mut().for_each(|part| part.replace(others)),
             _ => {}
         }
     }

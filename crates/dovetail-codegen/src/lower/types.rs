@@ -43,10 +43,12 @@ pub(super) struct Draft {
     /// The schema that it comes from, for its documentation.
     pub(super) origin: SchemaId,
     pub(super) body: Body,
+    /// The type that is received where this one is sent, if that is another.
+    pub(super) received_as: Option<usize>,
 }
 
 /// What a type is made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Body {
     /// Not decided yet.
     Open,
@@ -63,21 +65,21 @@ pub(super) enum Body {
 }
 
 /// A value of an enum; strings as they are, integers as digits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct WordDraft {
     pub(super) name: String,
     pub(super) value: String,
 }
 
 /// The fields of a struct.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct StructBody {
     pub(super) fields: Vec<FieldDraft>,
     pub(super) extra: Option<(String, Ty)>,
 }
 
 /// A field of a struct.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct FieldDraft {
     pub(super) name: String,
     pub(super) wire: String,
@@ -90,7 +92,7 @@ pub(super) struct FieldDraft {
 }
 
 /// The variants of a union and what leads to each.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct UnionBody {
     pub(super) variants: Vec<VariantDraft>,
     pub(super) tag: Option<String>,
@@ -99,7 +101,7 @@ pub(super) struct UnionBody {
 }
 
 /// A variant of a union.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct VariantDraft {
     pub(super) name: String,
     pub(super) origin: Option<SchemaId>,
@@ -369,6 +371,7 @@ impl<'a> Types<'a> {
             name,
             origin: at,
             body,
+            received_as: None,
         });
         self.drafts.len() - 1
     }
@@ -380,6 +383,7 @@ impl<'a> Types<'a> {
             name,
             origin: at,
             body,
+            received_as: None,
         });
         self.drafts.len() - 1
     }

@@ -22,7 +22,9 @@ pub mod calls {
     use uuid::Uuid;
     use modern_client::Client;
     use modern_client::errors::{MeasureError, ReadRecordError};
-    use modern_client::types::{Change, MeasureOptions, Record, Size, Values};
+    use modern_client::types::{
+        Change, MeasureOptions, Record, RecordRequest, Size, Values,
+    };
 
     /// `GET /records/{id}`.
     ///
@@ -44,7 +46,7 @@ pub mod calls {
     pub async fn write_record(
         client: &Client,
         id: Uuid,
-        body: Record,
+        body: RecordRequest,
     ) -> Result<Record, Error<Undeclared>> {
         client.write_record(id, &body).await
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::errors::{MeasureError, ReadRecordError};
 use crate::operations;
-use crate::types::{Change, MeasureOptions, Record, Size, Values};
+use crate::types::{Change, MeasureOptions, Record, RecordRequest, Size, Values};
 
 /// Calls the operations of `modern`.
 ///
@@ -70,7 +70,7 @@ impl Client {
     pub async fn write_record(
         &self,
         id: Uuid,
-        body: &Record,
+        body: &RecordRequest,
     ) -> Result<Record, Error<Undeclared>> {
         self.http
             .call(&operations::WRITE_RECORD)

@@ -14,11 +14,24 @@ use uuid::Uuid;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Given by the service.
-    pub id: Option<Uuid>,
+    pub id: Uuid,
     /// `version`, an integer.
     pub version: Option<i64>,
+    /// `name`, a string.
+    pub name: String,
+    /// May be cleared.
+    pub note: Patch<String>,
+    /// How large this record is.
+    pub size: Option<Size>,
+}
+
+/// A record, of which some members are for one direction only.
+///
+/// This is what is sent; `Record` is what is received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordRequest {
     /// Never told again.
-    pub secret: Option<String>,
+    pub secret: String,
     /// `name`, a string.
     pub name: String,
     /// May be cleared.

@@ -3,21 +3,22 @@
 
 use dovetail_client::{object, open_enum, open_numbers, union};
 use crate::types::{
-    Change, Changed, ChangedKind, Inner, Local, MeasureUnit, Problem, Record, Size, Values,
-    ValuesClosed, ValuesConstant, ValuesLevel, ValuesOpen, ValuesStatus, ValuesTextOrNumber,
-    ValuesWhole,
+    Change, Changed, ChangedKind, Inner, Local, MeasureUnit, Problem, Record, RecordRequest, Size,
+    Values, ValuesClosed, ValuesConstant, ValuesLevel, ValuesOpen, ValuesStatus,
+    ValuesTextOrNumber, ValuesWhole,
 };
 
 object! {
-    Record {
-        required { 0 name: "name" }
-        optional {
-            1 id: "id",
-            2 version: "version",
-            3 secret: "secret",
-            4 note: "note",
-            5 size: "size",
-        }
+    read Record {
+        required { 0 id: "id", 1 name: "name" }
+        optional { 2 version: "version", 3 note: "note", 4 size: "size" }
+    }
+}
+
+object! {
+    write RecordRequest {
+        required { 0 secret: "secret", 1 name: "name" }
+        optional { 2 note: "note", 3 size: "size" }
     }
 }
 
