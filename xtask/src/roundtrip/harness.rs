@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use dovetail_codegen::Package;
 
-use super::signature::Types;
+use super::signature::{Lane, Types};
 use crate::corpus::target_dir;
 use crate::process::{cargo, root};
 
@@ -162,17 +162,15 @@ fn manifest(package: &Package) -> Result<String> {
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "serde = \"1\"\nserde_json = \"1\"\n{name} = {{ path = \"../{name}\" }}"
+        "serde = \"1\"\nserde_json = \"1\"\n{name} = {{ path = \"../{name}\", features = [\"full-serde\"] }}"
     );
     Ok(text)
 }
 
 fn source(types: &Types) -> String {
     let mut arms = String::new();
-    for (index, ty) in &types.types {
-        if let Ok(ty) = ty {
-            let _ = writeln!(arms, "        {index} => round::<{ty}>(text),");
-        }
+    for (index, Lane { ty, .. }) in types.lanes.iter().enumerate() {
+        let _ = writeln!(arms, "        {index} => round::<{ty}>(text),");
     }
     format!("{}{HEAD}{arms}{TAIL}", types.imports)
 }

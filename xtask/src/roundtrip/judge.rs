@@ -11,7 +11,7 @@ use super::exact::{canonical, difference};
 use super::harness::{Answer, Harness};
 use super::sample::{Drawn, Fill, draw};
 use super::schema::closure;
-use super::signature::Types;
+use super::signature::{Lane, Types};
 use super::subject::{Prepared, Subject};
 use super::tally::{Failure, Tally};
 
@@ -29,8 +29,8 @@ pub(super) struct Judge<'a> {
 
 /// A sample of one schema.
 struct Sample {
-    /// The number of the schema, and of the sample.
-    subject: usize,
+    /// The number of the type, and of the sample.
+    lane: usize,
     number: u32,
     drawn: Drawn,
     text: String,
@@ -51,17 +51,17 @@ impl Judge<'_> {
         let first = self.ask(
             samples
                 .iter()
-                .map(|sample| (sample.subject, sample.text.clone())),
+                .map(|sample| (sample.lane, sample.text.clone())),
         )?;
         let encoded = |answer: &Answer| match answer {
             Answer::Encoded(text) => text.clone(),
             _ => "null".to_owned(),
         };
         let texts = samples.iter().zip(&first);
-        let second = self.ask(texts.map(|(sample, answer)| (sample.subject, encoded(answer))))?;
+        let second = self.ask(texts.map(|(sample, answer)| (sample.lane, encoded(answer))))?;
         let mut stable = Vec::new();
         for ((sample, first), second) in samples.iter().zip(&first).zip(&second) {
-            let validator = validators.get(sample.subject).and_then(Option::as_ref);
+            let validator = validators.get(sample.lane).and_then(Option::as_ref);
             let validator = validator.context("a sample has no validator")?;
             match wrong(sample, first, second, validator)? {
                 None => stable.push(sample),
@@ -78,16 +78,20 @@ impl Judge<'_> {
     fn samples(&self, tally: &mut Tally) -> (Vec<Sample>, Vec<Option<Validator>>) {
         let mut samples = Vec::new();
         let mut validators = Vec::new();
-        for (index, subject) in self.prepared.subjects.iter().enumerate() {
+        for (index, reason) in &self.types.refused {
+            tally.skip(reason, &self.place(self.subject_at(*index)));
+        }
+        for (index, lane) in self.types.lanes.iter().enumerate() {
             let mut validator = None;
-            match self.types.types.get(&index) {
-                Some(Ok(ty)) if ty == "Value" => tally.raw += 1,
-                Some(Ok(_)) => match self.samples_of(index, subject, &mut samples, tally) {
+            if lane.ty == "Value" {
+                tally.raw += 1;
+            } else {
+                match self.samples_of(index, lane, &mut samples, tally) {
                     Ok(built) => validator = Some(built),
-                    Err(reason) => tally.skip(&reason, &self.place(subject)),
-                },
-                Some(Err(reason)) => tally.skip(reason, &self.place(subject)),
-                None => tally.skip("no method takes it", &self.place(subject)),
+                    Err(reason) => {
+                        tally.skip(&reason, &self.place(self.subject_at(lane.subject)));
+                    }
+                }
             }
             validators.push(validator);
         }
@@ -97,16 +101,17 @@ impl Judge<'_> {
     fn samples_of(
         &self,
         index: usize,
-        subject: &Subject,
+        lane: &Lane,
         samples: &mut Vec<Sample>,
         tally: &mut Tally,
     ) -> Result<Validator, String> {
-        let closure = closure(&self.prepared.document, &subject.pointer)?;
+        let subject = self.subject_at(lane.subject);
+        let closure = closure(&self.prepared.document, &subject.pointer, lane.way)?;
         let validator = validator(&closure)?;
         for number in 0..self.asked.samples {
             match self.sample(subject, &closure, &validator, number) {
                 Ok(drawn) => samples.push(Sample {
-                    subject: index,
+                    lane: index,
                     number,
                     text: drawn.value.to_string(),
                     drawn,
@@ -175,14 +180,11 @@ impl Judge<'_> {
         let answers = self.ask(
             drifted
                 .iter()
-                .map(|drifted| (drifted.sample.subject, drifted.text.clone())),
+                .map(|drifted| (drifted.sample.lane, drifted.text.clone())),
         )?;
         let probes = drifted.iter().map(|drifted| {
             let probe = probe(&drifted.sample.drawn.value, &drifted.drift.pointer);
-            (
-                drifted.sample.subject,
-                probe.unwrap_or_default().to_string(),
-            )
+            (drifted.sample.lane, probe.unwrap_or_default().to_string())
         });
         let probes = self.ask(probes)?;
         for ((drifted, answer), probe) in drifted.iter().zip(&answers).zip(&probes) {
@@ -213,7 +215,11 @@ impl Judge<'_> {
     }
 
     fn subject(&self, sample: &Sample) -> &Subject {
-        &self.prepared.subjects[sample.subject]
+        self.subject_at(self.types.lanes[sample.lane].subject)
+    }
+
+    fn subject_at(&self, index: usize) -> &Subject {
+        &self.prepared.subjects[index]
     }
 
     fn failure(&self, sample: &Sample, how: &str, wrong: String, value: &str) -> Failure {
@@ -364,7 +370,7 @@ mod tests {
 
     fn sample(value: Value) -> Sample {
         Sample {
-            subject: 0,
+            lane: 0,
             number: 0,
             text: value.to_string(),
             drawn: Drawn {

@@ -10,12 +10,34 @@ use serde_json::{Map, Value, json};
 /// Schemas that one closure may hold.
 const DEFINITIONS_MAX: usize = 20_000;
 
+/// Which way values of a schema go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Either: what only goes one way may be left out.
+    Both,
+    /// From consumers to providers, without what is `readOnly`.
+    Sent,
+    /// From providers to consumers, without what is `writeOnly`.
+    Received,
+}
+
+impl Way {
+    /// Whether a schema with this keyword goes another way.
+    fn excludes(self, keyword: &str) -> bool {
+        matches!(
+            (self, keyword),
+            (Self::Sent, "readOnly") | (Self::Received, "writeOnly")
+        )
+    }
+}
+
 /// The schema at a pointer such as `#/components/schemas/Order` as a document that needs no other, or why it cannot be had: `$ref` to the first of its
-/// `$defs`, in which a `discriminator` maps tags to names of definitions.
-pub(super) fn closure(document: &Value, pointer: &str) -> Result<Value, String> {
+/// `$defs`, in which a `discriminator` maps tags to names of definitions. Members that go another way are left out of it.
+pub(super) fn closure(document: &Value, pointer: &str, way: Way) -> Result<Value, String> {
     let version = document.get("openapi").and_then(Value::as_str);
     let mut writer = Writer {
         document,
+        way,
         is_old: version.is_some_and(|version| version.starts_with("3.0")),
         pointers: Vec::new(),
         numbers: HashMap::new(),
@@ -68,6 +90,7 @@ fn decoded(text: &str) -> String {
 
 struct Writer<'a> {
     document: &'a Value,
+    way: Way,
     is_old: bool,
     pointers: Vec<String>,
     numbers: HashMap<String, usize>,
@@ -109,6 +132,7 @@ impl Writer<'_> {
                 out.insert(keyword.clone(), value);
             }
         }
+        self.leave_out(schema, &mut out);
         if let Some(discriminator) = schema.get("discriminator") {
             let written = self.discriminator(discriminator, schema, pointer)?;
             out.extend(written.map(|written| ("discriminator".to_owned(), written)));
@@ -121,6 +145,30 @@ impl Writer<'_> {
             modernise(schema, &mut out);
         }
         Ok(Value::Object(out))
+    }
+
+    /// Leaves out the members of a schema that go another way.
+    fn leave_out(&self, schema: &Map<String, Value>, out: &mut Map<String, Value>) {
+        if self.way == Way::Both {
+            return;
+        }
+        let excluded = |name: &str| {
+            let member = schema.get("properties").and_then(|all| all.get(name));
+            let member = member.and_then(Value::as_object);
+            member.is_some_and(|member| {
+                let is_mere_reference = self.is_old && member.contains_key("$ref");
+                !is_mere_reference
+                    && member.iter().any(|(keyword, value)| {
+                        *value == Value::Bool(true) && self.way.excludes(keyword)
+                    })
+            })
+        };
+        if let Some(Value::Object(properties)) = out.get_mut("properties") {
+            properties.retain(|name, _| !excluded(name));
+        }
+        if let Some(Value::Array(required)) = out.get_mut("required") {
+            required.retain(|name| !name.as_str().is_some_and(excluded));
+        }
     }
 
     /// A keyword of the new document, if it has a say in which values are valid or which way they go.
@@ -144,8 +192,11 @@ impl Writer<'_> {
             "required" | "enum" | "const" | "format" | "minimum" | "maximum"
             | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" | "minLength"
             | "maxLength" | "pattern" | "minItems" | "maxItems" | "uniqueItems" | "minContains"
-            | "maxContains" | "minProperties" | "maxProperties" | "dependentRequired"
-            | "readOnly" | "writeOnly" => value.clone(),
+            | "maxContains" | "minProperties" | "maxProperties" | "dependentRequired" => {
+                value.clone()
+            }
+            // One way, what goes that way must be there.
+            "readOnly" | "writeOnly" if self.way == Way::Both => value.clone(),
             "$dynamicRef"
             | "$id"
             | "$anchor"
@@ -314,7 +365,7 @@ mod tests {
 
     fn first(version: &str, schema: &Value) -> Value {
         let document = json!({ "openapi": version, "components": { "schemas": { "A": schema } } });
-        let closure = closure(&document, "#/components/schemas/A").unwrap();
+        let closure = closure(&document, "#/components/schemas/A", Way::Both).unwrap();
         closure["$defs"]["d0"].clone()
     }
 
@@ -364,13 +415,33 @@ mod tests {
     }
 
     #[test]
+    fn members_that_go_another_way_are_left_out() {
+        let document = json!({ "openapi": "3.1.0", "components": { "schemas": { "A": {
+            "properties": { "id": { "readOnly": true }, "secret": { "writeOnly": true }, "name": {} },
+            "required": ["id", "secret", "name"],
+        } } } });
+        let rows = [
+            (Way::Sent, ["secret", "name"]),
+            (Way::Received, ["id", "name"]),
+        ];
+        for (way, required) in rows {
+            let closure = closure(&document, "#/components/schemas/A", way).unwrap();
+            let expected = json!({
+                "properties": { required[0]: {}, required[1]: {} },
+                "required": required,
+            });
+            assert_eq!(closure["$defs"]["d0"], expected, "{way:?}");
+        }
+    }
+
+    #[test]
     fn tags_lead_to_branches_and_heirs() {
         let document = json!({ "openapi": "3.1.0", "components": { "schemas": {
             "Pet": { "discriminator": { "propertyName": "kind", "mapping": { "cat": "Cat" } } },
             "Cat": { "allOf": [{ "$ref": "#/components/schemas/Pet" }] },
             "Dog": { "allOf": [{ "$ref": "#/components/schemas/Pet" }] },
         } } });
-        let closure = closure(&document, "#/components/schemas/Pet").unwrap();
+        let closure = closure(&document, "#/components/schemas/Pet", Way::Both).unwrap();
         let expected = json!({ "propertyName": "kind", "mapping": { "cat": "d1", "Dog": "d2" } });
         assert_eq!(closure["$defs"]["d0"]["discriminator"], expected);
         let dog = json!({ "allOf": [{ "$ref": "#/$defs/d0" }] });
@@ -382,7 +453,7 @@ mod tests {
         let refused = |schema: Value| {
             let document =
                 json!({ "openapi": "3.1.0", "components": { "schemas": { "A": schema } } });
-            closure(&document, "#/components/schemas/A").unwrap_err()
+            closure(&document, "#/components/schemas/A", Way::Both).unwrap_err()
         };
         assert!(refused(json!({ "$ref": "other.yaml#/A" })).contains("leaves the document"));
         assert!(refused(json!({ "$ref": "#/components/schemas/B" })).contains("leads nowhere"));

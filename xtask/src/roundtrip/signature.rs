@@ -4,41 +4,75 @@ use std::collections::BTreeMap;
 
 use dovetail_codegen::Package;
 
-use super::subject::operation;
+use super::schema::Way;
+use super::subject::number;
 
 /// The types of the operations of a client.
 #[derive(Debug, Default)]
 pub(super) struct Types {
-    /// By operation: the type, or why there is none to try.
-    pub(super) types: BTreeMap<usize, Result<String, String>>,
+    /// What is tried, in the order of the schemas.
+    pub(super) lanes: Vec<Lane>,
+    /// Schemas of which nothing can be tried, and why.
+    pub(super) refused: BTreeMap<usize, String>,
     /// What the types are written with, as items of another crate.
     pub(super) imports: String,
+}
+
+/// A type of a schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lane {
+    /// The number of the schema.
+    pub(super) subject: usize,
+    pub(super) way: Way,
+    pub(super) ty: String,
 }
 
 /// Reads the methods of a client.
 pub(super) fn read(package: &Package, subjects: usize) -> Types {
     let mut found = Types::default();
+    let mut types = BTreeMap::new();
     let krate = package.name.replace('-', "_");
     for (path, text) in &package.files {
         if !path.starts_with("src/") || !path.ends_with(".rs") {
             continue;
         }
-        let before = found.types.len();
-        for index in 0..subjects {
-            let head = format!("pub async fn {}(", operation(index));
-            if let Some((_, rest)) = text.split_once(&head) {
-                found.types.insert(index, method(rest));
+        let before = types.len();
+        for (at, head) in text.match_indices("pub async fn ") {
+            let rest = text.get(at + head.len()..).unwrap_or_default();
+            let named = rest.split_once('(').and_then(|(name, rest)| {
+                Some((number(name).filter(|index| *index < subjects)?, rest))
+            });
+            if let Some((index, rest)) = named {
+                types.insert(index, method(rest));
             }
         }
-        if found.types.len() > before {
+        if types.len() > before {
             found.imports.push_str(&imports(text, &krate));
+        }
+    }
+    for subject in 0..subjects {
+        let lane = |way, ty| Lane { subject, way, ty };
+        match types.remove(&subject) {
+            Some(Ok((sent, received))) if sent == received => {
+                found.lanes.push(lane(Way::Both, received));
+            }
+            Some(Ok((sent, received))) => {
+                found.lanes.push(lane(Way::Sent, sent));
+                found.lanes.push(lane(Way::Received, received));
+            }
+            Some(Err(reason)) => drop(found.refused.insert(subject, reason)),
+            None => drop(
+                found
+                    .refused
+                    .insert(subject, "no method takes it".to_owned()),
+            ),
         }
     }
     found
 }
 
-/// The type that a method takes and returns, from the text after the bracket of its arguments.
-fn method(text: &str) -> Result<String, String> {
+/// The types that a method takes and returns, from the text after the bracket of its arguments.
+fn method(text: &str) -> Result<(String, String), String> {
     let arguments = until_closed(text);
     let body = split(arguments)
         .into_iter()
@@ -54,7 +88,7 @@ fn method(text: &str) -> Result<String, String> {
     );
     match body.map(owned) {
         _ if returned == "()" => Err("it becomes no type".to_owned()),
-        Some(sent) if sent == returned => Ok(returned),
+        Some(sent) if sent == returned || sent.contains("Request") => Ok((sent, returned)),
         Some(sent) => Err(format!(
             "it is sent as `{sent}` and received as `{returned}`"
         )),
@@ -156,6 +190,10 @@ mod tests {
                 "\n        &self,\n        body: &[Vec<i64>],\n    ) -> Result<Vec<Vec<i64>>, Error<X>> {",
                 Ok("Vec<Vec<i64>>"),
             ),
+            (
+                "&self, body: &[ShapeRequest]) -> Result<Vec<Shape>, Error<X>> {",
+                Ok("Vec<Shape>"),
+            ),
             ("&self, body: Uuid) -> Result<Uuid, Error<X>> {", Ok("Uuid")),
             (
                 "&self, body: &(String, i64)) -> Result<(String, i64), Error<X>> {",
@@ -174,7 +212,10 @@ mod tests {
         ];
         for (text, expected) in rows {
             match (method(text), expected) {
-                (Ok(said), Ok(expected)) => assert_eq!(said, expected),
+                (Ok((sent, said)), Ok(expected)) => {
+                    assert_eq!(said, expected);
+                    assert_eq!(sent.replace("Request", ""), expected);
+                }
                 (Err(said), Err(part)) => assert!(said.contains(part), "{said}"),
                 (said, expected) => panic!("{text}: {said:?} is not {expected:?}"),
             }

@@ -1,4 +1,5 @@
-//! What is sent through generated types: every component schema of a document, and every schema that stands in a JSON body without a name.
+//! What is sent through generated types: every component schema of a document, every schema that stands in a JSON body without a name, and what lies
+//! inside of these and becomes a type of its own.
 //!
 //! Operations decide which schemas become types that are both written and read. So a document is made that has one operation for each schema, which
 //! takes it and answers with it, and the client of that document is what is tried.
@@ -10,6 +11,8 @@ use serde_json::{Map, Value, json};
 pub(super) struct Subject {
     /// Where it stands in the document, for people.
     pub(super) shown: String,
+    /// What the component is called; nothing for what lies inside of one.
+    name: String,
     /// Where it stands in the document that is generated from.
     pub(super) pointer: String,
 }
@@ -23,8 +26,13 @@ pub(super) struct Prepared {
 }
 
 /// The name of the operation, and so of the generated method, for a schema.
-pub(super) fn operation(index: usize) -> String {
+fn operation(index: usize) -> String {
     format!("r{index}")
+}
+
+/// The schema whose operation has a name.
+pub(super) fn number(operation: &str) -> Option<usize> {
+    operation.strip_prefix('r')?.parse().ok()
 }
 
 /// Prepares a document for those of its schemas whose place is wanted.
@@ -48,6 +56,14 @@ pub(super) fn prepare(raw: &Value, is_wanted: impl Fn(&str) -> bool) -> Prepared
         subjects.push(subject(&name, Some(shown)));
         schemas.entry(name).or_insert(schema);
     }
+    let mut inside = Vec::new();
+    for subject in &subjects {
+        if let Some(schema) = schemas.get(&subject.name) {
+            let place = (subject.pointer.as_str(), subject.shown.as_str());
+            typed_inside(schema, place, false, &mut inside);
+        }
+    }
+    subjects.extend(inside);
     subjects.retain(|subject| is_wanted(&subject.shown));
     if let Some(components) = components.as_object_mut() {
         components.insert("schemas".to_owned(), schemas.into());
@@ -78,12 +94,69 @@ pub(super) fn prepare(raw: &Value, is_wanted: impl Fn(&str) -> bool) -> Prepared
 }
 
 fn subject(name: &str, shown: Option<String>) -> Subject {
-    let escaped = name.replace('~', "~0").replace('/', "~1");
-    let pointer = format!("#/components/schemas/{escaped}");
+    let pointer = format!("#/components/schemas/{}", escaped(name));
     Subject {
         shown: shown.unwrap_or_else(|| pointer.clone()),
+        name: name.to_owned(),
         pointer,
     }
+}
+
+/// A step of a JSON pointer (RFC 6901 section 3).
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// The schemas inside of a schema that become types: objects with properties, unions, enumerations and compositions. What a composition is made of
+/// becomes part of its type, so only what lies deeper counts. A place is where a schema is, and what it is called for people.
+fn typed_inside(schema: &Value, place: (&str, &str), is_part: bool, found: &mut Vec<Subject>) {
+    let Value::Object(members) = schema else {
+        return;
+    };
+    let mut visit = |steps: &[&str], schema: &Value, is_part: bool| {
+        let steps: String = steps
+            .iter()
+            .map(|step| format!("/{}", escaped(step)))
+            .collect();
+        let pointer = format!("{}{steps}", place.0);
+        let shown = format!("{}{steps}", place.1);
+        if !is_part && becomes_a_type(schema) {
+            found.push(Subject {
+                shown: shown.clone(),
+                name: String::new(),
+                pointer: pointer.clone(),
+            });
+        }
+        typed_inside(schema, (&pointer, &shown), is_part, found);
+    };
+    for (name, member) in members {
+        match (name.as_str(), member) {
+            ("properties", Value::Object(properties)) => {
+                for (property, schema) in properties {
+                    visit(&[name, property], schema, false);
+                }
+            }
+            ("items" | "additionalProperties", schema) => visit(&[name], schema, false),
+            ("oneOf" | "anyOf" | "allOf" | "prefixItems", Value::Array(branches)) => {
+                for (index, schema) in branches.iter().enumerate() {
+                    let is_part = name == "allOf" || is_part && name != "prefixItems";
+                    visit(&[name, &index.to_string()], schema, is_part);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn becomes_a_type(schema: &Value) -> bool {
+    let has_properties = schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .is_some_and(|properties| !properties.is_empty());
+    let is_other = ["oneOf", "anyOf", "allOf", "enum"]
+        .iter()
+        .any(|name| schema.get(name).is_some());
+    schema.get("$ref").is_none() && (has_properties || is_other)
 }
 
 /// Lets references into `paths` follow the paths to where they are kept. Whether there were any.
@@ -131,7 +204,7 @@ fn bodies(value: &Value, place: &str, found: &mut Vec<(String, Value)>) {
         _ => return,
     };
     for (name, member) in members {
-        let place = format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"));
+        let place = format!("{place}/{}", escaped(&name));
         let media_types = member.as_object().filter(|_| name == "content");
         for (media_type, content) in media_types.into_iter().flatten() {
             let base = media_type.split(';').next().unwrap_or_default().trim();
@@ -140,7 +213,7 @@ fn bodies(value: &Value, place: &str, found: &mut Vec<(String, Value)>) {
                 .get("schema")
                 .filter(|schema| is_json && schema.get("$ref").is_none())
             {
-                let media_type = media_type.replace('~', "~0").replace('/', "~1");
+                let media_type = escaped(media_type);
                 found.push((format!("{place}/{media_type}/schema"), schema.clone()));
             }
         }
@@ -165,7 +238,10 @@ mod tests {
                 "application/problem+json; v=1": { "schema": { "$ref": "#/components/schemas/A" } },
                 "text/plain": { "schema": { "type": "string" } },
             } } } } } },
-            "components": { "schemas": { "A": { "type": "string" } } },
+            "components": { "schemas": { "A": { "type": "string" }, "Deep": {
+                "properties": { "a/b": { "type": "array", "items": { "enum": ["x"] } }, "plain": { "type": "string" } },
+                "allOf": [{ "properties": { "c": { "properties": { "d": true } } } }],
+            } } },
         });
         let prepared = prepare(&raw, |_| true);
         let shown: Vec<&str> = prepared
@@ -174,9 +250,12 @@ mod tests {
             .map(|subject| subject.shown.as_str())
             .collect();
         let inline = "#/paths/~1a/get/responses/200/content/application~1json/schema";
-        assert_eq!(shown, ["#/components/schemas/A", inline]);
+        let deep = "#/components/schemas/Deep";
+        let items = &format!("{deep}/properties/a~1b/items");
+        let part = &format!("{deep}/allOf/0/properties/c");
+        assert_eq!(shown, ["#/components/schemas/A", deep, inline, part, items]);
         let document = &prepared.document;
-        assert_eq!(document["paths"]["/1"]["post"]["operationId"], "r1");
+        assert_eq!(document["paths"]["/2"]["post"]["operationId"], "r2");
         let inline = &document["components"]["schemas"]["RoundtripInline0"];
         assert_eq!(inline["properties"]["b"]["$ref"], "#/x-paths/~1a/x");
         assert!(document["x-paths"]["/a"].is_object());
