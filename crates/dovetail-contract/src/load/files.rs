@@ -23,6 +23,10 @@ const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const TOTAL_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Most files.
 const FILES_MAX: usize = 10_000;
+/// Most values in all files together. Real documents have one for fifteen bytes or more.
+const NODES_MAX: usize = 40_000_000;
+/// Most bytes that all documents become beside their schemas, roughly.
+const MODEL_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// Most findings of one load. Nobody reads more, and a hostile file could make millions.
 const FINDINGS_MAX: usize = 10_000;
 
@@ -35,6 +39,10 @@ pub(crate) struct Files {
     errors: usize,
     fetched: HashMap<String, Fetched>,
     bytes: u64,
+    /// Values that files may still have.
+    nodes_left: usize,
+    /// Bytes that documents of the workspace may still become beside their schemas, roughly.
+    model_bytes_left: usize,
 }
 
 /// A parsed file.
@@ -90,7 +98,26 @@ impl Files {
             errors: 0,
             fetched: HashMap::new(),
             bytes: 0,
+            nodes_left: NODES_MAX,
+            model_bytes_left: MODEL_BYTES_MAX,
         }
+    }
+
+    /// The same with limits that are sooner reached.
+    #[cfg(test)]
+    pub(crate) fn limited(self, nodes_left: usize, model_bytes_left: usize) -> Self {
+        Self {
+            nodes_left,
+            model_bytes_left,
+            ..self
+        }
+    }
+
+    /// Takes some of what all documents together may become. `false` where that is too much.
+    pub(crate) fn spend(&mut self, bytes: usize) -> bool {
+        let left = self.model_bytes_left.checked_sub(bytes);
+        self.model_bytes_left = left.unwrap_or(0);
+        left.is_some()
     }
 
     /// Reads and parses `path`, which is relative to the root and has forward slashes. `named_at` is where another file names it.
@@ -212,6 +239,13 @@ impl Files {
         let parsed = parse(path, file, &text);
         match parsed.root {
             Some(root) => {
+                match self.nodes_left.checked_sub(root.count()) {
+                    Some(left) => self.nodes_left = left,
+                    None => {
+                        let message = format!("`{path}` is not read: the files hold too much");
+                        return Fetched::Refused(Refusal::new(&codes::TOO_LARGE, message));
+                    }
+                }
                 let root = Rc::new(root);
                 Fetched::Parsed(Document { file, root }, parsed.findings)
             }
@@ -255,6 +289,15 @@ impl Files {
     }
 
     /// The real place of a path, if it lies below the root after every symbolic link is followed.
+    /// Whether a folder that is there lies outside of the root, by way of a link.
+    pub(crate) fn leads_out(&self, path: &str) -> bool {
+        let places = (
+            self.root.canonicalize(),
+            self.root.join(path).canonicalize(),
+        );
+        matches!(places, (Ok(root), Ok(place)) if !place.starts_with(&root))
+    }
+
     fn confined(&self, path: &str) -> Result<PathBuf, Refusal> {
         let missing = || {
             let message = format!("there is no file `{path}`");

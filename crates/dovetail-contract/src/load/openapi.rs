@@ -4,6 +4,8 @@
 //! code wrong or impossible is an error. Reading goes on after every problem, so one run shows them all. Versions end here: shapes that differ
 //! between them (`nullable`, boolean bounds, lists of types) are told apart by what they look like.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 
 use crate::codes;
@@ -17,6 +19,7 @@ use at::At;
 use budget::Budget;
 use documents::Documents;
 use link::Targets;
+use reference::Kind;
 use schema::SchemaReader;
 
 mod about;
@@ -52,6 +55,7 @@ pub(crate) fn read_api(files: &mut Files, document: &Document) -> HttpApi {
         schemas: SchemaReader::default(),
         budget: Budget::default(),
         targets: Targets::default(),
+        ends: HashMap::new(),
     };
     reader.api(&root)
 }
@@ -67,6 +71,8 @@ struct Reader<'d, 'f> {
     budget: Budget,
     /// What the operations of paths are called, for links to them.
     targets: Targets,
+    /// Where chains of references end that were followed already, by the place of each reference.
+    ends: HashMap<(usize, Kind), Option<At<'d>>>,
 }
 
 impl<'d> Reader<'d, '_> {

@@ -42,6 +42,17 @@ pub struct Entry {
 }
 
 impl Node {
+    /// How many values it holds, itself included.
+    #[must_use]
+    pub(crate) fn count(&self) -> usize {
+        let inside: usize = match &self.value {
+            NodeValue::Sequence(elements) => elements.iter().map(Self::count).sum(),
+            NodeValue::Mapping(entries) => entries.iter().map(|entry| entry.value.count()).sum(),
+            _ => 0,
+        };
+        1 + inside
+    }
+
     /// The entries, if it is a mapping.
     #[must_use]
     pub fn entries(&self) -> Option<&[Entry]> {

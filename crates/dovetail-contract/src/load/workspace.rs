@@ -123,6 +123,18 @@ fn expectations(files: &mut Files, root: &Path, folder: &str) -> Vec<String> {
 
 /// What a folder holds, sorted, without what is hidden. A folder that is not there holds nothing; one that cannot be listed is a finding.
 fn names(files: &mut Files, root: &Path, folder: &str) -> Vec<String> {
+    if files.leads_out(folder) {
+        let place = files.place_of_missing(folder);
+        files.push(
+            Finding::new(
+                &codes::REFERENCE_OUTSIDE,
+                place,
+                format!("the folder `{folder}` leads out of the workspace"),
+            )
+            .help("put a copy of it into the workspace"),
+        );
+        return Vec::new();
+    }
     let listed: Result<Vec<_>, _> =
         std::fs::read_dir(root.join(folder)).and_then(Iterator::collect);
     let mut names: Vec<String> = match listed {

@@ -48,7 +48,30 @@ fn codes(loaded: &LoadedApi) -> Vec<&str> {
 #[test]
 fn work_grows_with_the_document() {
     type Make = fn(usize) -> String;
-    let rows: [(&str, usize, Make); 14] = [
+    let rows: [(&str, usize, Make); 16] = [
+        (
+            "a chain of parameters that every operation joins",
+            400,
+            |n| {
+                let link = |n| {
+                    let next = format!("#/components/parameters/p{}", n + 1);
+                    format!("\"p{n}\": {{\"$ref\": \"{next}\"}}")
+                };
+                let last = format!("\"p{n}\": {{\"name\": \"x\", \"in\": \"query\"}}");
+                many_refer(
+                    n,
+                    &format!("\"parameters\": {{{}, {last}}}", list(n, link)),
+                    "\"parameters\": [{\"$ref\": \"#/components/parameters/p0\"}]",
+                )
+            },
+        ),
+        ("references through references, in vain", 40, |n| {
+            let link = |n| {
+                let next = format!("#/components/schemas/s{}/%25x", n + 1);
+                format!("\"s{n}\": {{\"$ref\": \"{next}\"}}")
+            };
+            schemas(&(list(n, link) + &format!(", \"s{n}\": {{}}")))
+        }),
         ("a long key above many others", 1_000, |n| {
             let long = "k".repeat(n * 20);
             let properties = list(n, |n| format!("\"p{n}\": {{}}"));

@@ -106,11 +106,17 @@ fn links_that_lead_out_or_in_circles_are_findings() {
         "service: a\nprovides: {http: {openapi: loop.yaml}}\n",
     );
     symlink("../outside", root.join("b")).expect("a link can be made");
+    write(folder.path(), "secrets/c0nfidential.txt", "");
+    symlink("../../secrets", root.join("a/expects")).expect("a link can be made");
     symlink("loop.yaml", root.join("a/loop.yaml")).expect("a link can be made");
     let loaded = load(&root);
     let mut found = codes(&loaded);
     found.sort_unstable();
-    assert_eq!(found, ["reference-outside", "unreadable-file"]);
+    assert_eq!(
+        found,
+        ["reference-outside", "reference-outside", "unreadable-file"]
+    );
+    assert!(!format!("{:?}", loaded.findings).contains("c0nfidential"));
     assert!(!loaded.workspace.services.contains_key("outside"));
 }
 

@@ -146,6 +146,18 @@ fn a_file_beyond_the_limit_is_refused() {
 }
 
 #[test]
+fn all_files_together_hold_no_more_than_a_load_may() {
+    let folder = Folder::new();
+    folder.write("root/a.yaml", "[1, {a: 2}]");
+    folder.write("root/b.json", "[1, 2, 3]");
+    let mut files = folder.files().limited(7, 10);
+    assert!(files.read("a.yaml", None).is_some(), "four values");
+    assert!(files.read("b.json", None).is_none(), "four more");
+    let (_, findings) = files.into_parts();
+    assert_eq!(findings[0].code.id, codes::TOO_LARGE.id);
+}
+
+#[test]
 fn a_broken_file_is_said_once_and_a_missing_one_wherever_it_is_named() {
     let folder = Folder::new();
     folder.write("root/broken.yaml", "a: [");

@@ -10,13 +10,15 @@ use crate::codes;
 use crate::finding::{Finding, Severity};
 use crate::load::tree::{Node, NodeValue};
 
-/// Most bytes that are made of one document beside its schemas, roughly. The largest real documents need less than an eighth of it.
+/// Most bytes that are made of one document beside its schemas, roughly. The largest real documents need less than an eighth of it. The documents of
+/// a workspace share what [`Files`](crate::load::files::Files) has.
 const BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// What was spent so far.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     bytes: usize,
+    is_spent: bool,
 }
 
 impl<'d> Reader<'d, '_> {
@@ -26,8 +28,14 @@ impl<'d> Reader<'d, '_> {
             return false;
         }
         self.budget.bytes = self.budget.bytes.saturating_add(bytes);
+        let is_left = self.files.spend(bytes);
+        self.budget.is_spent = !is_left || self.budget.bytes > BYTES_MAX;
         if self.is_spent() {
-            let message = "the document becomes too large where its references are followed";
+            let what = match is_left {
+                true => "the document becomes",
+                false => "the documents of the workspace become",
+            };
+            let message = format!("{what} too large where references are followed");
             self.files.push(
                 Finding::new(&codes::TOO_LARGE, at.declared(), message)
                     .label("reading stops here")
@@ -40,7 +48,7 @@ impl<'d> Reader<'d, '_> {
 
     /// Whether too much was spent, so that what is read is no longer of use.
     pub(super) fn is_spent(&self) -> bool {
-        self.budget.bytes > BYTES_MAX
+        self.budget.is_spent
     }
 
     /// A value as JSON, if it may still be made.

@@ -210,6 +210,23 @@ impl<'d> Reader<'d, '_> {
                     .expected("`{name}` for each parameter of a path"),
             );
         }
+        if path.contains("{}") {
+            let message = format!("a parameter of `{}` has no name", shown(path));
+            self.files.push(
+                warning(&codes::INVALID_VALUE, span, message)
+                    .expected("`{name}` for each parameter of a path"),
+            );
+        }
+        if path.contains(|c: char| c == '\\' || c.is_ascii_control()) {
+            let message = format!("`{}` holds what no path may", shown(path));
+            self.files.push(
+                warning(&codes::INVALID_VALUE, span, message)
+                    .expected(
+                        "a path without backslashes and control characters (RFC 3986, section 3.3)",
+                    )
+                    .help("it is sent with percent escapes in their place"),
+            );
+        }
         let is_dots = |part: &str| {
             let part = part.to_ascii_lowercase().replace("%2e", ".");
             part == "." || part == ".."

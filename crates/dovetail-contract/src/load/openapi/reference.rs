@@ -1,5 +1,6 @@
 //! References: from the text of a `$ref` to the node that it means, in this file or another of the folder.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 
 use percent_encoding::percent_decode_str;
@@ -13,14 +14,14 @@ use crate::load::files::Files;
 use crate::load::tree::NodeValue;
 use crate::source::{FileId, Span};
 
-/// Most references that one pointer may pass through on its way.
+/// Most references that one pointer may pass through on its way, those included that it was tried with in vain.
 const HOPS_MAX: usize = 64;
 
 /// Most keys that are looked at for one that is close to a wrong one.
 pub(super) const SUGGESTED_MAX: usize = 1_000;
 
 /// What a reference has to lead to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Schema,
     Parameter,
@@ -38,22 +39,38 @@ pub(super) enum Kind {
 impl<'d> Reader<'d, '_> {
     /// The object that is meant: itself, or what its `$ref` leads to. `None` where there is none; a finding says why.
     pub(super) fn follow(&mut self, at: At<'d>, kind: Kind) -> Option<At<'d>> {
+        let mut passed = Vec::new();
+        let end = self.end_of(at, kind, &mut passed);
+        let ends = &mut self.ends;
+        ends.extend(passed.into_iter().map(|place| ((place, kind), end.clone())));
+        let at = end?;
+        if at.node.entries().is_none() {
+            self.wrong_type(&at, kind.described(), kind.severity());
+            return None;
+        }
+        Some(at)
+    }
+
+    /// Where a chain of references ends; the places that it passes through are added to `passed`.
+    fn end_of(&mut self, at: At<'d>, kind: Kind, passed: &mut Vec<usize>) -> Option<At<'d>> {
         let mut at = at;
         let mut seen = HashSet::new();
         while let Some(reference) = at.get("$ref") {
+            let here = place(at.node);
+            // What one chain has found serves every other that joins it, so a long one costs its length once.
+            if let Some(end) = self.ends.get(&(here, kind)) {
+                return end.clone();
+            }
             let Some(text) = reference.node.as_str() else {
                 self.wrong_type(&reference, "a reference as text", kind.severity());
                 return None;
             };
-            if !seen.insert(place(at.node)) {
+            if !seen.insert(here) {
                 self.refuse(kind, cycle(reference.node.span, text));
                 return None;
             }
+            passed.push(here);
             at = self.resolve(&at, text, reference.node.span, kind)?;
-        }
-        if at.node.entries().is_none() {
-            self.wrong_type(&at, kind.described(), kind.severity());
-            return None;
         }
         Some(at)
     }
@@ -133,11 +150,12 @@ impl<'d> Reader<'d, '_> {
         start: &At<'d>,
         fragment: &str,
     ) -> Result<At<'d>, Missing<'d>> {
-        self.walk(start, fragment, HOPS_MAX).or_else(|missing| {
+        let walk = |start: &At<'d>| self.walk(start, fragment, &Cell::new(HOPS_MAX));
+        walk(start).or_else(|missing| {
             let whole = self.documents.of_file(from.file);
             let whole = whole
                 .filter(|whole| whole.file == start.file && place(whole.node) != place(start.node));
-            let found = whole.and_then(|whole| self.walk(&whole, fragment, HOPS_MAX).ok());
+            let found = whole.and_then(|whole| walk(&whole).ok());
             found.ok_or(missing)
         })
     }
@@ -182,7 +200,12 @@ impl<'d> Reader<'d, '_> {
         }
     }
 
-    fn walk(&self, start: &At<'d>, fragment: &str, hops: usize) -> Result<At<'d>, Missing<'d>> {
+    fn walk(
+        &self,
+        start: &At<'d>,
+        fragment: &str,
+        hops: &Cell<usize>,
+    ) -> Result<At<'d>, Missing<'d>> {
         let decoded = percent_decode_str(fragment)
             .decode_utf8()
             .map_or_else(|_| fragment.to_owned(), std::borrow::Cow::into_owned);
@@ -204,14 +227,19 @@ impl<'d> Reader<'d, '_> {
         })
     }
 
-    /// Follows a pointer. Where a step meets a reference, what that leads to is meant.
-    fn steps(&self, start: &At<'d>, pointer: &str, hops: usize) -> Result<At<'d>, Missing<'d>> {
+    /// Follows a pointer. Where a step meets a reference, what that leads to is meant, as long as hops are left.
+    fn steps(
+        &self,
+        start: &At<'d>,
+        pointer: &str,
+        hops: &Cell<usize>,
+    ) -> Result<At<'d>, Missing<'d>> {
         let mut at = start.clone();
         for token in pointer.split('/').skip(1) {
             let token = unescape(token);
             let next = self.documents.step(&at, &token).or_else(|| {
                 let through = at.node.get("$ref")?.as_str()?;
-                let hops = hops.checked_sub(1)?;
+                hops.set(hops.get().checked_sub(1)?);
                 let (file, fragment) = split(through);
                 let document = self.document(&at, file).ok()?;
                 let target = self.walk(&document, fragment, hops).ok()?;
