@@ -1,5 +1,7 @@
 //! Where a service is, and the URL of a request there.
 
+use std::borrow::Cow;
+
 use url::Url;
 
 use crate::error::{ConfigError, InvalidRequest};
@@ -56,6 +58,7 @@ impl BaseUrl {
             let name = name.to_ascii_lowercase().replace("%2e", ".");
             matches!(name.as_str(), "." | "..")
         };
+        let path = escaped(path);
         if path.split('/').any(is_dots) {
             return Err(InvalidRequest::DotSegment);
         }
@@ -76,4 +79,17 @@ impl BaseUrl {
         url.set_fragment(None);
         Ok(url)
     }
+}
+
+/// A path without what parsers of URLs take for a slash or leave out (WHATWG URL, "basic URL parser"), which would make it another path.
+fn escaped(path: &str) -> Cow<'_, str> {
+    let is_hidden = |c: char| c == '\\' || c.is_ascii_control();
+    if !path.contains(is_hidden) {
+        return Cow::Borrowed(path);
+    }
+    let escape = |c: char| match is_hidden(c) {
+        true => format!("%{:02X}", u32::from(c)),
+        false => c.to_string(),
+    };
+    Cow::Owned(path.chars().map(escape).collect())
 }

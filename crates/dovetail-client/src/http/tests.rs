@@ -96,6 +96,12 @@ fn paths_keep_their_prefix_and_cannot_leave_the_host() {
         ("/@evil.example", "", "http://orders/v1/@evil.example"),
         ("/a?b#c", "", "http://orders/v1/a%3Fb%23c"),
         ("/...;v=1/;v=1", "", "http://orders/v1/...;v=1/;v=1"),
+        (
+            r"/x\..\..\admin",
+            "",
+            "http://orders/v1/x%5C..%5C..%5Cadmin",
+        ),
+        ("/a/.\t./\r\nb", "", "http://orders/v1/a/.%09./%0D%0Ab"),
     ];
     for (path, query, expected) in rows {
         assert_eq!(base.join(path, query).unwrap().as_str(), expected);
