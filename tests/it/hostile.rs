@@ -128,7 +128,7 @@ fn the_output_folder_is_relative() {
 #[cfg(unix)]
 #[test]
 fn nothing_is_written_through_a_link() {
-    for link in ["root/out/a-client", "root/out/a-client/src"] {
+    for link in ["root/out", "root/out/a-client", "root/out/a-client/src"] {
         let outer = folder(&[
             (
                 "root/dovetail.yaml",

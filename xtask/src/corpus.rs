@@ -394,7 +394,9 @@ fn compile(work: &Path, package: &Package, lint: bool) -> Result<()> {
     Ok(())
 }
 
-/// Where cargo puts what it builds.
+/// Where cargo puts what it builds, wherever it is run.
 pub(crate) fn target_dir() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let folder = named.unwrap_or_else(|| root().join("target"));
+    std::path::absolute(&folder).unwrap_or(folder)
 }

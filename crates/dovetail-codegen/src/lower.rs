@@ -465,7 +465,9 @@ pub(crate) fn package_name(service: &str) -> String {
         .take(56)
         .collect();
     let slug = slug.trim_matches('-');
-    let slug = if slug.starts_with(|c: char| c.is_ascii_alphabetic()) {
+    // The runtime is called `dovetail-client`.
+    let is_free = slug != "dovetail" && slug.starts_with(|c: char| c.is_ascii_alphabetic());
+    let slug = if is_free {
         slug.to_owned()
     } else {
         format!("service-{slug}")

@@ -93,6 +93,24 @@ pub fn write(root: &Path, packages: &[Package]) -> Result<Drift, OutputError> {
     Ok(drift)
 }
 
+/// Refuses an output folder that is reached through a symbolic link below `base`: what is written would be elsewhere than it seems.
+///
+/// # Errors
+///
+/// [`OutputError`] naming the first link.
+pub fn refuse_links(base: &Path, folder: &str) -> Result<(), OutputError> {
+    let mut path = base.to_owned();
+    for step in Path::new(folder).components() {
+        path.push(step);
+        let is_named = matches!(step, std::path::Component::Normal(_));
+        if is_named && path.is_symlink() {
+            let kind = OutputErrorKind::Link;
+            return Err(OutputError { path, kind });
+        }
+    }
+    Ok(())
+}
+
 /// Compares the files below `root` with the packages, and changes nothing.
 ///
 /// # Errors

@@ -98,6 +98,7 @@ fn generate(
     let output = &checked.workspace.settings.codegen.output;
     let folder = workspace::tidy_path(&root.join(output));
     let failed = |error| Stop::new(Exit::Infrastructure, error);
+    output::refuse_links(root, output).map_err(failed)?;
     let drift = output::check(&folder, packages).map_err(failed)?;
     if asked.diff {
         ui.result(&output::diff(&folder, packages).map_err(failed)?)?;

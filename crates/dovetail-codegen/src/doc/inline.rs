@@ -119,6 +119,13 @@ fn finish(words: &mut Vec<String>, word: &mut String) {
             if finished.ends_with('`') && part.starts_with('`') {
                 finished.push(' ');
             }
+            // Of an image a link is left, so that who reads does not load it unasked.
+            if part.starts_with('[') && finished.ends_with('!') {
+                finished.pop();
+                if !finished.is_empty() {
+                    finished.push_str("\\!");
+                }
+            }
             finished.push_str(part);
         } else if !part.is_empty() {
             let plain = plain_word(part);

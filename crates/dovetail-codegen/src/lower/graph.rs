@@ -14,6 +14,8 @@ pub(super) struct Graph {
     is_cyclic: Vec<bool>,
     has_float: Vec<bool>,
     size: Vec<usize>,
+    /// Fields of each type that are larger than this are boxed.
+    field_max: Vec<usize>,
     /// How many types stand within one another at most.
     pub(super) depth: usize,
 }
@@ -42,14 +44,20 @@ impl Graph {
             is_cyclic,
             has_float: floats(drafts, &mentioned),
             size: Vec::new(),
+            field_max: vec![FIELD_MAX; drafts.len()],
             depth: depth(&mentioned),
         };
-        graph.size = graph.sizes(drafts);
+        graph.measure(drafts);
         graph
     }
 
-    /// Whether a field of `owner` of this type must be boxed, because it leads back to `owner`.
+    /// Whether a field of `owner` of this type must be boxed: it leads back to `owner`, or is too large to be moved around with it.
     pub(super) fn needs_box(&self, owner: usize, ty: &Ty) -> bool {
+        let field_max = self.field_max.get(owner).copied().unwrap_or(FIELD_MAX);
+        self.leads_back(owner, ty) || size(ty, &self.size) > field_max
+    }
+
+    fn leads_back(&self, owner: usize, ty: &Ty) -> bool {
         let mut held = Vec::new();
         ty.held_by_value(&mut held);
         held.iter().any(|target| {
@@ -73,53 +81,56 @@ impl Graph {
         size(ty, &self.size)
     }
 
-    /// Sizes of all types, those that are held before those that hold them.
-    fn sizes(&self, drafts: &[Draft]) -> Vec<usize> {
+    /// Decides the sizes of all types, of those that are held before those that hold them.
+    fn measure(&mut self, drafts: &[Draft]) {
         let mut order: Vec<usize> = (0..drafts.len()).collect();
         // Components are numbered from the leaves, so a type comes after all that it holds without a box.
         order.sort_by_key(|index| self.component.get(*index).copied());
-        let mut sizes = vec![8; drafts.len()];
+        self.size = vec![8; drafts.len()];
         for index in order {
             let Some(draft) = drafts.get(index) else {
                 continue;
             };
-            let of = |ty: &Ty| {
-                if self.needs_box(index, ty) {
-                    8
-                } else {
-                    size(ty, &sizes)
-                }
-            };
-            let total = match &draft.body {
-                Body::Struct(body) => {
-                    let fields: usize = body
-                        .fields
-                        .iter()
-                        .map(|field| of(&field.ty).saturating_add(8))
-                        .sum();
-                    fields + if body.extra.is_some() { 24 } else { 0 }
-                }
-                Body::Union(body) => {
-                    body.variants
-                        .iter()
-                        .map(|variant| of(&variant.ty).min(BOXED_ABOVE))
-                        .max()
-                        .unwrap_or(0)
-                        .max(48)
-                        + 8
-                }
-                Body::Words(_) | Body::Alike(_) | Body::Alias(_) | Body::Form(..) | Body::Open => {
-                    24
-                }
-                Body::Numbers(..) => 16,
-            };
-            if let Some(size) = sizes.get_mut(index) {
+            let mut total = self.total(index, &draft.body);
+            if total > STRUCT_MAX
+                && let Some(field_max) = self.field_max.get_mut(index)
+            {
+                *field_max = BOXED_ABOVE;
+                total = self.total(index, &draft.body);
+            }
+            if let Some(size) = self.size.get_mut(index) {
                 *size = total;
             }
         }
-        sizes
+    }
+
+    /// The size of a type, where those of what it holds are known.
+    fn total(&self, index: usize, body: &Body) -> usize {
+        let of = |ty: &Ty| match self.needs_box(index, ty) {
+            true => 8,
+            false => self.size(ty),
+        };
+        match body {
+            Body::Struct(body) => {
+                let fields = body.fields.iter().map(|field| of(&field.ty) + 8);
+                fields.sum::<usize>() + if body.extra.is_some() { 24 } else { 0 }
+            }
+            Body::Union(body) => {
+                let variants = body.variants.iter();
+                let largest = variants.map(|variant| of(&variant.ty).min(BOXED_ABOVE));
+                largest.max().unwrap_or(0).max(48) + 8
+            }
+            Body::Words(_) | Body::Alike(_) | Body::Alias(_) | Body::Form(..) | Body::Open => 24,
+            Body::Numbers(..) => 16,
+        }
     }
 }
+
+/// Fields that are larger are boxed: what is moved around should be small, and types that hold others twice each would have no end.
+const FIELD_MAX: usize = 4_096;
+
+/// Structs that are larger box all fields but small ones.
+const STRUCT_MAX: usize = 65_536;
 
 /// The longest chain of types that mention one another; types of one cycle all count.
 fn depth(mentioned: &[Vec<usize>]) -> usize {

@@ -14,8 +14,10 @@ pub(super) fn servers(request: &ClientRequest<'_>, uses: &mut Uses) -> Vec<ir::S
         let url = server.url.to_ascii_lowercase();
         let address = url.strip_prefix("http://").or(url.strip_prefix("https://"));
         address.is_some_and(|address| {
-            !address
-                .split(['/', '?', '#'])
+            // However many slashes there are, and whichever way they lean, parsers of URLs take what follows for the host.
+            let host = address.trim_start_matches(['/', '\\']);
+            !host
+                .split(['/', '\\', '?', '#'])
                 .next()
                 .unwrap_or_default()
                 .contains('@')

@@ -12,7 +12,7 @@ use super::forms::PartDraft;
 use super::scalar;
 use super::ty::{Ty, Typed};
 use super::union::Plan;
-use super::view::{View, Views, says_nothing};
+use super::view::{self, View, Views, says_nothing};
 use crate::codes;
 use crate::rust_name::{self, Casing, Scope};
 
@@ -242,6 +242,13 @@ impl<'a> Types<'a> {
                 "this schema accepts nothing, so its type is raw JSON",
             );
             return Typed::plain(Ty::Value);
+        }
+        if view.is_cut {
+            let message = format!(
+                "this schema inherits through more than {} others, of which the rest is left out",
+                view::DEPTH_MAX
+            );
+            self.report(&codes::UNTYPED_SCHEMA, at, &message);
         }
         if view.values.is_some() {
             return self.enumeration(at, &view, hint);

@@ -1,13 +1,13 @@
 //! What a schema says with everything that it inherits: references followed and `allOf` laid side by side.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use dovetail_contract::schema::{Schema, SchemaId, Schemas, Type, Types};
 use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 
-/// How far references and `allOf` are followed; deeper ones are cut.
-const DEPTH_MAX: usize = 64;
+/// How far references and `allOf` with something beside them are followed; deeper ones are cut, which is a finding.
+pub(super) const DEPTH_MAX: usize = 256;
 
 /// A schema with what it inherits.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +38,8 @@ pub(super) struct View {
     pub(super) has_string_rules: bool,
     /// Parts name types that have nothing in common.
     pub(super) conflicts: bool,
+    /// More inherits from one another than is followed.
+    pub(super) is_cut: bool,
 }
 
 /// Reads schemas together with what they inherit.
@@ -46,6 +48,8 @@ pub(super) struct Views<'a> {
     pub(super) schemas: &'a Schemas,
     /// Schemas that inherit, through `allOf`, from one with a discriminator.
     children: BTreeMap<SchemaId, Vec<SchemaId>>,
+    /// Which schema is meant by each that only leads to another, and whether it may be null by that.
+    canonicals: HashMap<SchemaId, (SchemaId, bool)>,
 }
 
 impl<'a> Views<'a> {
@@ -62,7 +66,11 @@ impl<'a> Views<'a> {
                 }
             }
         }
-        let mut views = Self { schemas, children };
+        let mut views = Self {
+            schemas,
+            children,
+            canonicals: HashMap::new(),
+        };
         let bases: Vec<_> = views.children.keys().copied().collect();
         let mut inherited = BTreeMap::new();
         for base in bases {
@@ -75,6 +83,7 @@ impl<'a> Views<'a> {
             }
         }
         views.children = inherited;
+        views.decide_canonicals();
         views
     }
 
@@ -97,24 +106,47 @@ impl<'a> Views<'a> {
 
     /// The schema that is meant, and whether `null` is allowed on the way: follows bare references and `allOf` around a single schema.
     pub(super) fn canonical(&self, id: SchemaId) -> (SchemaId, bool) {
-        let mut at = id;
-        let mut nullable = false;
-        for _ in 0..DEPTH_MAX {
-            let schema = self.schemas.schema(at);
-            let Some(next) = self.only_part(schema) else {
-                return (at, nullable);
+        self.canonicals.get(&id).copied().unwrap_or((id, false))
+    }
+
+    /// Decides for every schema which is meant, each step of a chain once.
+    fn decide_canonicals(&mut self) {
+        let mut decided: HashMap<SchemaId, (SchemaId, bool)> = HashMap::new();
+        let mut chain = Vec::new();
+        for (id, _) in self.schemas.iter() {
+            let mut at = id;
+            let mut is_open = HashSet::new();
+            // A chain that comes back to itself means nothing but where it began.
+            let end = loop {
+                if let Some(end) = decided.get(&at) {
+                    break *end;
+                }
+                match self.next(at) {
+                    Some(next) if is_open.insert(at) => {
+                        chain.push(at);
+                        at = next;
+                    }
+                    _ => break (at, false),
+                }
             };
-            // What inherits from a discriminated base is one of its kinds, not the base.
-            let inherits = !schema.all_of.is_empty() && schema.name.is_some() && {
-                !self.children(self.schemas.resolve(next)).is_empty()
-            };
-            if inherits || next == id {
-                return (at, nullable);
+            let mut end = end;
+            while let Some(at) = chain.pop() {
+                end.1 |= self.schemas.schema(at).types.names(Type::Null);
+                decided.insert(at, end);
             }
-            nullable |= schema.types.names(Type::Null);
-            at = next;
         }
-        (id, nullable)
+        self.canonicals = decided;
+    }
+
+    /// The schema that is meant where one is nothing but a name for it.
+    fn next(&self, id: SchemaId) -> Option<SchemaId> {
+        let schema = self.schemas.schema(id);
+        let next = self.only_part(schema)?;
+        // What inherits from a discriminated base is one of its kinds, not the base.
+        let inherits = !schema.all_of.is_empty() && schema.name.is_some() && {
+            !self.children(self.schemas.resolve(next)).is_empty()
+        };
+        (!inherits && next != id).then_some(next)
     }
 
     fn only_part(&self, schema: &Schema) -> Option<SchemaId> {
@@ -150,9 +182,34 @@ impl<'a> Views<'a> {
     }
 
     fn gather(&self, id: SchemaId, view: &mut View, seen: &mut HashSet<SchemaId>, depth: usize) {
-        if depth > DEPTH_MAX || !seen.insert(id) {
+        if depth > DEPTH_MAX {
+            view.is_cut = true;
             return;
         }
+        // What only leads to another takes no depth.
+        let (mut id, mut passed) = (id, Vec::new());
+        while seen.insert(id) {
+            match self.next(id) {
+                Some(next) => passed.push(std::mem::replace(&mut id, next)),
+                None => {
+                    self.gather_own(id, view, seen, depth);
+                    break;
+                }
+            }
+        }
+        for id in passed.into_iter().rev() {
+            view.parts.push(id);
+            view.narrow(self.schemas.schema(id).types);
+        }
+    }
+
+    fn gather_own(
+        &self,
+        id: SchemaId,
+        view: &mut View,
+        seen: &mut HashSet<SchemaId>,
+        depth: usize,
+    ) {
         let schema = self.schemas.schema(id);
         for part in schema.reference.iter().chain(&schema.all_of) {
             self.gather(*part, view, seen, depth + 1);

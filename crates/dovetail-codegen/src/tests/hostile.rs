@@ -18,6 +18,7 @@ const HOSTILE: &[&str] = &[
     "{} {0} {:?} %7B",
     "1.0.0\"\nbuild = \"evil.rs\"\n[patch.crates-io]",
     "-->\n<script>",
+    "![x](https://evil.example/p.png) Look![x](https://evil.example/p.png)",
     "${x} \\ ' `",
 ];
 
@@ -39,7 +40,58 @@ fn hostile_text_stays_text_wherever_it_stands() {
         let (files, codes) = generated(&document);
         assert!(!codes.contains(&"broken-output"), "{text:?}");
         check_inert(&files, text);
+        for (path, text) in &files {
+            assert!(!text.contains("std::fs::File"), "{path}");
+            let is_image = |(at, _): (usize, &str)| {
+                let before = text.get(..at).unwrap_or_default();
+                let line = before.rsplit('\n').next().unwrap_or_default();
+                let is_code = line.matches('`').count() % 2 == 1;
+                !before.ends_with('\\') && !is_code
+            };
+            let shows_image = text.match_indices("![").any(is_image);
+            let is_docs = path.ends_with(".md") || path.ends_with("types.rs");
+            assert!(!is_docs || !shows_image, "{path}: {text}");
+        }
     }
+}
+
+#[test]
+fn a_chain_of_names_is_the_type_at_its_end() {
+    let link = |n: usize| json!({ "$ref": format!("#/components/schemas/S{}", n + 1) });
+    let mut schemas: BTreeMap<String, serde_json::Value> =
+        (0..2_000).map(|n| (format!("S{n}"), link(n))).collect();
+    schemas.insert("S2000".to_owned(), json!({ "type": "integer" }));
+    let document = json!({
+        "openapi": "3.1.0",
+        "info": { "title": "T", "version": "1" },
+        "paths": { "/a": { "get": { "operationId": "a", "responses": { "200": { "description": "ok", "content": {
+            "application/json": { "schema": { "$ref": "#/components/schemas/S0" } } } } } } } },
+        "components": { "schemas": schemas },
+    });
+    let (files, codes) = generated(&document.to_string());
+    assert!(codes.is_empty(), "{codes:?}");
+    assert!(files["src/client.rs"].contains("Result<i64, "));
+}
+
+#[test]
+fn types_that_hold_others_twice_each_have_a_size() {
+    let pair = |n: usize| {
+        let next = json!({ "$ref": format!("#/components/schemas/S{}", n + 1) });
+        json!({ "type": "object", "required": ["a", "b"], "properties": { "a": next, "b": next } })
+    };
+    let mut schemas: BTreeMap<String, serde_json::Value> =
+        (0..70).map(|n| (format!("S{n}"), pair(n))).collect();
+    schemas.insert("S70".to_owned(), json!({ "type": "integer" }));
+    let document = json!({
+        "openapi": "3.1.0",
+        "info": { "title": "T", "version": "1" },
+        "paths": { "/a": { "get": { "operationId": "a", "responses": { "200": { "description": "ok", "content": {
+            "application/json": { "schema": { "$ref": "#/components/schemas/S0" } } } } } } } },
+        "components": { "schemas": schemas },
+    });
+    let (files, _) = generated(&document.to_string());
+    let boxes = files["src/types.rs"].matches("Box<").count();
+    assert!((4..40).contains(&boxes), "{boxes}");
 }
 
 /// Whether an item is a macro of the runtime, and of names and literals only.
@@ -209,6 +261,8 @@ fn declared_servers_are_constants_that_no_client_uses_by_itself() {
             { "url": "file:///etc/passwd" },
             { "url": "/v1" },
             { "url": "https://user:secret@example.com" },
+            { "url": "https:///user:secret@example.com" },
+            { "url": "https:\\\\user:secret@example.com" },
             { "url": "http://169.254.169.254/{a}", "description": "\"; evil()", "variables": { "a": { "default": "\"x" } } },
             { "url": "https://eu.example.com", "description": "Europe" },
         ],
