@@ -189,6 +189,18 @@ fn a_type_that_goes_one_way_has_no_members_that_go_the_other() {
     let types = &files["src/types.rs"];
     assert_eq!(fields_of(types, "X"), ["secret: String"]);
     assert_eq!(fields_of(types, "Y"), ["id: String"]);
+    let only = "type: object, properties: { id: { type: string, readOnly: true } }";
+    let closed = format!("{only}, additionalProperties: false");
+    for (schema, expected) in [
+        (only, "pub type X = BTreeMap<String, Value>;"),
+        (closed.as_str(), "pub struct X {}"),
+    ] {
+        let schemas = format!("    X: {{ {schema} }}\n    Y: {{ {schema} }}\n");
+        let (files, _) = generated(&exchange("X", "Y", &schemas));
+        let types = &files["src/types.rs"];
+        assert!(types.contains(expected), "{types}");
+        assert_eq!(fields_of(types, "Y"), ["id: Option<String>"]);
+    }
 }
 
 #[test]

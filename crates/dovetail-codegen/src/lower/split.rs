@@ -68,11 +68,11 @@ pub(super) fn split(
 
     let is_alone = |index: &&usize| !both.contains(index) || is_split(index);
     for index in received.iter().filter(is_alone) {
-        without(types.drafts.get_mut(*index), OneWay::Sent, schemas);
+        without(types, *index, OneWay::Sent);
     }
     let alone = sent.iter().filter(|index| !both.contains(index));
     for index in alone.chain(requests.values()) {
-        without(types.drafts.get_mut(*index), OneWay::Received, schemas);
+        without(types, *index, OneWay::Received);
     }
 }
 
@@ -121,14 +121,23 @@ fn request(types: &mut Types<'_>, index: usize) -> usize {
     types.drafts.len() - 1
 }
 
-/// Drops the members that go no other way than this.
-fn without(draft: Option<&mut Draft>, way: OneWay, schemas: &Schemas) {
-    match draft.map(|draft| &mut draft.body) {
-        Some(Body::Struct(body)) => body
-            .fields
-            .retain(|field| one_way(schemas, field.origin) != Some(way)),
-        Some(Body::Form(_, parts)) => {
-            parts.retain(|part| one_way(schemas, part.origin) != Some(way));
+/// Drops the members that go no other way than this. What has no members left is a map, unless the contract allows no others.
+fn without(types: &mut Types<'_>, index: usize, way: OneWay) {
+    let Types { drafts, views, .. } = types;
+    let Some(draft) = drafts.get_mut(index) else {
+        return;
+    };
+    let goes = |origin: Option<SchemaId>| one_way(views.schemas, origin) != Some(way);
+    match &mut draft.body {
+        Body::Form(_, parts) => parts.retain(|part| goes(part.origin)),
+        Body::Struct(body) if !body.fields.is_empty() => {
+            body.fields.retain(|field| goes(field.origin));
+            let is_closed = |id: SchemaId| views.schemas.schema(id).never;
+            if body.fields.is_empty() && !views.view(draft.origin).additional.is_some_and(is_closed)
+            {
+                let others = body.extra.take().map(|(_, ty)| ty);
+                draft.body = Body::Alias(others.unwrap_or_else(|| Ty::map(Ty::Value)));
+            }
         }
         _ => {}
     }
