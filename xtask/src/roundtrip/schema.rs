@@ -164,7 +164,16 @@ impl Writer<'_> {
             })
         };
         if let Some(Value::Object(properties)) = out.get_mut("properties") {
+            let before = properties.len();
             properties.retain(|name, _| !excluded(name));
+            let is_less = properties.len() < before;
+            // A schema of which all members go the other way is no map for that.
+            let says_nothing = out
+                .get("additionalProperties")
+                .is_some_and(|others| *others == json!(true) || *others == json!({}));
+            if is_less && says_nothing {
+                out.remove("additionalProperties");
+            }
         }
         if let Some(Value::Array(required)) = out.get_mut("required") {
             required.retain(|name| !name.as_str().is_some_and(excluded));
@@ -419,6 +428,7 @@ mod tests {
         let document = json!({ "openapi": "3.1.0", "components": { "schemas": { "A": {
             "properties": { "id": { "readOnly": true }, "secret": { "writeOnly": true }, "name": {} },
             "required": ["id", "secret", "name"],
+            "additionalProperties": true,
         } } } });
         let rows = [
             (Way::Sent, ["secret", "name"]),
