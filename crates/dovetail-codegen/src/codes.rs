@@ -8,6 +8,7 @@ pub const ALL: &[&Code] = &[
     &INDISTINCT_UNION,
     &CONFLICTING_ALL_OF,
     &RAW_BODY,
+    &PART_HEADERS,
     &UNREAD_PAGES,
     &PACKAGE_COLLISION,
     &BROKEN_OUTPUT,
@@ -47,6 +48,13 @@ pub static RAW_BODY: Code = Code {
     id: "raw-body",
     severity: Severity::Note,
     page: include_str!("../codes/raw-body.md"),
+};
+
+/// Headers of a part of a multipart body, which are not sent.
+pub static PART_HEADERS: Code = Code {
+    id: "part-headers",
+    severity: Severity::Warning,
+    page: include_str!("../codes/part-headers.md"),
 };
 
 /// A list whose pages callers must fetch themselves.

@@ -353,6 +353,8 @@ pub(crate) struct Example {
     pub(crate) docs: Vec<String>,
     pub(crate) calls_deprecated: bool,
     pub(crate) name: String,
+    /// What the client is called.
+    pub(crate) client: String,
     /// `name: Type`, after the client.
     pub(crate) arguments: Vec<String>,
     pub(crate) returns: String,

@@ -58,6 +58,14 @@ pub(super) fn example(
         given.push(format!("&{options}::default()"));
     }
     let operation = draft.operation;
+    let mut client = "client".to_owned();
+    // A parameter may be called that, too.
+    while taken
+        .iter()
+        .any(|taken| taken.split(':').next() == Some(&client))
+    {
+        client.insert_str(0, "the_");
+    }
     ir::Example {
         docs: vec![format!(
             "{}.",
@@ -68,7 +76,8 @@ pub(super) fn example(
         arguments: taken,
         returns: method.returns.clone(),
         error: method.error.clone(),
-        call: format!("client.{}({})", draft.method, given.join(", ")),
+        call: format!("{client}.{}({})", draft.method, given.join(", ")),
+        client,
     }
 }
 

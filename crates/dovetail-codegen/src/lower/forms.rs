@@ -1,12 +1,14 @@
 //! Multipart forms: a struct with a field for each part, and which parts are files.
 
 use dovetail_contract::contract::{Media, PartEncoding};
+use dovetail_contract::finding::Finding;
 use dovetail_contract::schema::{SchemaId, Type, Types as Kinds};
 
 use super::ty::Ty;
 use super::types::{Body, Types};
 use super::view::View;
 use crate::rust_name::{self, Casing};
+use crate::{codes, doc};
 
 /// A part of a form.
 #[derive(Debug, Clone)]
@@ -37,6 +39,11 @@ pub(super) fn form(media: &Media, types: &mut Types<'_>, hint: &str) -> Ty {
             continue;
         };
         let encoding = media.encoding.get(wire);
+        if let Some(header) = encoding.and_then(|encoding| encoding.headers.values().next()) {
+            let message = format!("headers of the part {} are not sent", doc::code(wire));
+            let finding = Finding::new(&codes::PART_HEADERS, header.span, message);
+            types.findings.push(finding);
+        }
         let file = file(id, encoding, types);
         let is_file = file.is_some();
         let hint = format!("{hint}{}", rust_name::identifier(wire, Casing::Variant));

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use dovetail_contract::schema::{Discriminator, SchemaId, Type, Types as Kinds};
 
 use super::Branch;
+use crate::lower::split::{OneWay, one_way};
 use crate::lower::types::Types;
 
 /// More objects than this are only told apart by a tag: comparing each with each would take too long.
@@ -97,7 +98,9 @@ impl Types<'_> {
                     .map(|(_, other)| *other)
                     .collect();
                 // What no other has at all says more than what only those that are left lack.
-                let tell = own_member_of(branch, &all).or_else(|| self.own_member(branch, &others));
+                let tell = self
+                    .only_name(branch, &all)
+                    .or_else(|| self.own_member(branch, &others));
                 tell.map(|tell| (place, tell))
             });
             let Some((place, tell)) = found else { break };
@@ -116,10 +119,10 @@ impl Types<'_> {
 
     /// A member that an object must have and that no other of these can have like this.
     fn own_member(&self, branch: &Branch, others: &[&Branch]) -> Option<Tell> {
-        if let Some(tell) = own_member_of(branch, others) {
+        if let Some(tell) = self.only_name(branch, others) {
             return Some(tell);
         }
-        branch.view.required.iter().find_map(|name| {
+        self.expected(branch).find_map(|name| {
             let kinds = self.member_kinds(branch, name)?;
             let differs = others.iter().all(|other| {
                 !knows(other, name)
@@ -129,6 +132,25 @@ impl Types<'_> {
                     })
             });
             differs.then(|| Tell::HasKind(name.clone(), kinds.iter().collect()))
+        })
+    }
+
+    /// A member that an object must have and that no other of these knows.
+    fn only_name(&self, branch: &Branch, others: &[&Branch]) -> Option<Tell> {
+        let own = self.expected(branch).find(|name| {
+            let is_described = branch.view.properties.contains_key(*name);
+            is_described && !others.iter().any(|other| knows(other, name))
+        });
+        own.map(|name| Tell::Has(name.clone()))
+    }
+
+    /// The members that an object must have where it is received: not those that are never told.
+    fn expected<'b>(&'b self, branch: &'b Branch) -> impl Iterator<Item = &'b String> {
+        let schemas = self.views.schemas;
+        branch.view.required.iter().filter(move |name| {
+            let candidates = branch.view.properties.get(*name);
+            let origin = candidates.and_then(|candidates| candidates.first().copied());
+            one_way(schemas, origin) != Some(OneWay::Sent)
         })
     }
 
@@ -229,14 +251,6 @@ impl Types<'_> {
         let texts: Option<Vec<String>> = values.iter().map(tag_text).collect();
         texts.filter(|texts| !texts.is_empty())
     }
-}
-
-/// A member that an object must have and that no other of these knows.
-fn own_member_of(branch: &Branch, others: &[&Branch]) -> Option<Tell> {
-    let own = branch.view.required.iter().find(|name| {
-        branch.view.properties.contains_key(*name) && !others.iter().any(|other| knows(other, name))
-    });
-    own.map(|name| Tell::Has(name.clone()))
 }
 
 fn knows(branch: &Branch, name: &str) -> bool {
