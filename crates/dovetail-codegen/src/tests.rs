@@ -179,6 +179,23 @@ fn a_part_is_sent_as_what_its_encoding_says_or_else_its_schema() {
 }
 
 #[test]
+fn what_the_contract_says_exactly_is_held_exactly() {
+    let shape = shape(
+        "Both:\n  { type: [integer, number] }\nMixed:\n  { type: [integer, number, boolean] }\nTold:\n  { type: object, properties: { both: { $ref: '#/components/schemas/Both' }, mixed: { $ref: '#/components/schemas/Mixed' }, short: { type: string, format: uuid, maxLength: 32 }, day: { type: string, format: date, maxLength: 8 }, two: { allOf: [{ type: string, format: byte }, { type: string, format: email }] } } }\nPhantom:\n  { type: object, required: [id] }\nClosed:\n  { type: object, required: [id], additionalProperties: false }\n",
+    );
+    insta::assert_snapshot!(shape);
+}
+
+#[test]
+fn a_parameter_may_be_called_client() {
+    let document = "openapi: 3.1.0\ninfo: { title: T, version: '1' }\npaths:\n  /x/{client}/{the_client}:\n    get:\n      operationId: get\n      parameters: [{ name: client, in: path, required: true, schema: { type: array, items: { type: string } } }, { name: the_client, in: path, required: true, schema: { type: array, items: { type: string } } }]\n      responses: { '204': { description: ok } }\n";
+    let (files, _) = generated(document);
+    let examples = &files["examples/operations.rs"];
+    assert!(examples.contains("the_the_client: &Client"), "{examples}");
+    assert!(examples.contains("the_the_client.get(&client, &the_client)"));
+}
+
+#[test]
 fn a_type_that_goes_one_way_has_no_members_that_go_the_other() {
     let both = "type: object, required: [id, secret], properties: { id: { type: string, readOnly: true }, secret: { type: string, writeOnly: true } }";
     let document = exchange(

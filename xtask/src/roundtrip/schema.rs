@@ -155,12 +155,11 @@ impl Writer<'_> {
         let excluded = |name: &str| {
             let member = schema.get("properties").and_then(|all| all.get(name));
             let member = member.and_then(Value::as_object);
+            // To the letter, 3.0 gives no meaning to what stands beside a reference; who writes it there means it.
             member.is_some_and(|member| {
-                let is_mere_reference = self.is_old && member.contains_key("$ref");
-                !is_mere_reference
-                    && member.iter().any(|(keyword, value)| {
-                        *value == Value::Bool(true) && self.way.excludes(keyword)
-                    })
+                member.iter().any(|(keyword, value)| {
+                    *value == Value::Bool(true) && self.way.excludes(keyword)
+                })
             })
         };
         if let Some(Value::Object(properties)) = out.get_mut("properties") {

@@ -71,8 +71,17 @@ impl Types<'_> {
         if let Some(additional) = additional.filter(|_| !body.fields.is_empty()) {
             let ty = self.typed(additional, &format!("{owner}Extra")).element();
             body.extra = Some((scope.claim("extra", Casing::Snake), Ty::map(ty)));
+        } else if view.properties.is_empty() && view.unions.is_empty() && !self.is_closed(view) {
+            // Where no member is described, those that must be there are not all that there is.
+            body.extra = Some((scope.claim("extra", Casing::Snake), Ty::map(Ty::Value)));
         }
         body
+    }
+
+    /// Whether no members are allowed but those that are named.
+    fn is_closed(&self, view: &View) -> bool {
+        let additional = view.additional.map(|id| self.views.schemas.schema(id));
+        additional.is_some_and(|schema| schema.never)
     }
 
     /// The one value that `const` gives a member, as a literal. A list of values may grow, even one of a single value.

@@ -97,7 +97,7 @@ fn is_file(view: &View, encoding: Option<&PartEncoding>, types: &Types<'_>) -> b
         let name = name.trim().to_ascii_lowercase();
         !name.starts_with("text/") && !name.ends_with("json")
     };
-    view.format.as_deref() == Some("binary")
+    view.format() == Some("binary")
         || rules().any(|rules| rules.content_media_type.as_deref().is_some_and(says_bytes))
         || declared.is_some_and(says_bytes)
 }

@@ -11,10 +11,16 @@ pub(super) fn text(view: &View, schemas: &Schemas) -> Ty {
         let encoding = schemas.schema(*id).string.content_encoding.as_deref();
         encoding.is_some_and(|encoding| encoding.eq_ignore_ascii_case("base64"))
     });
-    match view.format.as_deref() {
-        Some("date-time") => Ty::DateTime,
-        Some("date") => Ty::Date,
-        Some("uuid") => Ty::Uuid,
+    // A limit below the length that a value is written with says that it is written otherwise.
+    let lengths = view
+        .parts
+        .iter()
+        .map(|id| schemas.schema(*id).string.max_length);
+    let length_max = lengths.flatten().min().unwrap_or(u64::MAX);
+    match view.format() {
+        Some("date-time") if length_max >= 20 => Ty::DateTime,
+        Some("date") if length_max >= 10 => Ty::Date,
+        Some("uuid") if length_max >= 36 => Ty::Uuid,
         Some("byte") => Ty::Base64,
         Some("decimal") => Ty::Decimal,
         _ if is_base64 => Ty::Base64,
@@ -46,8 +52,10 @@ pub(super) fn is_text_format(format: &str) -> bool {
 
 /// The type of a number.
 pub(super) fn number(view: &View) -> Ty {
-    match view.format.as_deref() {
+    match view.format() {
         Some("decimal") => Ty::DecimalNumber,
+        // Who names integers apart means them exactly, and a double does not hold every one.
+        _ if view.kinds().names(Type::Integer) => Ty::Number,
         _ => Ty::Float,
     }
 }
@@ -55,7 +63,8 @@ pub(super) fn number(view: &View) -> Ty {
 /// The type that holds the numbers of several schemas.
 pub(super) fn numbers(views: &[View], schemas: &Schemas) -> Ty {
     let is_number = |view: &View| view.kinds().names(Type::Number);
-    if views.iter().all(is_number) {
+    let is_integer = |view: &View| view.kinds().names(Type::Integer);
+    if views.iter().all(is_number) && !views.iter().any(is_integer) {
         return Ty::Float;
     }
     // A double does not hold every integer.
@@ -75,7 +84,7 @@ const ROUNDING: i128 = 1024;
 
 /// The smallest of the usual types that holds every integer the schema allows.
 pub(super) fn integer(view: &View, schemas: &Schemas) -> Ty {
-    let declared = match view.format.as_deref() {
+    let declared = match view.format() {
         Some("int32") => Some(("i32", i128::from(i32::MIN), i128::from(i32::MAX))),
         Some("int64") => Some(("i64", i128::from(i64::MIN), i128::from(i64::MAX))),
         Some("int8") => Some(("i8", i128::from(i8::MIN), i128::from(i8::MAX))),

@@ -348,7 +348,12 @@ impl Types<'_> {
             Planned::Schema(id) => self.typed(*id, hint).ty,
             Planned::OfKind(id, kind) => {
                 let mut view = self.views.view(*id);
+                // Who names integers beside numbers means them exactly.
+                let has_integers = *kind == Type::Number && view.types.names(Type::Integer);
                 view.types = Kinds::only(*kind);
+                if has_integers {
+                    view.types = view.types.with(Type::Integer);
+                }
                 let at = *id;
                 self.of_kind(at, *kind, view, hint)
             }

@@ -19,7 +19,8 @@ pub(super) struct View {
     /// Values of `enum` or `const`, each once.
     pub(super) values: Option<Vec<Value>>,
     pub(super) value_names: Vec<String>,
-    pub(super) format: Option<String>,
+    /// Each format that a part names.
+    formats: Vec<String>,
     /// Parts that hold keywords of numbers and strings.
     pub(super) parts: Vec<SchemaId>,
     pub(super) items: Vec<SchemaId>,
@@ -218,8 +219,12 @@ impl<'a> Views<'a> {
         view.parts.push(id);
         view.narrow(schema.types);
         view.take_values(schema);
-        if view.format.is_none() {
-            view.format.clone_from(&schema.format);
+        if let Some(format) = schema
+            .format
+            .as_ref()
+            .filter(|format| !view.formats.contains(format))
+        {
+            view.formats.push(format.clone());
         }
         view.has_string_rules |= schema.string != Default::default();
         view.items.extend(schema.array.items);
@@ -338,6 +343,14 @@ impl View {
         is_closed && rules().any(|rules| rules.min_items == Some(length))
     }
 
+    /// The format, where parts do not name several.
+    pub(super) fn format(&self) -> Option<&str> {
+        match self.formats.as_slice() {
+            [format] => Some(format),
+            _ => None,
+        }
+    }
+
     /// The types that are meant: those named, else those that the keywords are about.
     pub(super) fn kinds(&self) -> Types {
         if !self.types.is_any() {
@@ -357,9 +370,9 @@ impl View {
         }
         if self.has_string_rules
             || self
-                .format
-                .as_deref()
-                .is_some_and(super::scalar::is_text_format)
+                .formats
+                .iter()
+                .any(|format| super::scalar::is_text_format(format))
         {
             return Types::only(Type::String);
         }
