@@ -458,6 +458,44 @@ fn tables_say_what_tells_the_branches_of_a_union_apart() {
 }
 
 #[test]
+fn a_tag_may_have_the_name_of_anything_that_its_files_use() {
+    let taken = [
+        "operations",
+        "policies",
+        "fmt",
+        "std",
+        "core",
+        "alloc",
+        "shared",
+        "other",
+        "wire",
+        "default",
+        "full-serde",
+        "dovetail-client",
+        "serde_json",
+    ];
+    let mut document = "openapi: 3.1.0\ninfo: { title: Large, version: '1' }\npaths:\n".to_owned();
+    for (number, tag) in (0..70).zip(taken.iter().cycle()) {
+        document.push_str(&format!(
+            "  /{number}: {{ get: {{ operationId: o{number}, tags: [{tag}], responses: {{ '204': {{ description: ok }} }} }} }}\n"
+        ));
+    }
+    let (files, codes) = generated(&document);
+    assert!(codes.is_empty(), "{codes:?}");
+    let modules: Vec<&str> = files["src/client.rs"]
+        .lines()
+        .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'))
+        .collect();
+    assert_eq!(modules.len(), taken.len());
+    for name in taken {
+        assert!(
+            !modules.contains(&name.replace('-', "_").as_str()),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn a_large_contract_is_divided_by_tags_and_shares_what_several_use() {
     let operation = |tag: &str, number: usize, schema: &str| {
         format!(

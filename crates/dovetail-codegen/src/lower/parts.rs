@@ -15,6 +15,12 @@ const TYPES_MAX: usize = 200;
 /// Names that no module takes: what the crate has itself, and files that some systems cannot have.
 const RESERVED: &[&str] = &[
     "shared",
+    "operations",
+    "policies",
+    "fmt",
+    "alloc",
+    "core",
+    "std",
     "other",
     "wire",
     "default",
