@@ -473,6 +473,9 @@ fn a_tag_may_have_the_name_of_anything_that_its_files_use() {
         "full-serde",
         "dovetail-client",
         "serde_json",
+        "用户",
+        "Ä b",
+        "ß",
     ];
     let mut document = "openapi: 3.1.0\ninfo: { title: Large, version: '1' }\npaths:\n".to_owned();
     for (number, tag) in (0..70).zip(taken.iter().cycle()) {

@@ -89,7 +89,7 @@ impl Parts {
         let mut scope = Scope::with(RESERVED);
         let named = by_tag.into_iter().map(|(tag, operations)| match tag {
             Some(tag) => {
-                let module = scope.claim(&rust_name::identifier(tag, Casing::Snake), Casing::Snake);
+                let module = scope.claim(&module_name(tag), Casing::Snake);
                 let about = format!("operations of {}", doc::code(tag));
                 Part::named(module, about, operations)
             }
@@ -136,6 +136,23 @@ impl Part {
             operations,
         }
     }
+}
+
+/// The name of the modules of a tag. They are files and a feature too, so it has ASCII letters only, and is not long.
+fn module_name(tag: &str) -> String {
+    const LENGTH_MAX: usize = 48;
+    let name = rust_name::identifier(tag, Casing::Snake);
+    if name.is_ascii() && name.len() <= LENGTH_MAX {
+        return name;
+    }
+    let plain: String = name
+        .chars()
+        .filter(char::is_ascii)
+        .take(LENGTH_MAX / 2)
+        .collect();
+    let words: Vec<&str> = plain.split('_').filter(|word| !word.is_empty()).collect();
+    let hash = rust_name::short_hash(tag);
+    format!("tag_{}_{hash}", words.join("_")).replace("__", "_")
 }
 
 /// Operations by their first tag, in the order in which tags come; those without one last.
