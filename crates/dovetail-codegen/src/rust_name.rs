@@ -262,6 +262,8 @@ fn is_word_character(c: char) -> bool {
             c,
             '\u{d7}'
                 | '\u{f7}'
+                // Its small letter is two characters.
+                | '\u{130}'
                 | '\u{131}'
                 | '\u{132}'
                 | '\u{133}'
@@ -410,6 +412,7 @@ mod tests {
             ("🦀", Casing::Variant, "U1f980"),
             ("Größe", Casing::Snake, "größe"),
             ("имя", Casing::Snake, "u438_u43c_u44f"),
+            ("İd", Casing::Snake, "u130_d"),
             ("r#type", Casing::Snake, "r_type"),
             ("GET_ORDER", Casing::Constant, "GET_ORDER"),
             ("getOrder", Casing::Constant, "GET_ORDER"),

@@ -227,8 +227,21 @@ fn plain_word(word: &str) -> String {
         return escape(&word);
     }
     let start = word.find(core).unwrap_or(0);
-    let (before, rest) = word.split_at(start);
-    let (core, after) = rest.split_at(core.len());
+    let mut end = start + core.len();
+    let mut start = start;
+    // Addresses such as `::1` begin or end with colons.
+    if word
+        .get(..start)
+        .is_some_and(|before| before.ends_with("::"))
+    {
+        start -= 2;
+    }
+    if word.get(end..).is_some_and(|after| after.starts_with("::")) {
+        end += 2;
+    }
+    let (rest, after) = word.split_at(end);
+    let (before, core) = rest.split_at(start);
+    let rest = word.get(start..).unwrap_or_default();
     if core.contains("://") || core.contains(":/") || core.starts_with("www.") {
         return address(before, rest);
     }

@@ -16,6 +16,10 @@ fn descriptions_become_lines_that_can_only_be_read() {
             &["See `order_id`, (`userID`) and `foo::bar`."],
         ),
         (
+            "Not ::1), but fe80:: or a::b.",
+            &["Not `::1`), but `fe80::` or `a::b`."],
+        ),
+        (
             "**Bold** and _soft_ and 2 * 3",
             &["Bold and soft and 2 \\* 3"],
         ),

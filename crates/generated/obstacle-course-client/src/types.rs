@@ -649,7 +649,7 @@ pub enum Tongue {
     /// `Straße`.
     Straße,
     /// `İ`.
-    İ,
+    U130,
     /// `ı`.
     U131,
     /// A value that the contract did not name when this was generated.

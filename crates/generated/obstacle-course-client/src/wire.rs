@@ -390,7 +390,7 @@ open_enum! {
         U0 = "\u{0}",
         Naïve = "naïve",
         Straße = "Straße",
-        İ = "İ",
+        U130 = "İ",
         U131 = "ı",
     }
 }
