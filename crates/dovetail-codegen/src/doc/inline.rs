@@ -182,7 +182,13 @@ fn link(chars: &[char], start: usize) -> Option<(String, usize)> {
     let end = rest.iter().take(ADDRESS_MAX).position(|c| *c == ')')?;
     let target: String = rest.get(2..end)?.iter().collect();
     let next = start + 1 + close + end + 1;
-    let text = words(&text).join(" ");
+    // In quotes it would look like a link to an item, by one who forgot the backticks.
+    let text = text
+        .trim()
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(&text);
+    let text = words(text).join(" ");
     let address = target.split(' ').next().unwrap_or_default();
     if is_web_address(address)
         && !text.is_empty()

@@ -32,6 +32,10 @@ fn descriptions_become_lines_that_can_only_be_read() {
             &["[docs](https://example.com) \\[x\\] y"],
         ),
         (
+            "See [\"the docs\"](https://example.com).",
+            &["See [the docs](https://example.com)."],
+        ),
+        (
             "<script>alert(1)</script>",
             &["\\<`script>alert(1)</script`\\>"],
         ),
