@@ -81,7 +81,7 @@ fn row(draft: &OperationDraft<'_>) -> ir::ReadmeRow {
 pub(super) fn external(docs: Option<&dovetail_contract::contract::ExternalDocs>) -> Vec<String> {
     let Some(docs) = docs else { return Vec::new() };
     let about = doc::sentence(docs.description.as_deref().unwrap_or_default());
-    let about = about.trim_end_matches('.');
+    let about = about.trim_end_matches(['.', ':', ' ']);
     let url = doc::sentence(&docs.url);
     let url = url.trim_end_matches('.');
     if about.is_empty() {
