@@ -190,9 +190,8 @@ impl<'a> Evaluator<'a> {
             Math::Add => (left.checked_add(right), left.saturating_add(right)),
             Math::Subtract => (left.checked_sub(right), left.saturating_sub(right)),
             Math::Multiply => (left.checked_mul(right), left.saturating_mul(right)),
-            Math::Divide if right == 0 => (None, 0),
+            Math::Divide | Math::Remainder if right == 0 => (None, 0),
             Math::Divide => (left.checked_div(right), left.saturating_div(right)),
-            Math::Remainder if right == 0 => (None, 0),
             Math::Remainder => (Some(left.wrapping_rem(right)), 0),
         };
         exact.unwrap_or_else(|| {

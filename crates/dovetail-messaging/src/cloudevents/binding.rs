@@ -89,6 +89,15 @@ pub struct Message {
     pub body: Option<Bytes>,
 }
 
+impl Message {
+    /// The headers as [`Binding::mode`] and [`Binding::read`] take them.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &[u8])> + Clone {
+        self.headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_ref()))
+    }
+}
+
 /// What a message holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -213,19 +222,22 @@ impl Binding {
         body: Option<Bytes>,
         reading: &Reading,
     ) -> Result<Event, EventError> {
-        let mut reader = Reader::new(reading);
         let mut content_type = None;
+        let mut attributes = Vec::new();
         for (header, value) in headers {
             if header.eq_ignore_ascii_case(CONTENT_TYPE) {
                 if content_type.replace(value).is_some() {
                     return Err(EventError::Duplicate(DATACONTENTTYPE.to_owned()));
                 }
-                continue;
+            } else if let Some(name) = self.attribute(header) {
+                attributes.push((name, value));
             }
-            let Some(name) = self.attribute(header) else {
-                continue;
-            };
-            let Some(name) = reader.name(&name)? else {
+        }
+        // Of an event of another version, nothing else that is wrong is worth telling.
+        attributes.sort_by_key(|(name, _)| name != "specversion");
+        let mut reader = Reader::new(reading);
+        for (name, value) in &attributes {
+            let Some(name) = reader.name(name)? else {
                 continue;
             };
             if name == "data" {

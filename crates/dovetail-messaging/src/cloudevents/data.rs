@@ -83,7 +83,7 @@ impl Data {
     }
 }
 
-/// A well-formed JSON value, kept as its text: numbers keep all of their digits.
+/// A well-formed JSON value, kept as its text: numbers keep all of their digits. Whitespace around it is not part of it.
 #[derive(Clone)]
 pub struct JsonText(Repr);
 
@@ -102,14 +102,21 @@ impl JsonText {
     /// [`EventError::Json`] if the text is none.
     pub fn parse(text: impl Into<String>) -> Result<Self, EventError> {
         let text = text.into();
-        check(text.as_bytes()).map_err(|error| EventError::json(&error))?;
-        Ok(Self(Repr::Text(text)))
+        let value = check(text.as_bytes()).map_err(|error| EventError::json(&error))?;
+        if value.get().len() == text.len() {
+            Ok(Self(Repr::Text(text)))
+        } else {
+            Ok(Self::of_raw(value))
+        }
     }
 
     /// The bytes as a JSON value, or as they are if they are none.
     fn of_bytes(bytes: Bytes) -> Result<Self, Bytes> {
         match check(&bytes) {
-            Ok(()) => Ok(Self(Repr::Bytes(bytes))),
+            Ok(value) => {
+                let value = bytes.slice_ref(value.get().as_bytes());
+                Ok(Self(Repr::Bytes(value)))
+            }
             Err(_) => Err(bytes),
         }
     }
@@ -139,9 +146,9 @@ impl JsonText {
     }
 }
 
-/// Whether the bytes are one JSON value. Nothing is built, so nothing is deep.
-fn check(bytes: &[u8]) -> Result<(), serde_json::Error> {
-    serde_json::from_slice::<&RawValue>(bytes).map(|_| ())
+/// The one JSON value that the bytes are, without the whitespace around it. Nothing is built, so nothing is deep.
+fn check(bytes: &[u8]) -> Result<&RawValue, serde_json::Error> {
+    serde_json::from_slice(bytes)
 }
 
 impl fmt::Debug for JsonText {
@@ -194,6 +201,9 @@ mod tests {
             Data::json(&[1, 2]).and_then(|data| data.decode()),
             Ok([1, 2])
         );
+        assert_eq!(JsonText::parse(" [1] \n"), JsonText::parse("[1]"));
+        let body = Data::of_body(Bytes::from_static(b"\n[1] "), Some("text/json"));
+        assert_eq!(body.as_bytes(), b"[1]");
         assert!(JsonText::parse("{} {}").is_err());
     }
 

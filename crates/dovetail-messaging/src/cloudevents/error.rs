@@ -75,15 +75,16 @@ impl EventError {
         }
     }
 
-    /// The words of the JSON reader, with its place apart.
+    /// The words of the JSON reader, with its place apart. They may quote the document, so there is an end to them.
     pub(super) fn json(error: &serde_json::Error) -> Self {
+        const MESSAGE_MAX: usize = 200;
         let text = error.to_string();
         let message = text
             .rfind(" at line ")
             .and_then(|place| text.get(..place))
             .unwrap_or(&text);
         Self::Json {
-            message: message.to_owned(),
+            message: message.chars().take(MESSAGE_MAX).collect(),
             line: error.line(),
             column: error.column(),
         }

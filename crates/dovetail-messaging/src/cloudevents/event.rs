@@ -172,7 +172,7 @@ impl Builder {
         self
     }
 
-    /// When it happened, in RFC 3339.
+    /// When it happened, in RFC 3339: a text, or a [`Timestamp`].
     #[must_use]
     pub fn time(mut self, time: impl Into<String>) -> Self {
         self.time = Some(time.into());
@@ -216,7 +216,9 @@ impl Builder {
     pub(super) fn set(&mut self, name: &str, text: String) -> Result<(), EventError> {
         let place = match name {
             "specversion" if text == VERSION => return Ok(()),
-            "specversion" => return Err(EventError::Version(text)),
+            "specversion" => {
+                return Err(EventError::Version(text.chars().take(20).collect()));
+            }
             "id" => &mut self.id,
             "source" => &mut self.source,
             "type" => &mut self.event_type,

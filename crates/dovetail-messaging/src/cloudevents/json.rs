@@ -59,7 +59,7 @@ pub fn write(event: &Event) -> Result<Bytes, EventError> {
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn write_batch(events: &[Event]) -> Result<Bytes, EventError> {
     let documents: Vec<_> = events.iter().map(Document).collect();
     let document = serde_json::to_vec(&documents).map_err(|error| EventError::json(&error))?;
@@ -76,11 +76,15 @@ fn text_of<'a>(document: &'a [u8], limits: &Limits) -> Result<&'a str, EventErro
 }
 
 fn read_text(text: &str, reading: &Reading) -> Result<Event, EventError> {
-    let members: Members<'_> =
+    let mut members: Members<'_> =
         serde_json::from_str(text).map_err(|error| EventError::json(&error))?;
     // A member more for the data.
     let limit = reading.limits.attributes.saturating_add(1);
     within("members of an event", members.count, limit)?;
+    // Of an event of another version, nothing else that is wrong is worth telling.
+    members
+        .members
+        .sort_by_key(|(name, _)| name != "specversion");
     let mut reader = Reader::new(reading);
     let (mut data, mut base64) = (None, None);
     for (name, value) in &members.members {

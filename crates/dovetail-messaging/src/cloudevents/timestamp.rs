@@ -1,8 +1,8 @@
 //! A moment as RFC 3339 writes it, with the offset and the digits that it was written with.
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
-use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, SecondsFormat, Utc};
 
 /// A moment, as it was written. Two of them are equal if they are written alike; [`Timestamp::moment`] compares them in time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,8 +19,8 @@ impl Timestamp {
         // The date is fixed, and so is what divides it from the time: the parser below takes more than the standard does.
         let has_shape = text.len() <= LENGTH_MAX
             && text
-                .bytes()
-                .nth(10)
+                .as_bytes()
+                .get(10)
                 .is_some_and(|byte| byte.eq_ignore_ascii_case(&b't'))
             && text.bytes().take(4).all(|byte| byte.is_ascii_digit())
             && !text.contains(char::is_whitespace)
@@ -51,38 +51,39 @@ impl Timestamp {
 /// Longer ones are no timestamps: the longest with nine digits of a second has 35 bytes.
 const LENGTH_MAX: usize = 64;
 
+/// The first and the last second that RFC 3339 can write.
+const SECONDS: RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
+
 impl From<DateTime<Utc>> for Timestamp {
-    /// Writes the moment in UTC. A year that RFC 3339 cannot write becomes the nearest that it can.
+    /// Writes the moment in UTC, as near as RFC 3339 can.
     fn from(moment: DateTime<Utc>) -> Self {
         Self::from(moment.fixed_offset())
     }
 }
 
 impl From<DateTime<FixedOffset>> for Timestamp {
-    /// Writes the moment with its offset. What RFC 3339 cannot write becomes the nearest that it can: years have four digits, and offsets
-    /// no seconds.
+    /// Writes the moment with its offset. Years have four digits there, and offsets no seconds: what has other ones is written in UTC, as near
+    /// as it can be.
     fn from(moment: DateTime<FixedOffset>) -> Self {
-        let written = |moment: &DateTime<FixedOffset>| {
-            Self::parse(&moment.to_rfc3339_opts(SecondsFormat::AutoSi, true))
-                .filter(|written| written.moment == *moment)
+        let has_form =
+            (0..=9999).contains(&moment.year()) && moment.offset().local_minus_utc() % 60 == 0;
+        let moment = if has_form {
+            moment
+        } else {
+            let second = moment.timestamp().clamp(*SECONDS.start(), *SECONDS.end());
+            let nearest = DateTime::from_timestamp(second, moment.timestamp_subsec_nanos());
+            nearest.unwrap_or_default().fixed_offset()
         };
-        let utc = || moment.with_timezone(&Utc).fixed_offset();
-        let epoch = || DateTime::UNIX_EPOCH.fixed_offset();
-        let nearest = || {
-            let text = if moment.timestamp() < 0 {
-                "0000-01-01T00:00:00Z"
-            } else {
-                "9999-12-31T23:59:59.999999999Z"
-            };
-            Self::parse(text)
-        };
-        written(&moment)
-            .or_else(|| written(&utc()))
-            .or_else(nearest)
-            .unwrap_or_else(|| Self {
-                text: "1970-01-01T00:00:00Z".to_owned(),
-                moment: epoch(),
-            })
+        Self {
+            text: moment.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+            moment,
+        }
+    }
+}
+
+impl From<Timestamp> for String {
+    fn from(time: Timestamp) -> Self {
+        time.text
     }
 }
 
@@ -94,8 +95,6 @@ impl fmt::Display for Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{TimeDelta, TimeZone};
-
     use super::*;
 
     #[test]
@@ -154,14 +153,21 @@ mod tests {
         }
         let odd = moment.with_timezone(&offset(7201));
         assert_eq!(Timestamp::from(odd).moment(), moment);
-        let far = Utc
-            .with_ymd_and_hms(9999, 12, 31, 23, 59, 59)
-            .single()
-            .expect("a moment")
-            + TimeDelta::days(400);
-        assert_eq!(
-            Timestamp::from(far).as_str(),
-            "9999-12-31T23:59:59.999999999Z"
-        );
+        let rows = [
+            (i64::MAX, "9999-12-31T23:59:59Z"),
+            (*SECONDS.end(), "9999-12-31T23:59:59Z"),
+            (*SECONDS.start(), "0000-01-01T00:00:00Z"),
+            (i64::MIN, "0000-01-01T00:00:00Z"),
+        ];
+        for (second, text) in rows {
+            let second = second.clamp(
+                DateTime::<Utc>::MIN_UTC.timestamp(),
+                DateTime::<Utc>::MAX_UTC.timestamp(),
+            );
+            let moment = DateTime::from_timestamp(second, 0).expect("a moment");
+            let written = Timestamp::from(moment);
+            assert_eq!(written.as_str(), text);
+            assert_eq!(Timestamp::parse(text), Some(written));
+        }
     }
 }

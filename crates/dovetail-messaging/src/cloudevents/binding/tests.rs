@@ -13,11 +13,9 @@ const ALL: [Binding; 5] = [
     Binding::NATS,
 ];
 
-fn read(
-    binding: Binding,
-    headers: &[(&str, &str)],
-    body: &'static str,
-) -> Result<Event, EventError> {
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
+fn read(binding: Binding, headers: Headers<'_>, body: &'static str) -> Result<Event, EventError> {
     let headers = headers
         .iter()
         .map(|(name, value)| (*name, value.as_bytes()));
@@ -25,12 +23,8 @@ fn read(
     binding.read(headers, body, &Reading::default())
 }
 
-fn read_back(binding: Binding, message: Message) -> Result<Event, EventError> {
-    let headers = message
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_ref()));
-    binding.read(headers, message.body, &Reading::default())
+fn read_back(binding: Binding, message: &Message) -> Result<Event, EventError> {
+    binding.read(message.pairs(), message.body.clone(), &Reading::default())
 }
 
 fn event() -> Event {
@@ -82,11 +76,11 @@ fn an_event_comes_back_in_every_mode_of_every_protocol() {
     for binding in ALL {
         let structured = binding.write_structured(&plain).expect("it is written");
         assert_eq!(binding.mode(&structured.headers), Mode::Structured);
-        assert_eq!(read_back(binding, structured), Ok(plain.clone()));
+        assert_eq!(read_back(binding, &structured), Ok(plain.clone()));
 
         let binary = binding.write(&plain).expect("it is written");
         assert_eq!(binding.mode(&binary.headers), Mode::Binary);
-        let read = read_back(binding, binary).expect("it is read");
+        let read = read_back(binding, &binary).expect("it is read");
         assert_eq!(read.datacontenttype(), Some("application/json"));
         assert_eq!(read.data(), plain.data());
         assert_eq!(read.subject(), plain.subject());
@@ -99,7 +93,7 @@ fn an_event_comes_back_in_every_mode_of_every_protocol() {
             }
             let event = builder.build().expect("the event is valid");
             let message = binding.write(&event).expect("it is written");
-            assert_eq!(read_back(binding, message), Ok(event));
+            assert_eq!(read_back(binding, &message), Ok(event));
         }
     }
 }
@@ -114,7 +108,7 @@ fn types_become_text_in_headers() {
         .expect("the event is valid");
     let read = read_back(
         Binding::KAFKA,
-        Binding::KAFKA.write(&event).expect("written"),
+        &Binding::KAFKA.write(&event).expect("written"),
     );
     let read = read.expect("it is read");
     for (name, text) in [("flag", "true"), ("number", "-5"), ("bytes", "4P8=")] {
@@ -124,7 +118,7 @@ fn types_become_text_in_headers() {
 
 #[test]
 fn a_message_tells_its_mode() {
-    let rows: [(Binding, &[(&str, &str)], Mode); 11] = [
+    let rows: [(Binding, Headers<'_>, Mode); 11] = [
         (
             Binding::HTTP,
             &[(
@@ -278,11 +272,7 @@ fn a_body_has_a_limit() {
     let mut reading = Reading::default();
     reading.limits.message_bytes = 2;
     let message = Binding::HTTP.write(&event()).expect("it is written");
-    let headers = message
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_ref()));
-    let read = Binding::HTTP.read(headers, message.body.clone(), &reading);
+    let read = Binding::HTTP.read(message.pairs(), message.body.clone(), &reading);
     assert!(matches!(read, Err(EventError::TooLarge { .. })), "{read:?}");
 }
 

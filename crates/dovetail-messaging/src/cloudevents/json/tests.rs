@@ -94,6 +94,9 @@ fn what_is_no_event_is_refused_with_the_reason() {
         assert!(error.contains(says), "{document}: {error}");
     }
     assert!(read(b"{\"\xff\":1}", &Reading::default()).is_err());
+    let quoted = format!("\"{}\"", "a".repeat(100_000));
+    let error = read(quoted.as_bytes(), &Reading::default()).expect_err("a string");
+    assert!(error.to_string().len() < 400, "{error}");
 }
 
 #[test]
