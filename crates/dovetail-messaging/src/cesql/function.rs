@@ -114,17 +114,8 @@ impl Function {
             Self::Int => Ok(Value::Integer(next().to_integer().map_err(cast)?)),
             Self::Bool => Ok(Value::Boolean(next().to_boolean().map_err(cast)?)),
             Self::String => Ok(Value::String(next().into_text())),
-            // What the value is, rather than what it could become: every number can become a boolean.
-            Self::IsInt => {
-                let value = next();
-                let is_other = matches!(value, Value::Boolean(_));
-                Ok(Value::Boolean(!is_other && value.to_integer().is_ok()))
-            }
-            Self::IsBool => {
-                let value = next();
-                let is_other = matches!(value, Value::Integer(_));
-                Ok(Value::Boolean(!is_other && value.to_boolean().is_ok()))
-            }
+            Self::IsInt => Ok(Value::Boolean(is_integer(&next()))),
+            Self::IsBool => Ok(Value::Boolean(is_boolean(&next()))),
         }
     }
 }
@@ -134,6 +125,16 @@ fn out_of_range(value: Value<'_>) -> Failure<'_> {
         kind: EvaluationErrorKind::FunctionEvaluation,
         value,
     }
+}
+
+/// Whether the value is a number or writes one, rather than whether it could become one: a boolean could.
+fn is_integer(value: &Value<'_>) -> bool {
+    !matches!(value, Value::Boolean(_)) && value.to_integer().is_ok()
+}
+
+/// Whether the value is a boolean or writes one, rather than whether it could become one: every number could.
+fn is_boolean(value: &Value<'_>) -> bool {
+    !matches!(value, Value::Integer(_)) && value.to_boolean().is_ok()
 }
 
 fn abs<'a>(value: i32) -> Result<Value<'a>, Failure<'a>> {

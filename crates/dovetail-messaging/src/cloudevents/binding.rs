@@ -21,8 +21,13 @@ use super::{
 const CONTENT_TYPE: &str = "content-type";
 /// The attribute that says what the data is.
 const DATACONTENTTYPE: &str = "datacontenttype";
+/// What the media types of events begin with, whatever their format is.
+const EVENTS: &str = "application/cloudevents";
 /// What the data is taken for where an event in JSON says nothing.
 const JSON: &str = "application/json";
+
+/// Attributes by name, and the content type.
+type Gathered<'h> = (Vec<(Cow<'h, str>, &'h [u8])>, Option<&'h [u8]>);
 
 /// How a protocol carries the attributes of events in the headers of its messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +64,7 @@ impl Binding {
         has_absent_body: true,
         ..Self::HTTP
     };
-    /// AMQP: `cloudEvents:id`, as text. `cloudEvents_id` is read too.
+    /// AMQP: `cloudEvents:id`, as text. `cloudEvents_id` is read too. What a sender gave a type of AMQP is its text by the time that it is here.
     pub const AMQP: Self = Self {
         prefix: "cloudEvents:",
         prefix_read: Some("cloudEvents_"),
@@ -127,7 +132,7 @@ impl Binding {
                 match essence.as_str() {
                     STRUCTURED_JSON => return Mode::Structured,
                     BATCH_JSON => return Mode::Batch,
-                    other if other.starts_with("application/cloudevents") => {
+                    other if other.starts_with(EVENTS) => {
                         return Mode::OtherFormat;
                     }
                     _ => {}
@@ -168,7 +173,8 @@ impl Binding {
     ///
     /// # Errors
     ///
-    /// [`EventError::Data`] if the content type names a charset that the text cannot be written in.
+    /// [`EventError::Data`] if the content type names a charset that the text cannot be written in, or is that of an event: readers would
+    /// take the data for the event.
     pub fn write(&self, event: &Event) -> Result<Message, EventError> {
         let mut message = Message::default();
         for (name, value) in event.attributes() {
@@ -181,23 +187,13 @@ impl Binding {
         }
         let implied = matches!(event.data(), Some(Data::Json(_))).then_some(JSON);
         if let Some(content_type) = event.datacontenttype().or(implied) {
-            let (name, value) = if self.has_prefixed_content_type {
-                (
-                    format!("{}{DATACONTENTTYPE}", self.prefix),
-                    self.encode(content_type),
-                )
-            } else {
-                (
-                    CONTENT_TYPE.to_owned(),
-                    Bytes::copy_from_slice(content_type.as_bytes()),
-                )
-            };
-            message.headers.insert(name, value);
             if let Some(Data::Text(text)) = event.data()
                 && !is_written_in_utf8(content_type, text)
             {
                 return Err(EventError::Data("cannot be written in its charset"));
             }
+            let (name, value) = self.content_type(content_type)?;
+            message.headers.insert(name, value);
         }
         message.body = event.data().map(Data::to_bytes);
         Ok(message)
@@ -222,19 +218,7 @@ impl Binding {
         body: Option<Bytes>,
         reading: &Reading,
     ) -> Result<Event, EventError> {
-        let mut content_type = None;
-        let mut attributes = Vec::new();
-        for (header, value) in headers {
-            if header.eq_ignore_ascii_case(CONTENT_TYPE) {
-                if content_type.replace(value).is_some() {
-                    return Err(EventError::Duplicate(DATACONTENTTYPE.to_owned()));
-                }
-            } else if let Some(name) = self.attribute(header) {
-                attributes.push((name, value));
-            }
-        }
-        // Of an event of another version, nothing else that is wrong is worth telling.
-        attributes.sort_by_key(|(name, _)| name != "specversion");
+        let (attributes, content_type) = self.gather(headers)?;
         let mut reader = Reader::new(reading);
         for (name, value) in &attributes {
             let Some(name) = reader.name(name)? else {
@@ -259,6 +243,42 @@ impl Binding {
             reader.data(data);
         }
         reader.finish()
+    }
+
+    /// The headers that hold attributes, with the names of those, and the one that holds the content type.
+    fn gather<'h>(
+        &self,
+        headers: impl IntoIterator<Item = (&'h str, &'h [u8])>,
+    ) -> Result<Gathered<'h>, EventError> {
+        let mut content_type = None;
+        let mut attributes = Vec::new();
+        for (header, value) in headers {
+            if header.eq_ignore_ascii_case(CONTENT_TYPE) {
+                if content_type.replace(value).is_some() {
+                    return Err(EventError::Duplicate(DATACONTENTTYPE.to_owned()));
+                }
+            } else if let Some(name) = self.attribute(header) {
+                attributes.push((name, value));
+            }
+        }
+        // Of an event of another version, nothing else that is wrong is worth telling.
+        attributes.sort_by_key(|(name, _)| name != "specversion");
+        Ok((attributes, content_type))
+    }
+
+    /// The header that says what the data is.
+    fn content_type(&self, content_type: &str) -> Result<(String, Bytes), EventError> {
+        if self.has_prefixed_content_type {
+            let name = format!("{}{DATACONTENTTYPE}", self.prefix);
+            return Ok((name, self.encode(content_type)));
+        }
+        if essence(content_type).starts_with(EVENTS) {
+            return Err(EventError::Data(
+                "is an event itself, by its content type: binary mode cannot tell it from the event around it",
+            ));
+        }
+        let value = Bytes::copy_from_slice(content_type.as_bytes());
+        Ok((CONTENT_TYPE.to_owned(), value))
     }
 
     /// The name of the attribute that a header holds, if it holds one.

@@ -287,17 +287,17 @@ impl Builder {
         if let Some(data) = &self.data {
             check_data(data, datacontenttype.as_deref(), limits)?;
         }
+        let time = optional("time", self.time)?;
+        let time = time.map(|text| {
+            Timestamp::parse(&text)
+                .ok_or_else(|| EventError::value("time", "is not a time in RFC 3339"))
+        });
         Ok(Event {
             id: required("id", self.id)?,
             source,
             event_type: required("type", self.event_type)?,
             subject: optional("subject", self.subject)?,
-            time: optional("time", self.time)?
-                .map(|text| {
-                    Timestamp::parse(&text)
-                        .ok_or_else(|| EventError::value("time", "is not a time in RFC 3339"))
-                })
-                .transpose()?,
+            time: time.transpose()?,
             datacontenttype,
             dataschema,
             extensions: check_extensions(self.extensions, limits)?,

@@ -268,6 +268,23 @@ fn text_that_its_charset_cannot_write_is_refused() {
 }
 
 #[test]
+fn an_event_within_an_event_is_not_taken_for_it() {
+    let event = Event::builder("1", "/a", "t")
+        .datacontenttype("Application/CloudEvents+json")
+        .data(Data::json(&[1]).expect("a list is JSON"))
+        .build()
+        .expect("the event is valid");
+    for binding in ALL {
+        match binding.write(&event) {
+            Ok(message) => assert_eq!(read_back(binding, &message), Ok(event.clone())),
+            Err(error) => assert!(error.to_string().contains("is an event itself"), "{error}"),
+        }
+    }
+    assert!(Binding::NATS.write(&event).is_ok());
+    assert!(Binding::HTTP.write(&event).is_err());
+}
+
+#[test]
 fn a_body_has_a_limit() {
     let mut reading = Reading::default();
     reading.limits.message_bytes = 2;
