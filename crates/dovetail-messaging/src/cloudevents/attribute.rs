@@ -25,7 +25,8 @@ pub(super) const RESERVED: [&str; 9] = [
 
 /// The value of an extension.
 ///
-/// Formats without types, such as headers, give every value as a [`Value::String`]; JSON tells booleans and integers apart.
+/// Formats without types, such as headers, give every value as a [`Value::String`]; JSON tells booleans and integers apart. Whoever knows the
+/// type of an extension asks [`Value::as_attribute`] for it, and gets it from either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Value {
@@ -96,6 +97,50 @@ impl<'a> Attribute<'a> {
             Self::Boolean(false) => Cow::Borrowed("false"),
             Self::Integer(value) => Cow::Owned(value.to_string()),
             Self::Binary(bytes) => Cow::Owned(STANDARD.encode(bytes)),
+        }
+    }
+
+    /// The boolean that the value is, or that its text stands for.
+    #[must_use]
+    pub fn to_boolean(self) -> Option<bool> {
+        match self {
+            Self::Boolean(value) => Some(value),
+            Self::Text("true") => Some(true),
+            Self::Text("false") => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The number that the value is, or that its text stands for.
+    #[must_use]
+    pub fn to_integer(self) -> Option<i32> {
+        match self {
+            Self::Integer(value) => Some(value),
+            // There is one text for each number: without a plus, and without zeros before it.
+            Self::Text(text) => text
+                .parse()
+                .ok()
+                .filter(|value: &i32| value.to_string() == text),
+            _ => None,
+        }
+    }
+
+    /// The bytes that the value is, or that its text stands for in Base64.
+    #[must_use]
+    pub fn to_binary(self) -> Option<Cow<'a, [u8]>> {
+        match self {
+            Self::Binary(bytes) => Some(Cow::Borrowed(bytes)),
+            Self::Text(text) => STANDARD.decode(text).ok().map(Cow::Owned),
+            _ => None,
+        }
+    }
+
+    /// The moment that the text of the value stands for.
+    #[must_use]
+    pub fn to_timestamp(self) -> Option<Timestamp> {
+        match self {
+            Self::Text(text) => Timestamp::parse(text),
+            _ => None,
         }
     }
 }
@@ -193,6 +238,38 @@ mod tests {
             check_extension_name("data"),
             Err(EventError::Reserved("data".to_owned()))
         );
+    }
+
+    #[test]
+    fn a_value_is_found_again_in_its_text() {
+        let moment = Timestamp::parse("2018-04-26T14:48:09+02:00").expect("a moment");
+        let values = [
+            Value::from(true),
+            Value::from(false),
+            Value::from(0),
+            Value::from(i32::MIN),
+            Value::from(Bytes::from_static(&[0, 255])),
+            Value::from(moment.clone()),
+        ];
+        for value in &values {
+            let typed = value.as_attribute();
+            let text = typed.to_text();
+            let read = Attribute::Text(&text);
+            match typed {
+                Attribute::Boolean(value) => assert_eq!(read.to_boolean(), Some(value)),
+                Attribute::Integer(value) => assert_eq!(read.to_integer(), Some(value)),
+                Attribute::Binary(bytes) => assert_eq!(read.to_binary().as_deref(), Some(bytes)),
+                Attribute::Text(_) => assert_eq!(read.to_timestamp(), Some(moment.clone())),
+            }
+        }
+        for text in ["TRUE", "1", ""] {
+            assert_eq!(Attribute::Text(text).to_boolean(), None, "{text}");
+        }
+        for text in ["+1", "01", "-0", "1.0", "2147483648", ""] {
+            assert_eq!(Attribute::Text(text).to_integer(), None, "{text}");
+        }
+        assert_eq!(Attribute::Text("e30").to_binary(), None);
+        assert_eq!(Attribute::Integer(1).to_boolean(), None);
     }
 
     #[test]
