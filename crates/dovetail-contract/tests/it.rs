@@ -10,6 +10,8 @@ mod growth;
 mod hostile;
 #[path = "it/hostile_documents.rs"]
 mod hostile_documents;
+#[path = "it/hostile_messages.rs"]
+mod hostile_messages;
 #[path = "it/hostile_workspaces.rs"]
 mod hostile_workspaces;
 #[path = "it/second_opinion.rs"]

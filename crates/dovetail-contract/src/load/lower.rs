@@ -136,6 +136,26 @@ fn is_slug(name: &str) -> bool {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
+/// Whether a key is a name that channels and messages may have. Says so if not.
+pub(crate) fn is_name(files: &mut Files, entry: &Entry, what: &str) -> bool {
+    const LENGTH_MAX: usize = 128;
+    let name = &entry.key;
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let is_name = name.len() <= LENGTH_MAX
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(fits);
+    if !is_name {
+        let message = format!("`{}` is not a name for {what}", shorten(name));
+        files.push(
+            Finding::new(&codes::INVALID_VALUE, entry.key_span, message)
+                .expected("up to 128 letters, digits, `.`, `_` and `-`, from a letter to a letter or digit")
+                .help("write it like `order.created`"),
+        );
+    }
+    is_name
+}
+
 /// A truth value.
 pub(crate) fn boolean(files: &mut Files, node: &Node, what: &str) -> Option<bool> {
     let value = node.as_bool();

@@ -2,8 +2,11 @@
 //!
 //! Everything is read even where something is wrong, so that one run says it all.
 
+pub(crate) mod channels;
+pub(crate) mod delivery;
 pub(crate) mod expect;
 pub(crate) mod matcher;
+mod messages;
 pub(crate) mod policy;
 pub(crate) mod service;
 pub(crate) mod settings;
@@ -49,6 +52,7 @@ pub(super) fn read(files: &mut Files, root: &Path) -> Workspace {
         )
     };
     workspace.expectations.sort_by_key(key);
+    messages::check(files, &workspace);
     workspace
 }
 

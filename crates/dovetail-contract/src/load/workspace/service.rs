@@ -1,5 +1,6 @@
 //! `service.yaml`: what one service provides and what it calls.
 
+pub(crate) mod messages;
 pub(crate) mod pagination;
 pub(crate) mod rename;
 
@@ -21,7 +22,7 @@ use crate::source::Spanned;
 pub(crate) const SERVICE: Keys = Keys {
     what: "a service",
     known: &[
-        "service", "version", "owner", "summary", "slo", "provides", "calls",
+        "service", "version", "owner", "summary", "slo", "provides", "calls", "consumes",
     ],
     required: &["service"],
 };
@@ -32,7 +33,7 @@ pub(crate) const SLO: Keys = Keys {
 };
 pub(crate) const PROVIDES: Keys = Keys {
     what: "what a service provides",
-    known: &["http"],
+    known: &["http", "events", "commands"],
     required: &[],
 };
 pub(crate) const HTTP: Keys = Keys {
@@ -86,20 +87,22 @@ pub(super) fn read(files: &mut Files, document: &Document, folder: &str) -> Opti
     };
     let owner = text(files, "owner", "an owner");
     let summary = text(files, "summary", "a summary");
+    let provides = node
+        .get("provides")
+        .and_then(|node| lower::mapping(files, node, &PROVIDES));
     Some(Service {
         version: node.get("version").and_then(|node| version(files, node)),
         owner,
         summary,
         slo: node.get("slo").and_then(|node| slo(files, node)),
-        http: node
-            .get("provides")
-            .and_then(|node| lower::mapping(files, node, &PROVIDES))
+        http: provides
             .and_then(|node| node.get("http"))
             .and_then(|node| http(files, node, folder)),
         calls: node
             .get("calls")
             .map(|node| calls(files, node))
             .unwrap_or_default(),
+        messaging: messages::read(files, document, provides),
         file: document.file,
         name,
     })
