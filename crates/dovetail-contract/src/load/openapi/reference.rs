@@ -124,6 +124,11 @@ impl<'d> Reader<'d, '_> {
                 return None;
             }
         };
+        if start.file != from.file {
+            // What is wrong with the file is said the first time that it is used.
+            let path = self.files.sources().file(start.file).path.clone();
+            self.files.read(&path, Some(span));
+        }
         match self.walk_from(from, &start, fragment) {
             Ok(target) => Some(target),
             Err(missing) => {

@@ -571,3 +571,13 @@ messaging: { transport: pigeon, idempotency: { key: event_id } }
         expected: one of `retain`, `mode`
     ");
 }
+
+#[test]
+fn what_is_wrong_with_a_file_that_payloads_share_is_said_once() {
+    let parts = "Line: { type: object, type: string }\n";
+    insta::assert_snapshot!(findings(&files(&[("orders/events/parts.yaml", parts)])), @r"
+    orders/events/parts.yaml:1:23 error duplicate-key: the key `type` stands twice in one mapping [type]
+        expected: each key once
+        help: remove one of the two
+    ");
+}
