@@ -25,8 +25,8 @@ pub use delivery::{
     InboxSettings,
 };
 pub use messaging::{
-    Channel, ChannelKind, Consumption, Message, MessageId, MessageKind, Messaging, OrderBy,
-    Transport,
+    AsyncApi, AsyncChannel, Channel, ChannelKind, Consumption, Message, MessageId, MessageKind,
+    Messaging, OrderBy, Transport,
 };
 pub use operation::{
     Callback, Idempotency, Method, MethodName, Operation, Parameter, ParameterEncoding,

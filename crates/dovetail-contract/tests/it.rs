@@ -1,5 +1,7 @@
 //! Reading real and hostile documents from outside of the crate: one binary, a module for each question.
 
+#[path = "it/asyncapi.rs"]
+mod asyncapi;
 #[path = "it/cases.rs"]
 mod cases;
 #[path = "it/corpus.rs"]

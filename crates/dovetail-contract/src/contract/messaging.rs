@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::{ConsumeSettings, Service, Workspace};
 use crate::policy::Duration;
 use crate::schema::{SchemaId, Schemas};
-use crate::source::{Span, Spanned};
+use crate::source::{FileId, Span, Spanned};
 
 /// Everything that a service says of messages.
 #[derive(Debug, Clone, Default)]
@@ -101,6 +101,33 @@ pub struct Channel {
     pub partitions: Option<Spanned<u32>>,
     /// How long the broker keeps messages, where that is said.
     pub retention: Option<Spanned<Duration>>,
+}
+
+/// What an AsyncAPI document says of messages.
+#[derive(Debug, Clone)]
+pub struct AsyncApi {
+    /// The document.
+    pub file: FileId,
+    /// Title, as declared.
+    pub title: String,
+    /// Version as declared, which may be any text.
+    pub version: String,
+    /// Its messages, by the names that the document has for them; nothing is consumed. What the application sends is an event, and what it only
+    /// receives is a command.
+    pub messaging: Messaging,
+    /// Its channels, by the names that the document has for them.
+    pub channels: IndexMap<String, AsyncChannel>,
+}
+
+/// A channel of an AsyncAPI document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsyncChannel {
+    /// Where its name stands.
+    pub span: Span,
+    /// Its name in the broker, which may hold parameters in braces; none where it is known at run time only.
+    pub address: Option<String>,
+    /// What it is for, as Markdown.
+    pub description: Option<String>,
 }
 
 /// A kind of broker.

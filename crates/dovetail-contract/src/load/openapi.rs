@@ -22,9 +22,11 @@ use link::Targets;
 use reference::Kind;
 use schema::SchemaReader;
 
+pub(crate) use asyncapi::read_async_api;
 pub(crate) use payload::read_payloads;
 
 mod about;
+mod asyncapi;
 mod at;
 mod budget;
 mod content;
