@@ -58,7 +58,7 @@ pub(super) fn read(files: &mut Files, root: &Path) -> Workspace {
 
 fn read_folder(files: &mut Files, root: &Path, folder: &str, workspace: &mut Workspace) {
     if let Some(document) = files.read(&format!("{folder}/service.yaml"), None)
-        && let Some(service) = service::read(files, &document, folder)
+        && let Some(service) = service::read(files, &document, folder, &workspace.settings.channels)
     {
         let name = service.name.clone();
         if let Some(other) = workspace.services.get(&name.value) {

@@ -17,12 +17,16 @@ use crate::codes;
 use crate::contract::{AsyncApi, AsyncChannel, Message, MessageKind, Messaging};
 use crate::finding::Finding;
 use crate::load::files::{Document, Files};
+use crate::load::lower;
 use crate::load::tree::NodeValue;
 use crate::schema::{SchemaId, Types};
 use crate::source::{Span, Spanned};
 
 use names::{name_of, qualified};
 use operations::Directions;
+
+/// Media type of payloads that nothing is said of.
+const JSON: &str = "application/json";
 
 /// Most messages of one document.
 const MESSAGES_MAX: usize = 10_000;
@@ -213,23 +217,41 @@ impl<'d> Reader<'d, '_> {
             return;
         }
         let at = &named.message;
-        let content_type = self.message_text(at, "contentType");
-        let content_type = content_type.or_else(|| draft.content_type.clone());
+        let content_type = self.message_content_type(at, draft);
         let description = ["description", "summary", "title"];
         let message = Message {
             span: named.span,
             kind: named.kind,
-            schema: self.message_schema(at, draft.version),
+            schema: content_type
+                .is_some()
+                .then(|| self.message_schema(at, draft.version))
+                .flatten(),
             key: None,
             channel: Some(channel.clone()),
             description: description
                 .into_iter()
                 .find_map(|key| self.message_text(at, key)),
-            content_type: content_type.unwrap_or_else(|| "application/json".to_owned()),
+            content_type: content_type.unwrap_or_else(|| JSON.to_owned()),
             deprecated: false,
         };
         draft.taken.insert(name.clone(), identity);
         draft.messages.insert(name, message);
+    }
+
+    /// The media type of the payload. `None` where it is none of JSON; a finding says so.
+    fn message_content_type(&mut self, at: &At<'d>, draft: &Draft) -> Option<String> {
+        let said = self.message_text(at, "contentType");
+        let said = said.or_else(|| draft.content_type.clone());
+        let said = said.unwrap_or_else(|| JSON.to_owned());
+        if lower::is_json(&said) {
+            return Some(said);
+        }
+        let text = format!("a payload of `{}` is not read", lower::shorten(&said));
+        self.files.push(
+            Finding::new(&codes::UNSUPPORTED_VERSION, at.declared(), text)
+                .expected("a media type of JSON, such as `application/json`"),
+        );
+        None
     }
 
     /// A text that a message says itself, or by one of its traits.

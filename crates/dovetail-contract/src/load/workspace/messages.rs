@@ -53,11 +53,14 @@ fn channels(files: &mut Files, workspace: &Workspace) {
         }
         let said = lower::shorten(&channel.value);
         let text = format!("there is no channel `{said}` to carry `{name}`");
+        // An AsyncAPI document may name a channel by its address.
+        let help = match lower::fits_name(&channel.value) {
+            true => format!("declare it there: `channels: {{ {said}: {{ kind: topic }} }}`"),
+            false => "declare a channel there that has this as its `address`".to_owned(),
+        };
         let finding = Finding::new(&codes::UNKNOWN_CHANNEL, channel.span, text)
             .expected("a channel that `dovetail.yaml` declares")
-            .help(format!(
-                "declare it there: `channels: {{ {said}: {{ kind: topic }} }}`"
-            ));
+            .help(help);
         let known = declared.keys().map(String::as_str);
         let finding = lower::suggest(files, finding, &channel.value, known);
         files.push(finding);

@@ -13,7 +13,8 @@ use super::super::tree::{Entry, Node};
 use super::policy;
 use crate::codes;
 use crate::contract::{
-    Call, Exposure, HttpApi, Isolation, Needs, OperationCall, Reply, Service, Slo, State, States,
+    Call, Channel, Exposure, HttpApi, Isolation, Needs, OperationCall, Reply, Service, Slo, State,
+    States,
 };
 use crate::finding::Finding;
 use crate::policy::{CallPolicy, IdempotencySetting};
@@ -33,7 +34,7 @@ pub(crate) const SLO: Keys = Keys {
 };
 pub(crate) const PROVIDES: Keys = Keys {
     what: "what a service provides",
-    known: &["http", "events", "commands"],
+    known: &["http", "events", "commands", "asyncapi"],
     required: &[],
 };
 pub(crate) const HTTP: Keys = Keys {
@@ -74,8 +75,13 @@ pub(crate) const OPERATION: Keys = Keys {
     required: &[],
 };
 
-/// Reads `service.yaml`. Without a name there is no service.
-pub(super) fn read(files: &mut Files, document: &Document, folder: &str) -> Option<Service> {
+/// Reads `service.yaml`. Without a name there is no service. `channels` are those that the workspace declares.
+pub(super) fn read(
+    files: &mut Files,
+    document: &Document,
+    folder: &str,
+    channels: &IndexMap<String, Channel>,
+) -> Option<Service> {
     let node = lower::mapping(files, &document.root, &SERVICE)?;
     let name = node
         .get("service")
@@ -102,7 +108,7 @@ pub(super) fn read(files: &mut Files, document: &Document, folder: &str) -> Opti
             .get("calls")
             .map(|node| calls(files, node))
             .unwrap_or_default(),
-        messaging: messages::read(files, document, provides),
+        messaging: messages::read(files, document, provides, channels),
         file: document.file,
         name,
     })

@@ -54,6 +54,7 @@ channels:
     messages:
       created: { $ref: '#/components/messages/Created' }
       placed: { payload: { properties: { p: {} } }, contentType: application/json }
+      image: { contentType: image/png, payload: { type: string } }
       seen: { traits: [ { contentType: application/vnd.x+json } ] }
   work:
     address: null
@@ -76,12 +77,14 @@ components:
 ";
     insta::assert_snapshot!(read(text), @r#"
     Event created on orders as application/cloudevents+json: ["id"]
+    Event image on orders as application/json: 
     Event seen on orders as application/vnd.x+json: []
     Event did on work as application/cloudevents+json: 
     Command placed on orders as application/json: ["p"]
     Command work.created on work as application/cloudevents+json: ["id"]
     Command do on work as application/cloudevents+json: ["d"]
-    asyncapi.yaml:17:39 error unsupported-version: a payload in the format `application/vnd.apache.avro;version=1.9.0` is not read
+    asyncapi.yaml:11:7 error unsupported-version: a payload of `image/png` is not read
+    asyncapi.yaml:18:39 error unsupported-version: a payload in the format `application/vnd.apache.avro;version=1.9.0` is not read
     "#);
 }
 

@@ -11,7 +11,7 @@ use super::super::super::tree::{Entry, Node};
 use super::super::delivery;
 use crate::codes;
 use crate::contract::{
-    Consumption, InboxSettings, Message, MessageId, MessageKind, Messaging, OrderBy,
+    Channel, Consumption, InboxSettings, Message, MessageId, MessageKind, Messaging, OrderBy,
 };
 use crate::finding::Finding;
 use crate::schema::Schemas;
@@ -53,8 +53,27 @@ const MESSAGES_MAX: usize = 10_000;
 /// Longest JSON pointer to an id.
 const POINTER_BYTES_MAX: usize = 1_000;
 
-/// Reads all that a service says of messages; `provides` is what it provides.
-pub(super) fn read(files: &mut Files, document: &Document, provides: Option<&Node>) -> Messaging {
+/// Reads all that a service says of messages: `provides` is what it provides, and `channels` are those that the workspace declares.
+pub(super) fn read(
+    files: &mut Files,
+    document: &Document,
+    provides: Option<&Node>,
+    channels: &IndexMap<String, Channel>,
+) -> Messaging {
+    let imported = provides.and_then(|node| imported(files, document, node, channels));
+    let messaging = match imported {
+        Some(imported) => imported,
+        None => own(files, document, provides),
+    };
+    let consumes = document.root.get("consumes");
+    Messaging {
+        consumes: consumes.map_or_else(IndexMap::new, |node| consumes_of(files, node)),
+        ..messaging
+    }
+}
+
+/// The messages of `events` and `commands`.
+fn own(files: &mut Files, document: &Document, provides: Option<&Node>) -> Messaging {
     let mut messages = IndexMap::new();
     let mut named = Vec::new();
     for (key, kind, what) in [
@@ -72,12 +91,60 @@ pub(super) fn read(files: &mut Files, document: &Document, provides: Option<&Nod
         }
     }
     let schemas = schemas(files, document, &mut messages, &named);
-    let consumes = document.root.get("consumes");
     Messaging {
         provides: messages,
-        consumes: consumes.map_or_else(IndexMap::new, |node| consumes_of(files, node)),
         schemas,
+        ..Messaging::default()
     }
+}
+
+/// The messages of the AsyncAPI document that is named, if one is. It stands alone: two lists of messages could disagree.
+fn imported(
+    files: &mut Files,
+    document: &Document,
+    provides: &Node,
+    channels: &IndexMap<String, Channel>,
+) -> Option<Messaging> {
+    let entry = provides.entry("asyncapi")?;
+    let path = lower::text(files, &entry.value, "the path of an AsyncAPI document")?;
+    let others = ["events", "commands"];
+    if let Some(other) = others.into_iter().find_map(|key| provides.entry(key)) {
+        let text = format!("`asyncapi` and `{}` both list messages", other.key);
+        files.push(
+            Finding::new(&codes::INVALID_VALUE, other.key_span, text)
+                .related(entry.key_span, "the document lists them already")
+                .expected("one of both")
+                .help("keep the document, or list all messages here"),
+        );
+        return None;
+    }
+    let from = &files.sources().file(document.file).path;
+    let file = match Files::join(from, &path.value) {
+        Ok(file) => file,
+        Err(problem) => {
+            files.push(problem.finding(path.span, &path.value));
+            return None;
+        }
+    };
+    let document = files.read(&file, Some(path.span))?;
+    let mut api = openapi::read_async_api(files, &document);
+    let by_address: HashMap<&str, &String> = channels
+        .iter()
+        .rev()
+        .map(|(name, channel)| (channel.address.as_str(), name))
+        .collect();
+    for message in api.messaging.provides.values_mut() {
+        let channel = message.channel.as_mut();
+        let Some(channel) = channel.filter(|channel| !channels.contains_key(&channel.value)) else {
+            continue;
+        };
+        let declared = api.channels.get(&channel.value);
+        let address = declared.and_then(|channel| channel.address.as_deref());
+        if let Some(name) = address.and_then(|address| by_address.get(address)) {
+            channel.value.clone_from(name);
+        }
+    }
+    Some(api.messaging)
 }
 
 /// The entries of a mapping, unless they are more than anybody would write.
@@ -130,14 +197,7 @@ fn content_type(files: &mut Files, node: &Node) -> String {
     let Some(said) = said else {
         return DEFAULT.to_owned();
     };
-    let name = said.value.split(';').next().unwrap_or_default();
-    let name = name.trim().to_ascii_lowercase();
-    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$&^_.+-".contains(c);
-    let is_json = name.split_once('/').is_some_and(|(kind, of_kind)| {
-        let has_form = !kind.is_empty() && (kind.chars().chain(of_kind.chars())).all(is_token);
-        has_form && (of_kind == "json" || of_kind.ends_with("+json"))
-    });
-    if is_json && !said.value.chars().any(char::is_control) {
+    if lower::is_json(&said.value) {
         return said.value;
     }
     let message = format!("`{}` is not written as JSON", lower::shorten(&said.value));

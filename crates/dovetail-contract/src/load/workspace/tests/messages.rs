@@ -581,3 +581,85 @@ fn what_is_wrong_with_a_file_that_payloads_share_is_said_once() {
         help: remove one of the two
     ");
 }
+
+#[test]
+fn messages_are_taken_from_an_asyncapi_document_with_the_channels_of_the_workspace() {
+    let settings = "
+dovetail: 1
+channels: { shop: { address: shop/orders }, work: {} }
+";
+    let api = "
+asyncapi: 3.0.0
+info: { title: Orders, version: 1.0.0 }
+channels:
+  orders:
+    address: shop/orders
+    messages:
+      order.created: { payload: { $ref: events/order_created.yaml } }
+  work:
+    messages: { ship_order: {} }
+operations: { ship: { action: receive, channel: { $ref: '#/channels/work' } } }
+";
+    let loaded = loaded(&files(&[
+        ("dovetail.yaml", settings),
+        (
+            "orders/service.yaml",
+            "service: orders\nprovides: { asyncapi: asyncapi.yaml }\n",
+        ),
+        ("orders/asyncapi.yaml", api),
+        ("shipping/service.yaml", "service: shipping\n"),
+    ]));
+    assert_eq!(loaded.findings, []);
+    let orders = &loaded.workspace.services["orders"].messaging;
+    let names: Vec<&String> = orders.provides.keys().collect();
+    assert_eq!(names, ["order.created", "ship_order"]);
+    let created = &orders.provides["order.created"];
+    assert_eq!(created.channel.as_ref().unwrap().value, "shop");
+    assert_eq!(
+        loaded.workspace.channel(created).unwrap().address,
+        "shop/orders"
+    );
+}
+
+#[test]
+fn an_asyncapi_document_stands_alone_and_names_what_the_workspace_has() {
+    let api = "
+asyncapi: 2.6.0
+info: { title: Orders, version: 1.0.0 }
+channels:
+  shop/{region}: { subscribe: { message: { name: order.created } } }
+  orders: { subscribe: { message: { name: order.paid } } }
+";
+    let service = "service: orders\nprovides: { asyncapi: asyncapi.yaml }\n";
+    let settings = "dovetail: 1\nchannels: { orders: {} }\n";
+    let both = "service: orders\nprovides: { asyncapi: asyncapi.yaml, events: {} }\n";
+    let of = |service| {
+        findings(&files(&[
+            ("dovetail.yaml", settings),
+            ("orders/service.yaml", service),
+            ("orders/asyncapi.yaml", api),
+            ("shipping/service.yaml", "service: shipping\n"),
+        ]))
+    };
+    insta::assert_snapshot!(of(service), @r"
+    orders/asyncapi.yaml:5:3 error unknown-channel: there is no channel `shop/{region}` to carry `order.created` [shop/{region}]
+        expected: a channel that `dovetail.yaml` declares
+        help: declare a channel there that has this as its `address`
+    ");
+    insta::assert_snapshot!(of(both), @r"
+    dovetail.yaml:2:13 warning unused-channel: no message is carried by the channel `orders` [orders]
+        expected: an event or a command of a service that names it
+        help: name it as the `channel` of a message, or remove it
+    orders/service.yaml:2:38 error invalid-value: `asyncapi` and `events` both list messages [events]
+        expected: one of both
+        help: keep the document, or list all messages here
+    ");
+    insta::assert_snapshot!(of("service: orders\nprovides: { asyncapi: ../../x.yaml }\n"), @r"
+    dovetail.yaml:2:13 warning unused-channel: no message is carried by the channel `orders` [orders]
+        expected: an event or a command of a service that names it
+        help: name it as the `channel` of a message, or remove it
+    orders/service.yaml:2:23 error reference-outside: `../../x.yaml` leads out of the folder [../../x.yaml]
+        expected: a path inside the folder, relative to this file
+        help: put the file into the folder and name it by a relative path
+    ");
+}
