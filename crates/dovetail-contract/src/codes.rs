@@ -32,6 +32,14 @@ pub const ALL: &[&Code] = &[
     &UNKNOWN_SECURITY_SCHEME,
     &UNFIT_PAGINATION,
     &UNFIT_RENAME,
+    &UNKNOWN_MESSAGE,
+    &DUPLICATE_MESSAGE,
+    &COMPETING_CONSUMERS,
+    &UNKNOWN_CHANNEL,
+    &UNUSED_CHANNEL,
+    &UNFIT_KEY,
+    &UNFIT_IDEMPOTENCY,
+    &SHORT_RETENTION,
 ];
 
 /// A key that this kind of file does not have.
@@ -214,6 +222,62 @@ pub static UNFIT_RENAME: Code = Code {
     id: "unfit-rename",
     severity: Severity::Error,
     page: include_str!("../codes/unfit-rename.md"),
+};
+
+/// A message that is consumed and that nobody provides.
+pub static UNKNOWN_MESSAGE: Code = Code {
+    id: "unknown-message",
+    severity: Severity::Error,
+    page: include_str!("../codes/unknown-message.md"),
+};
+
+/// A name that two messages claim.
+pub static DUPLICATE_MESSAGE: Code = Code {
+    id: "duplicate-message",
+    severity: Severity::Error,
+    page: include_str!("../codes/duplicate-message.md"),
+};
+
+/// A message that two services take from each other.
+pub static COMPETING_CONSUMERS: Code = Code {
+    id: "competing-consumers",
+    severity: Severity::Error,
+    page: include_str!("../codes/competing-consumers.md"),
+};
+
+/// A channel that is named and not declared.
+pub static UNKNOWN_CHANNEL: Code = Code {
+    id: "unknown-channel",
+    severity: Severity::Error,
+    page: include_str!("../codes/unknown-channel.md"),
+};
+
+/// A channel that carries no message.
+pub static UNUSED_CHANNEL: Code = Code {
+    id: "unused-channel",
+    severity: Severity::Warning,
+    page: include_str!("../codes/unused-channel.md"),
+};
+
+/// A key that a message may not have.
+pub static UNFIT_KEY: Code = Code {
+    id: "unfit-key",
+    severity: Severity::Error,
+    page: include_str!("../codes/unfit-key.md"),
+};
+
+/// A way to tell duplicates that a message does not offer.
+pub static UNFIT_IDEMPOTENCY: Code = Code {
+    id: "unfit-idempotency",
+    severity: Severity::Error,
+    page: include_str!("../codes/unfit-idempotency.md"),
+};
+
+/// Duplicates that may come back after they were forgotten.
+pub static SHORT_RETENTION: Code = Code {
+    id: "short-retention",
+    severity: Severity::Warning,
+    page: include_str!("../codes/short-retention.md"),
 };
 
 #[cfg(test)]

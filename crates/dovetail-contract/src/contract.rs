@@ -4,6 +4,8 @@
 
 mod api;
 mod body;
+mod delivery;
+mod messaging;
 mod operation;
 mod pagination;
 mod security;
@@ -18,6 +20,14 @@ pub use api::{
     Exposure, ExternalDocs, HttpApi, Isolation, Renames, Server, ServerVariable, State, States, Tag,
 };
 pub use body::{Header, Link, LinkTarget, Media, PartEncoding, RequestBody, Response, StatusRange};
+pub use delivery::{
+    ConsumePolicy, ConsumeRetrySettings, ConsumeSettings, DeadLetterSettings, InboxMode,
+    InboxSettings,
+};
+pub use messaging::{
+    AsyncApi, AsyncChannel, Channel, ChannelKind, Consumption, Message, MessageId, MessageKind,
+    Messaging, OrderBy, Transport,
+};
 pub use operation::{
     Callback, Idempotency, Method, MethodName, Operation, Parameter, ParameterEncoding,
     ParameterLocation, Style, Webhook,
@@ -43,6 +53,10 @@ pub struct Settings {
     pub policy: PolicySettings,
     /// How and where code is generated.
     pub codegen: CodegenSettings,
+    /// What carries messages, by name.
+    pub channels: IndexMap<String, Channel>,
+    /// How every message is consumed that does not say otherwise.
+    pub messaging: ConsumeSettings,
 }
 
 /// How and where code is generated.
@@ -89,6 +103,8 @@ pub struct Service {
     pub http: Option<HttpApi>,
     /// What it calls, by the provider's name.
     pub calls: IndexMap<String, Call>,
+    /// The messages that it provides and consumes.
+    pub messaging: Messaging,
     /// Its `service.yaml`.
     pub file: FileId,
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::contract::{HttpApi, Workspace};
+use crate::contract::{AsyncApi, HttpApi, Workspace};
 use crate::finding::Finding;
-use crate::load::files::Files;
+use crate::load::files::{Document, Files};
 use crate::load::tree::Node;
 use crate::source::Sources;
 
@@ -37,6 +37,17 @@ pub struct Loaded {
 pub struct LoadedApi {
     /// What could be read, if anything.
     pub api: Option<HttpApi>,
+    /// The files that were read.
+    pub sources: Sources,
+    /// What is wrong with them, sorted by place.
+    pub findings: Vec<Finding>,
+}
+
+/// What came of reading one AsyncAPI document.
+#[derive(Debug)]
+pub struct LoadedAsyncApi {
+    /// What could be read, if anything.
+    pub api: Option<AsyncApi>,
     /// The files that were read.
     pub sources: Sources,
     /// What is wrong with them, sorted by place.
@@ -85,19 +96,44 @@ pub fn parse_text(path: &str, text: &str) -> ParsedText {
 /// Reads one OpenAPI document without a workspace. It may refer to files of its own folder and below.
 #[must_use]
 pub fn load_openapi(path: &Path) -> LoadedApi {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut files = Files::new(folder.to_path_buf());
-    let document = files.read(&name, None);
-    let api = document.map(|document| openapi::read_api(&mut files, &document));
-    let (sources, mut findings) = files.into_parts();
-    crate::finding::sort(&mut findings, &sources);
+    let (api, sources, findings) = alone(path, openapi::read_api);
     LoadedApi {
         api,
         sources,
         findings,
     }
+}
+
+/// Reads the messages of one AsyncAPI document, 2.0 to 3.1, without a workspace. It may refer to files below `root`, a folder above it.
+#[must_use]
+pub fn load_asyncapi(root: &Path, path: &str) -> LoadedAsyncApi {
+    let (api, sources, findings) = below(root, path, openapi::read_async_api);
+    LoadedAsyncApi {
+        api,
+        sources,
+        findings,
+    }
+}
+
+/// Reads one document with all that it refers to in its own folder and below.
+fn alone<T>(path: &Path, read: Read<T>) -> (Option<T>, Sources, Vec<Finding>) {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    below(folder, &name, read)
+}
+
+/// How a document of a format becomes a model.
+type Read<T> = fn(&mut Files, &Document) -> T;
+
+/// Reads one document with all that it refers to below a folder.
+fn below<T>(root: &Path, path: &str, read: Read<T>) -> (Option<T>, Sources, Vec<Finding>) {
+    let mut files = Files::new(root.to_path_buf());
+    let document = files.read(path, None);
+    let model = document.map(|document| read(&mut files, &document));
+    let (sources, mut findings) = files.into_parts();
+    crate::finding::sort(&mut findings, &sources);
+    (model, sources, findings)
 }

@@ -4,6 +4,7 @@
 //! OpenAPI 3.0's boolean `exclusiveMinimum` and the like are converted on loading. `nullable` becomes `null` among the types and values of `enum`
 //! beside `type`, one more branch beside `oneOf` or `anyOf`, and an `anyOf` of everything that was said and of `null` beside `$ref` or `allOf`.
 
+mod members;
 mod walk;
 
 use indexmap::IndexMap;
@@ -11,6 +12,8 @@ use serde_json::Value;
 
 use crate::contract::ExternalDocs;
 use crate::source::Span;
+
+pub(crate) use members::{Members, Uncertain};
 
 /// All schemas of one document.
 #[derive(Debug, Clone, Default)]

@@ -1,5 +1,7 @@
 //! Reading real and hostile documents from outside of the crate: one binary, a module for each question.
 
+#[path = "it/asyncapi.rs"]
+mod asyncapi;
 #[path = "it/cases.rs"]
 mod cases;
 #[path = "it/corpus.rs"]
@@ -10,6 +12,8 @@ mod growth;
 mod hostile;
 #[path = "it/hostile_documents.rs"]
 mod hostile_documents;
+#[path = "it/hostile_messages.rs"]
+mod hostile_messages;
 #[path = "it/hostile_workspaces.rs"]
 mod hostile_workspaces;
 #[path = "it/second_opinion.rs"]

@@ -136,6 +136,45 @@ fn is_slug(name: &str) -> bool {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
+/// Whether a key is a name that channels and messages may have. Says so if not.
+pub(crate) fn is_name(files: &mut Files, entry: &Entry, what: &str) -> bool {
+    let is_name = fits_name(&entry.key);
+    if !is_name {
+        let message = format!("`{}` is not a name for {what}", shorten(&entry.key));
+        files.push(
+            Finding::new(&codes::INVALID_VALUE, entry.key_span, message)
+                .expected("up to 128 letters, digits, `.`, `_` and `-`, from a letter to a letter or digit")
+                .help("write it like `order.created`"),
+        );
+    }
+    is_name
+}
+
+/// Whether a text is a name that channels and messages may have.
+pub(crate) fn fits_name(name: &str) -> bool {
+    const LENGTH_MAX: usize = 128;
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    name.len() <= LENGTH_MAX
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(fits)
+}
+
+/// Whether what is of a media type is written as JSON.
+pub(crate) fn is_json(media_type: &str) -> bool {
+    let name = media_type.split(';').next().unwrap_or_default();
+    let name = name.trim().to_ascii_lowercase();
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$&^_.+-".contains(c);
+    let Some((kind, of_kind)) = name.split_once('/') else {
+        return false;
+    };
+    let is_written_so = of_kind == "json" || of_kind.ends_with("+json");
+    is_written_so
+        && !kind.is_empty()
+        && kind.chars().chain(of_kind.chars()).all(is_token)
+        && !media_type.chars().any(char::is_control)
+}
+
 /// A truth value.
 pub(crate) fn boolean(files: &mut Files, node: &Node, what: &str) -> Option<bool> {
     let value = node.as_bool();

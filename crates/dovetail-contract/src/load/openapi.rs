@@ -22,7 +22,11 @@ use link::Targets;
 use reference::Kind;
 use schema::SchemaReader;
 
+pub(crate) use asyncapi::read_async_api;
+pub(crate) use payload::read_payloads;
+
 mod about;
+mod asyncapi;
 mod at;
 mod budget;
 mod content;
@@ -37,6 +41,7 @@ mod operation;
 mod outgoing;
 mod parameter;
 mod path;
+mod payload;
 mod reference;
 mod schema;
 mod security;
@@ -45,19 +50,9 @@ mod security;
 ///
 /// Exposure, states, pagination and renames are not OpenAPI's to say and stay at their defaults.
 pub(crate) fn read_api(files: &mut Files, document: &Document) -> HttpApi {
-    let documents = Documents::gather(files, document);
+    let documents = Documents::gather(files, [document]);
     let root = At::root(document.file, &document.root);
-    let mut reader = Reader {
-        files,
-        documents: &documents,
-        root: document.file,
-        siblings_count: true,
-        schemas: SchemaReader::default(),
-        budget: Budget::default(),
-        targets: Targets::default(),
-        ends: HashMap::new(),
-    };
-    reader.api(&root)
+    Reader::new(files, &documents, document.file).api(&root)
 }
 
 /// Everything that reading one document needs to know.
@@ -73,6 +68,22 @@ struct Reader<'d, 'f> {
     targets: Targets,
     /// Where chains of references end that were followed already, by the place of each reference.
     ends: HashMap<(usize, Kind), Option<At<'d>>>,
+}
+
+impl<'d, 'f> Reader<'d, 'f> {
+    /// Nothing read yet; `root` is the file that reading begins with.
+    fn new(files: &'f mut Files, documents: &'d Documents, root: FileId) -> Self {
+        Self {
+            files,
+            documents,
+            root,
+            siblings_count: true,
+            schemas: SchemaReader::default(),
+            budget: Budget::default(),
+            targets: Targets::default(),
+            ends: HashMap::new(),
+        }
+    }
 }
 
 impl<'d> Reader<'d, '_> {

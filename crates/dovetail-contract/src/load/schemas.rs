@@ -18,7 +18,7 @@ mod tests {
     use serde_json::Value;
 
     use super::super::lower::Keys;
-    use super::super::workspace::{expect, matcher, policy, service, settings};
+    use super::super::workspace::{channels, delivery, expect, matcher, policy, service, settings};
     use super::*;
 
     const POLICIES: &[(&str, &Keys)] = &[
@@ -31,6 +31,13 @@ mod tests {
         ("open", &policy::OPEN),
         ("half_open", &policy::HALF_OPEN),
         ("bulkhead", &policy::BULKHEAD),
+    ];
+
+    const DELIVERY: &[(&str, &Keys)] = &[
+        ("consume_retry", &delivery::RETRY),
+        ("consume_backoff", &delivery::BACKOFF),
+        ("dead_letter", &delivery::DEAD_LETTER),
+        ("alert", &delivery::ALERT),
     ];
 
     /// The keys of a definition (of the root, where the name is empty) are those that the reader knows.
@@ -72,9 +79,13 @@ mod tests {
             ("policy", &policy::POLICY),
             ("codegen", &settings::CODEGEN),
             ("runtime", &settings::RUNTIME),
+            ("channel", &channels::CHANNEL),
+            ("messaging", &settings::MESSAGING),
+            ("consume_idempotency", &settings::IDEMPOTENCY),
         ];
         check(WORKSPACE, workspace);
         check(WORKSPACE, POLICIES);
+        check(WORKSPACE, DELIVERY);
         let service: &[(&str, &Keys)] = &[
             ("", &service::SERVICE),
             ("slo", &service::SLO),
@@ -88,9 +99,13 @@ mod tests {
             ("call", &service::CALL),
             ("needs", &service::NEEDS),
             ("operation", &service::OPERATION),
+            ("message", &service::messages::MESSAGE),
+            ("consumption", &service::messages::CONSUMPTION),
+            ("idempotency", &service::messages::IDEMPOTENCY),
         ];
         check(SERVICE, service);
         check(SERVICE, POLICIES);
+        check(SERVICE, DELIVERY);
         let expectation: &[(&str, &Keys)] = &[
             ("", &expect::EXPECTATION),
             ("interaction", &expect::INTERACTION),

@@ -2,8 +2,11 @@
 //!
 //! Everything is read even where something is wrong, so that one run says it all.
 
+pub(crate) mod channels;
+pub(crate) mod delivery;
 pub(crate) mod expect;
 pub(crate) mod matcher;
+mod messages;
 pub(crate) mod policy;
 pub(crate) mod service;
 pub(crate) mod settings;
@@ -49,12 +52,13 @@ pub(super) fn read(files: &mut Files, root: &Path) -> Workspace {
         )
     };
     workspace.expectations.sort_by_key(key);
+    messages::check(files, &workspace);
     workspace
 }
 
 fn read_folder(files: &mut Files, root: &Path, folder: &str, workspace: &mut Workspace) {
     if let Some(document) = files.read(&format!("{folder}/service.yaml"), None)
-        && let Some(service) = service::read(files, &document, folder)
+        && let Some(service) = service::read(files, &document, folder, &workspace.settings.channels)
     {
         let name = service.name.clone();
         if let Some(other) = workspace.services.get(&name.value) {

@@ -25,34 +25,16 @@ impl Schemas {
     /// Whether something that values of `id` must fit says that they are of this type, if only in one branch.
     #[must_use]
     pub fn names_type(&self, id: SchemaId, kind: Type) -> bool {
-        let says = |schema: &Schema| {
-            let by_rules = match kind {
-                Type::Array => {
-                    schema.array.items.is_some() || !schema.array.prefix_items.is_empty()
-                }
-                Type::Object => !schema.object.properties.is_empty(),
-                _ => false,
-            };
-            schema.types.names(kind) || (by_rules && schema.types.is_any())
-        };
-        self.applied(id).any(says)
+        self.applied(id).any(|schema| schema.names_type(kind))
     }
 
     /// The schema of one property or element.
     fn child(&self, id: SchemaId, token: &str) -> Option<SchemaId> {
-        self.applied(id).find_map(|schema| {
-            let property = schema.object.properties.get(token);
-            if let Some(property) = property {
-                return Some(property.schema);
-            }
-            let index: usize = token.parse().ok()?;
-            let prefix = schema.array.prefix_items.get(index).copied();
-            prefix.or(schema.array.items)
-        })
+        self.applied(id).find_map(|schema| schema.child(token))
     }
 
     /// A schema and all that are applied to the same value, each once: what stands here before what is referred to.
-    fn applied(&self, id: SchemaId) -> impl Iterator<Item = &Schema> {
+    pub(super) fn applied(&self, id: SchemaId) -> impl Iterator<Item = &Schema> {
         let mut seen = HashSet::from([id]);
         let mut stack = vec![id];
         let all = std::iter::from_fn(move || {
@@ -64,5 +46,28 @@ impl Schemas {
             Some(schema)
         });
         all.take(APPLIED_MAX)
+    }
+}
+
+impl Schema {
+    /// Whether it says itself that values are of this type.
+    pub(super) fn names_type(&self, kind: Type) -> bool {
+        let by_rules = match kind {
+            Type::Array => self.array.items.is_some() || !self.array.prefix_items.is_empty(),
+            Type::Object => !self.object.properties.is_empty(),
+            _ => false,
+        };
+        self.types.names(kind) || (by_rules && self.types.is_any())
+    }
+
+    /// The schema that it gives one property or element.
+    pub(super) fn child(&self, token: &str) -> Option<SchemaId> {
+        let property = self.object.properties.get(token);
+        if let Some(property) = property {
+            return Some(property.schema);
+        }
+        let index: usize = token.parse().ok()?;
+        let prefix = self.array.prefix_items.get(index).copied();
+        prefix.or(self.array.items)
     }
 }

@@ -1,7 +1,7 @@
 //! Workspaces made by hand: one consumer, one provider, one operation, as many interactions as a test adds.
 
 use dovetail_contract::contract::{
-    Exposure, HttpApi, Idempotency, Isolation, Media, Method, Operation, Parameter,
+    Exposure, HttpApi, Idempotency, Isolation, Media, Messaging, Method, Operation, Parameter,
     ParameterEncoding, ParameterLocation, Renames, RequestBody, Response, Service, State, States,
     StatusRange, Style, Workspace,
 };
@@ -142,6 +142,7 @@ impl World {
                 renames: Renames::default(),
             }),
             calls: IndexMap::new(),
+            messaging: Messaging::default(),
             file: self.api,
         }
     }

@@ -36,8 +36,11 @@ const SEARCHED_MAX: usize = 64;
 const RESOURCES_MAX: usize = 1_000;
 
 impl Documents {
-    /// Reads everything that references lead to, from `first` on.
-    pub(super) fn gather(files: &mut Files, first: &Document) -> Self {
+    /// Reads everything that references lead to, from these documents on.
+    pub(super) fn gather<'a>(
+        files: &mut Files,
+        first: impl IntoIterator<Item = &'a Document>,
+    ) -> Self {
         let mut gathered = Self {
             documents: Vec::new(),
             by_path: HashMap::new(),
@@ -48,9 +51,12 @@ impl Documents {
             indexes: HashMap::new(),
         };
         let mut tried: HashSet<String> = HashSet::new();
-        let mut queue = VecDeque::from([first.clone()]);
+        let mut queue: VecDeque<Document> = first.into_iter().cloned().collect();
         while let Some(document) = queue.pop_front() {
             let path = files.sources().file(document.file).path.clone();
+            if gathered.by_path.contains_key(&path) {
+                continue;
+            }
             let mut names = Names::default();
             names.walk(&document.root, &mut Trail::default());
             gathered.add(&path, &document, &mut names);

@@ -338,7 +338,8 @@ impl<'d> Reader<'d, '_> {
             return Some(self.schema(&found));
         }
         if is_name && !text.contains('.') {
-            let root = self.documents.of_file(self.root)?;
+            let of_file = |file| self.documents.of_file(file);
+            let root = of_file(self.root).or_else(|| of_file(target.file))?;
             let schemas = root.step("components").and_then(|at| at.step("schemas"));
             let known = schemas.and_then(|at| at.node.entries()).unwrap_or_default();
             let message = format!("there is no schema `{text}`");

@@ -34,6 +34,10 @@ pub(super) enum Kind {
     Media,
     Link,
     Callback,
+    Message,
+    MessageTrait,
+    Channel,
+    Operation,
 }
 
 impl<'d> Reader<'d, '_> {
@@ -124,6 +128,11 @@ impl<'d> Reader<'d, '_> {
                 return None;
             }
         };
+        if start.file != from.file {
+            // What is wrong with the file is said the first time that it is used.
+            let path = self.files.sources().file(start.file).path.clone();
+            self.files.read(&path, Some(span));
+        }
         match self.walk_from(from, &start, fragment) {
             Ok(target) => Some(target),
             Err(missing) => {
@@ -302,6 +311,10 @@ impl Kind {
             Self::Media => "mediaTypes",
             Self::Link => "links",
             Self::Callback => "callbacks",
+            Self::Message => "messages",
+            Self::MessageTrait => "messageTraits",
+            Self::Channel => "channels",
+            Self::Operation => "operations",
         }
     }
 
@@ -404,8 +417,8 @@ fn component_section(pointer: &str) -> Option<&str> {
     (!name.contains('/') && is_known).then_some(section)
 }
 
-/// The sections of `components`, with what their entries are.
-const SECTIONS: [(&str, &str); 11] = [
+/// The sections of `components`, with what their entries are. The last ones are those of AsyncAPI.
+const SECTIONS: [(&str, &str); 15] = [
     ("schemas", "a schema"),
     ("responses", "a response"),
     ("parameters", "a parameter"),
@@ -417,6 +430,10 @@ const SECTIONS: [(&str, &str); 11] = [
     ("callbacks", "a callback"),
     ("pathItems", "a path item"),
     ("mediaTypes", "a media type"),
+    ("messages", "a message"),
+    ("messageTraits", "a trait of messages"),
+    ("channels", "a channel"),
+    ("operations", "an operation"),
 ];
 
 /// Whether a node is `null` or not there.

@@ -243,7 +243,11 @@ fn bulkhead(files: &mut Files, node: &Node) -> BulkheadSettings {
     }
 }
 
-fn positive(files: &mut Files, node: Option<&Node>, what: &str) -> Option<Spanned<Duration>> {
+pub(super) fn positive(
+    files: &mut Files,
+    node: Option<&Node>,
+    what: &str,
+) -> Option<Spanned<Duration>> {
     let node = node?;
     let value = lower::duration(files, node, what)?;
     if value.value.millis == 0 {
@@ -260,7 +264,7 @@ fn rate(files: &mut Files, node: Option<&Node>, what: &str) -> Option<Spanned<f6
     lower::share(files, node?, what)
 }
 
-fn count(
+pub(super) fn count(
     files: &mut Files,
     node: Option<&Node>,
     what: &str,

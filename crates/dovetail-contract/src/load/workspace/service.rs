@@ -1,5 +1,6 @@
 //! `service.yaml`: what one service provides and what it calls.
 
+pub(crate) mod messages;
 pub(crate) mod pagination;
 pub(crate) mod rename;
 
@@ -12,7 +13,8 @@ use super::super::tree::{Entry, Node};
 use super::policy;
 use crate::codes;
 use crate::contract::{
-    Call, Exposure, HttpApi, Isolation, Needs, OperationCall, Reply, Service, Slo, State, States,
+    Call, Channel, Exposure, HttpApi, Isolation, Needs, OperationCall, Reply, Service, Slo, State,
+    States,
 };
 use crate::finding::Finding;
 use crate::policy::{CallPolicy, IdempotencySetting};
@@ -21,7 +23,7 @@ use crate::source::Spanned;
 pub(crate) const SERVICE: Keys = Keys {
     what: "a service",
     known: &[
-        "service", "version", "owner", "summary", "slo", "provides", "calls",
+        "service", "version", "owner", "summary", "slo", "provides", "calls", "consumes",
     ],
     required: &["service"],
 };
@@ -32,7 +34,7 @@ pub(crate) const SLO: Keys = Keys {
 };
 pub(crate) const PROVIDES: Keys = Keys {
     what: "what a service provides",
-    known: &["http"],
+    known: &["http", "events", "commands", "asyncapi"],
     required: &[],
 };
 pub(crate) const HTTP: Keys = Keys {
@@ -73,8 +75,13 @@ pub(crate) const OPERATION: Keys = Keys {
     required: &[],
 };
 
-/// Reads `service.yaml`. Without a name there is no service.
-pub(super) fn read(files: &mut Files, document: &Document, folder: &str) -> Option<Service> {
+/// Reads `service.yaml`. Without a name there is no service. `channels` are those that the workspace declares.
+pub(super) fn read(
+    files: &mut Files,
+    document: &Document,
+    folder: &str,
+    channels: &IndexMap<String, Channel>,
+) -> Option<Service> {
     let node = lower::mapping(files, &document.root, &SERVICE)?;
     let name = node
         .get("service")
@@ -86,20 +93,22 @@ pub(super) fn read(files: &mut Files, document: &Document, folder: &str) -> Opti
     };
     let owner = text(files, "owner", "an owner");
     let summary = text(files, "summary", "a summary");
+    let provides = node
+        .get("provides")
+        .and_then(|node| lower::mapping(files, node, &PROVIDES));
     Some(Service {
         version: node.get("version").and_then(|node| version(files, node)),
         owner,
         summary,
         slo: node.get("slo").and_then(|node| slo(files, node)),
-        http: node
-            .get("provides")
-            .and_then(|node| lower::mapping(files, node, &PROVIDES))
+        http: provides
             .and_then(|node| node.get("http"))
             .and_then(|node| http(files, node, folder)),
         calls: node
             .get("calls")
             .map(|node| calls(files, node))
             .unwrap_or_default(),
+        messaging: messages::read(files, document, provides, channels),
         file: document.file,
         name,
     })

@@ -3,15 +3,31 @@
 use super::super::files::Files;
 use super::super::lower::{self, Keys};
 use super::super::tree::Node;
-use super::policy;
+use super::{channels, delivery, policy};
 use crate::codes;
-use crate::contract::{CodegenSettings, RuntimeSource, Settings};
+use crate::contract::{CodegenSettings, ConsumeSettings, RuntimeSource, Settings};
 use crate::finding::Finding;
 
 pub(crate) const WORKSPACE: Keys = Keys {
     what: "a workspace",
-    known: &["dovetail", "policy", "codegen"],
+    known: &["dovetail", "policy", "codegen", "channels", "messaging"],
     required: &["dovetail"],
+};
+pub(crate) const MESSAGING: Keys = Keys {
+    what: "settings of messages",
+    known: &[
+        "transport",
+        "idempotency",
+        "retry",
+        "dead_letter",
+        "deadline",
+    ],
+    required: &[],
+};
+pub(crate) const IDEMPOTENCY: Keys = Keys {
+    what: "how duplicates of all messages are told",
+    known: &["retain", "mode"],
+    required: &[],
 };
 pub(crate) const CODEGEN: Keys = Keys {
     what: "settings of code generation",
@@ -36,13 +52,33 @@ pub(super) fn read(files: &mut Files, node: &Node) -> Settings {
         .get("policy")
         .and_then(|node| lower::mapping(files, node, &policy::POLICY))
         .map(|node| policy::read(files, node));
+    let codegen = node.get("codegen").map(|node| codegen(files, node));
+    let messaging = node
+        .get("messaging")
+        .and_then(|node| lower::mapping(files, node, &MESSAGING));
+    let transport = messaging
+        .and_then(|node| node.get("transport"))
+        .and_then(|node| channels::transport(files, node));
+    let channels = node
+        .get("channels")
+        .map(|node| channels::read(files, node, transport.unwrap_or_default()));
     Settings {
         policy: policy.unwrap_or_default(),
-        codegen: node
-            .get("codegen")
-            .map(|node| codegen(files, node))
+        codegen: codegen.unwrap_or_default(),
+        channels: channels.unwrap_or_default(),
+        messaging: messaging
+            .map(|node| consuming(files, node))
             .unwrap_or_default(),
     }
+}
+
+/// How every message is consumed that does not say otherwise. What tells duplicates apart is up to each message.
+fn consuming(files: &mut Files, node: &Node) -> ConsumeSettings {
+    let inbox = node
+        .get("idempotency")
+        .and_then(|node| lower::mapping(files, node, &IDEMPOTENCY))
+        .map(|node| delivery::inbox(files, node));
+    delivery::read(files, node, inbox.unwrap_or_default())
 }
 
 fn codegen(files: &mut Files, node: &Node) -> CodegenSettings {

@@ -1,5 +1,6 @@
 //! What is said of broken workspaces: one small folder a row, and its findings as people read them.
 
+mod messages;
 mod pages_and_names;
 
 use std::fmt::Write;
@@ -84,7 +85,7 @@ fn an_unknown_key_is_underlined_with_what_was_meant() {
       |
     2 | onwer: me
       | ^^^^^
-      = expected: one of `service`, `version`, `owner`, `summary`, `slo`, `provides`, `calls`
+      = expected: one of `service`, `version`, `owner`, `summary`, `slo`, `provides`, `calls`, `consumes`
       = help: did you mean `owner`?
     ");
 }

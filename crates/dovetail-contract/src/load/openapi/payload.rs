@@ -1,0 +1,115 @@
+//! Schemas that a contract names by their files, as messages do, rather than from an OpenAPI document.
+//!
+//! The files are JSON Schema, or hold it at a place that the part after `#` points at. They are read by the same rules, so that one type that an
+//! interface and a message share is one text.
+
+use std::collections::HashMap;
+
+use super::at::At;
+use super::reference::{Kind, file_part, split};
+use super::{Documents, Reader};
+use crate::codes;
+use crate::finding::Finding;
+use crate::load::files::{Document, Files};
+use crate::schema::{SchemaId, Schemas};
+use crate::source::{Span, Spanned};
+
+/// Keys that only the documents of other formats begin with, and what such a document is.
+const OTHER_FORMATS: [(&str, &str); 3] = [
+    ("openapi", "an OpenAPI document"),
+    ("swagger", "a Swagger document"),
+    ("asyncapi", "an AsyncAPI document"),
+];
+
+/// Reads the schemas that `document` names, each as a path with an optional `#` and JSON pointer. They share one arena, and each has its id in
+/// it in the order of `named`, or none where a finding says what is wrong.
+pub(crate) fn read_payloads(
+    files: &mut Files,
+    document: &Document,
+    named: &[Spanned<String>],
+) -> (Schemas, Vec<Option<SchemaId>>) {
+    let mut starts: HashMap<String, Option<Document>> = HashMap::new();
+    let mut order = Vec::new();
+    let is_read: Vec<bool> = named
+        .iter()
+        .map(|reference| {
+            let Some(path) = path(files, document, reference) else {
+                return false;
+            };
+            let known = starts.entry(path).or_insert_with_key(|path| {
+                let start = files.read(path, Some(reference.span));
+                order.extend(start.clone());
+                start
+            });
+            known.is_some()
+        })
+        .collect();
+    let documents = Documents::gather(files, &order);
+    let from = At::root(document.file, &document.root);
+    let mut reader = Reader::new(files, &documents, document.file);
+    let ids = named.iter().zip(is_read);
+    let ids = ids.map(|(reference, is_read)| is_read.then(|| reader.payload(&from, reference))?);
+    let ids = ids.collect();
+    (reader.finish_schemas(), ids)
+}
+
+impl<'d> Reader<'d, '_> {
+    fn payload(&mut self, from: &At<'d>, reference: &Spanned<String>) -> Option<SchemaId> {
+        let (text, span) = (&reference.value, reference.span);
+        let target = self.resolve(from, text, span, Kind::Schema)?;
+        let (file, fragment) = split(text);
+        let other = OTHER_FORMATS
+            .iter()
+            .find(|(key, _)| fragment.is_empty() && target.get(key).is_some());
+        if let Some((_, what)) = other {
+            let message = format!("`{text}` is {what}");
+            self.files.push(
+                Finding::new(&codes::REFERENCE_KIND, span, message)
+                    .related(Span::start_of(target.file), "this is what it leads to")
+                    .expected(Kind::Schema.described())
+                    .help(format!(
+                        "name one of its schemas, as in `{file}#/components/schemas/Order`"
+                    )),
+            );
+            return None;
+        }
+        Some(self.schema(&target))
+    }
+}
+
+/// The path of the file that is named, if it can be one of JSON Schema.
+fn path(files: &mut Files, document: &Document, reference: &Spanned<String>) -> Option<String> {
+    let (text, span) = (&reference.value, reference.span);
+    let (file, _) = split(text);
+    let file = file_part(file);
+    if file.is_empty() {
+        let message = format!("`{text}` names no file");
+        files.push(
+            Finding::new(&codes::INVALID_VALUE, span, message)
+                .expected("the path of a JSON Schema, relative to this file")
+                .help("write it like `events/order_created.yaml`"),
+        );
+        return None;
+    }
+    let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let other = ["avsc", "avdl", "proto"]
+        .into_iter()
+        .find(|known| extension.eq_ignore_ascii_case(known));
+    if let Some(other) = other {
+        let message = format!("a payload in a `.{other}` file is not read");
+        files.push(
+            Finding::new(&codes::UNSUPPORTED_VERSION, span, message)
+                .expected("a JSON Schema, as YAML or JSON")
+                .help("describe the payload by a JSON Schema"),
+        );
+        return None;
+    }
+    let from = &files.sources().file(document.file).path;
+    match Files::join(from, &file) {
+        Ok(path) => Some(path),
+        Err(problem) => {
+            files.push(problem.finding(span, text));
+            None
+        }
+    }
+}
