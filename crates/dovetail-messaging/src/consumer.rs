@@ -16,6 +16,7 @@
 mod attempt;
 mod leased;
 mod rules;
+mod run;
 mod transactional;
 
 use std::{fmt, time::Duration};
@@ -24,6 +25,7 @@ use dovetail_resilience::backoff;
 
 pub use self::{
     leased::{Held, LeaseConsumer},
+    run::{Pace, Process, run},
     transactional::{Consumer, Drained},
 };
 use crate::{dead_letter::Reason, inbox::Position, message::Message, store::StoreError};

@@ -12,5 +12,6 @@ pub mod inbox;
 pub mod migrate;
 pub mod outbox;
 pub mod store;
+pub mod transport;
 
 pub use crate::message::{IDENTITY_BYTES_MAX, Message};

@@ -23,7 +23,7 @@ pub struct Migration {
 }
 
 /// All of them.
-pub const MIGRATIONS: [Migration; 4] = [
+pub const MIGRATIONS: [Migration; 5] = [
     Migration {
         version: 1,
         name: "inbox",
@@ -43,6 +43,11 @@ pub const MIGRATIONS: [Migration; 4] = [
         version: 4,
         name: "parked",
         sql: include_str!("../migrations/0004_parked.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "channels",
+        sql: include_str!("../migrations/0005_channels.sql"),
     },
 ];
 
@@ -130,11 +135,11 @@ mod tests {
     #[test]
     fn a_second_migration_finds_nothing_to_do() {
         let mut connection = Connection::open_in_memory().unwrap();
-        assert_eq!(migrate(&mut connection, at(1)).unwrap(), 4);
+        assert_eq!(migrate(&mut connection, at(1)).unwrap(), 5);
         assert_eq!(migrate(&mut connection, at(2)).unwrap(), 0);
         assert_eq!(
             versions(&connection),
-            [(1, 1_000), (2, 1_000), (3, 1_000), (4, 1_000)]
+            [(1, 1_000), (2, 1_000), (3, 1_000), (4, 1_000), (5, 1_000)]
         );
     }
 
@@ -143,10 +148,10 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         let older = MIGRATIONS.get(..2).unwrap();
         assert_eq!(apply(&mut connection, at(1), older).unwrap(), 2);
-        assert_eq!(migrate(&mut connection, at(2)).unwrap(), 2);
+        assert_eq!(migrate(&mut connection, at(2)).unwrap(), 3);
         assert_eq!(
             versions(&connection),
-            [(1, 1_000), (2, 1_000), (3, 2_000), (4, 2_000)]
+            [(1, 1_000), (2, 1_000), (3, 2_000), (4, 2_000), (5, 2_000)]
         );
     }
 
@@ -177,7 +182,7 @@ mod tests {
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
             .unwrap();
         assert_eq!(tables, 0);
-        assert_eq!(migrate(&mut connection, at(2)).unwrap(), 4);
+        assert_eq!(migrate(&mut connection, at(2)).unwrap(), 5);
     }
 
     #[test]

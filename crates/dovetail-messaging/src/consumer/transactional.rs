@@ -203,6 +203,12 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
         }
     }
 
+    /// Whether messages of one key keep their order while one of them fails.
+    #[must_use]
+    pub const fn keeps_order(&self) -> bool {
+        self.rules.config.order.is_some()
+    }
+
     fn is_ordered(&self, message: &Message) -> bool {
         self.rules.config.order.is_some() && message.key.is_some()
     }

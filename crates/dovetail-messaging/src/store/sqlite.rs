@@ -11,7 +11,7 @@ mod inbox;
 mod lease;
 mod outbox;
 mod parked;
-mod rows;
+pub(crate) mod rows;
 mod transaction;
 mod writer;
 

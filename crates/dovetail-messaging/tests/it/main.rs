@@ -10,3 +10,4 @@ mod offsets;
 mod order;
 mod outbox;
 mod support;
+mod transport;

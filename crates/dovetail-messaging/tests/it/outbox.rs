@@ -190,10 +190,13 @@ async fn what_was_published_can_be_published_again_for_a_while() {
     );
 }
 
+/// The key and the id of a message.
+type Confirmed = (Option<String>, String);
+
 /// A broker that notes what it confirmed, and is down for each third message at its first try.
 #[derive(Debug, Default, Clone)]
 struct Broker {
-    confirmed: Arc<Mutex<Vec<(Option<String>, String)>>>,
+    confirmed: Arc<Mutex<Vec<Confirmed>>>,
     tried: Arc<Mutex<BTreeMap<String, u32>>>,
 }
 

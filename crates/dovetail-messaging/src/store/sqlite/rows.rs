@@ -6,13 +6,13 @@ use super::{millis, time};
 use crate::message::Message;
 
 /// What the columns of a message hold.
-pub(super) struct Columns {
-    pub(super) headers: String,
-    pub(super) expires_at: Option<i64>,
+pub(crate) struct Columns {
+    pub(crate) headers: String,
+    pub(crate) expires_at: Option<i64>,
 }
 
 /// What of a message is not a column as it is.
-pub(super) fn columns(message: &Message) -> rusqlite::Result<Columns> {
+pub(crate) fn columns(message: &Message) -> rusqlite::Result<Columns> {
     let headers = serde_json::to_string(&message.headers)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     Ok(Columns {
@@ -22,7 +22,7 @@ pub(super) fn columns(message: &Message) -> rusqlite::Result<Columns> {
 }
 
 /// Reads a message from a row that has its columns by name. An empty identity is none.
-pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     let said = |name| -> rusqlite::Result<Option<String>> {
         Ok(row
             .get::<_, Option<String>>(name)?
