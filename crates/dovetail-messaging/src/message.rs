@@ -9,6 +9,9 @@ use bytes::Bytes;
 /// The longest `source` or `id` that identifies a message. Longer ones would be keys of an index that a stranger chooses.
 pub const IDENTITY_BYTES_MAX: usize = 1_024;
 
+/// No error is kept longer than this.
+pub(crate) const ERROR_BYTES_MAX: usize = 4_096;
+
 /// One message on its way to or from a channel.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Message {
@@ -90,6 +93,12 @@ impl fmt::Debug for Message {
             .field("body_bytes", &self.body.len())
             .finish_non_exhaustive()
     }
+}
+
+/// The text, cut to what is kept of an error.
+pub(crate) fn shortened(text: &str) -> String {
+    let end = text.floor_char_boundary(ERROR_BYTES_MAX);
+    text.get(..end).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use crate::{
-    message::Message,
+    message::{Message, shortened},
     store::{Outbox, StoreError},
 };
 
@@ -309,7 +309,7 @@ impl<P: Publisher> Lane<P> {
         match self.publisher.publish(&waiting.message).await {
             Ok(()) => Fate::Published,
             Err(PublishError::Rejected(error)) => Fate::Rejected {
-                error,
+                error: shortened(&error),
                 blocks_key: self.config.rejected_blocks_key,
             },
             Err(PublishError::Unavailable(error)) => {
@@ -320,7 +320,7 @@ impl<P: Publisher> Lane<P> {
                     self.chance.fraction(),
                 );
                 Fate::Failed {
-                    error,
+                    error: shortened(&error),
                     retry_at: self.clock.wall() + delay,
                 }
             }

@@ -24,6 +24,9 @@ use crate::{
     outbox::{Pending, Settled, Taken},
 };
 
+/// No attempt publishes more messages than this.
+pub const PUBLISHED_MAX: usize = 10_000;
+
 /// An open transaction that holds a claim. Dropping it rolls back.
 pub trait Transaction: Send {
     /// Adds a message to the outbox; it exists once the transaction is committed.

@@ -13,7 +13,7 @@ use crate::{
     dead_letter::Reason,
     inbox::{Fingerprint, Key},
     message::Message,
-    store::{Lease, Leased, Leases, StoreError},
+    store::{ErrorKind, Lease, Leased, Leases, PUBLISHED_MAX, StoreError},
 };
 
 /// Handles each message under a lease, for effects outside of the database.
@@ -53,13 +53,14 @@ impl Held {
     ///
     /// # Errors
     ///
-    /// [`crate::store::ErrorKind::Refused`] where the message has no identity.
+    /// [`ErrorKind::Refused`] where the message has no identity, or too much was published already.
     pub fn publish(&mut self, message: Message) -> Result<(), StoreError> {
+        let refused = |action| Err(StoreError::new(action, ErrorKind::Refused));
         if message.identity().is_none() {
-            return Err(StoreError::new(
-                "publish a message without an identity",
-                crate::store::ErrorKind::Refused,
-            ));
+            return refused("publish a message without an identity");
+        }
+        if self.published.len() >= PUBLISHED_MAX {
+            return refused("publish more messages in one attempt");
         }
         self.published.push(message);
         Ok(())

@@ -12,12 +12,9 @@ use super::{Config, Handler, Rejection, RetryCause, Settlement, attempt::guarded
 use crate::{
     dead_letter::{Burial, Reason},
     inbox::Key,
-    message::{IDENTITY_BYTES_MAX, Message},
+    message::{ERROR_BYTES_MAX, IDENTITY_BYTES_MAX, Message, shortened},
     store::{ErrorKind, StoreError},
 };
-
-/// No error is kept longer than this.
-const ERROR_BYTES_MAX: usize = 4_096;
 
 /// The rules of one consumer, and how it fares.
 #[derive(Debug)]
@@ -151,9 +148,4 @@ pub(super) fn with_causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
-}
-
-pub(super) fn shortened(text: &str) -> String {
-    let end = text.floor_char_boundary(ERROR_BYTES_MAX);
-    text.get(..end).unwrap_or_default().to_owned()
 }

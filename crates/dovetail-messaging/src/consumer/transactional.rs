@@ -7,12 +7,12 @@ use dovetail_resilience::{Chance, Clock};
 use super::{
     Config, Dedupe, Delivery, Done, Handler, Order, Rejection, RetryCause, Settlement,
     attempt::{Failed, attempt},
-    rules::{Rules, shortened, with_causes},
+    rules::{Rules, with_causes},
 };
 use crate::{
     dead_letter::Reason,
     inbox::{Claim, Claimed, Fingerprint, Key, Position},
-    message::Message,
+    message::{Message, shortened},
     store::{ErrorKind, Failure, Parking, Store, StoreError, Transaction},
 };
 

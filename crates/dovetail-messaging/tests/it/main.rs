@@ -5,6 +5,7 @@
 mod crash;
 mod duplicates;
 mod failures;
+mod kill;
 mod leases;
 mod offsets;
 mod order;

@@ -12,11 +12,8 @@ use super::{
 use crate::{
     inbox::{Claim, Claimed},
     message::Message,
-    store::{ErrorKind, Parking, StoreError, Transaction},
+    store::{ErrorKind, PUBLISHED_MAX, Parking, StoreError, Transaction},
 };
-
-/// No transaction publishes more than this.
-const PUBLISHED_MAX: usize = 10_000;
 
 /// Commands in flight: each is awaited, so only abandoned ones pile up.
 const COMMANDS_MAX: usize = 16;
