@@ -152,6 +152,20 @@ async fn a_parked_key_rests_until_its_time() {
     assert_eq!(consumer.drain(10).await.unwrap(), Drained::default());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_statement_had_to_be_stopped_is_parked_as_any_other() {
+    let bench = Bench::new().await;
+    let consumer = bench.consumer(ordered());
+    assert_eq!(consumer.process(keyed("a", "a-1", "endless")).await, PARKED);
+    assert_eq!(
+        bench.count("SELECT attempts FROM dovetail_attempt").await,
+        1
+    );
+    let drained = drain(&consumer).await;
+    assert_eq!(drained.dead, 1);
+    assert_eq!(bench.letters().await[0].reason, Reason::Timeout);
+}
+
 #[tokio::test]
 async fn a_full_queue_pauses_the_consumer_and_loses_nothing() {
     let bench = Bench::new().await;
