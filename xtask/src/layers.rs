@@ -47,6 +47,11 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "calls go through the policies",
     ),
     (
+        "dovetail-messaging",
+        "dovetail-resilience",
+        "consumers retry by the same backoff and clock",
+    ),
+    (
         "generated/*",
         "dovetail-client",
         "generated clients stand on the runtime",

@@ -154,6 +154,8 @@ fn check_sizes(name: &str, text: &str, wrong: &mut Vec<String>) {
             None if begins && !words.ends_with(';') && !words.ends_with('}') => {
                 open = Some((number, indent, words));
             }
+            // A method of a trait that is only declared, over several lines.
+            Some((_, depth, _)) if indent == depth && words.ends_with(';') => open = None,
             Some((start, depth, words))
                 if indent == depth && line.trim_end() == format!("{}}}", " ".repeat(depth)) =>
             {

@@ -1,0 +1,234 @@
+//! The consumer whose effect is elsewhere: at least one effect, and a single live owner at any time.
+
+use std::time::Duration;
+
+use dovetail_resilience::{Chance, Clock};
+
+use super::{
+    Config, Delivery, Done, Handler, Rejection, RetryCause, Settlement,
+    attempt::{Failed, attempt},
+    rules::Rules,
+};
+use crate::{
+    dead_letter::Reason,
+    inbox::{Fingerprint, Key},
+    message::Message,
+    store::{ErrorKind, Lease, Leased, Leases, PUBLISHED_MAX, StoreError},
+};
+
+/// Handles each message under a lease, for effects outside of the database.
+///
+/// A handler that dies leaves its lease, and another one takes the message up when it ends. A handler that only seemed dead is fenced: what it
+/// publishes then is not published, and it is not acknowledged. Its effect may happen twice; give [`Held::idempotency_key`] to whoever does it.
+#[derive(Debug)]
+pub struct LeaseConsumer<S, H> {
+    store: S,
+    handler: H,
+    rules: Rules,
+    length: Duration,
+}
+
+/// What a handler holds while it works.
+#[derive(Debug)]
+pub struct Held {
+    key: Key,
+    attempts: u32,
+    published: Vec<Message>,
+}
+
+impl Held {
+    /// The key by which the outside world can tell a second attempt: the same for all attempts of the message by this consumer.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        self.key.idempotency_key()
+    }
+
+    /// How many leases on the message there were before.
+    #[must_use]
+    pub const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Publishes a message once the work is done, if the lease is then still held.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] where the message has no identity, or too much was published already.
+    pub fn publish(&mut self, message: Message) -> Result<(), StoreError> {
+        let refused = |action| Err(StoreError::new(action, ErrorKind::Refused));
+        if message.identity().is_none() {
+            return refused("publish a message without an identity");
+        }
+        if self.published.len() >= PUBLISHED_MAX {
+            return refused("publish more messages in one attempt");
+        }
+        self.published.push(message);
+        Ok(())
+    }
+}
+
+impl<S: Leases, H: Handler<Held>> LeaseConsumer<S, H> {
+    /// A consumer of that name, whose leases are that long. They are extended while a handler works.
+    #[must_use]
+    pub fn new(
+        name: impl Into<String>,
+        store: S,
+        handler: H,
+        config: Config,
+        length: Duration,
+        clock: Clock,
+        chance: Chance,
+    ) -> Self {
+        Self {
+            store,
+            handler,
+            rules: Rules::new(name.into(), config, clock, chance),
+            length,
+        }
+    }
+
+    /// Takes a delivery to its end, and says what the transport is to do with it. Any number of deliveries may be under way.
+    pub async fn process(&self, delivery: impl Into<Delivery>) -> Settlement {
+        let message = delivery.into().message;
+        let (key, event) = match self.rules.admit(&self.handler, &message) {
+            Ok(admitted) => admitted,
+            Err(rejection) => return self.reject(message, rejection).await,
+        };
+        let fingerprint = Fingerprint::of(&message.body);
+        let leased = self
+            .store
+            .lease(key, fingerprint, self.rules.now(), self.length)
+            .await;
+        match leased {
+            Err(error) => self.rules.store_failed(&error),
+            Ok(Leased::Duplicate) => Settlement::Ack(Done::Duplicate),
+            Ok(Leased::IdReuse) => {
+                let detail = "another message had its source and id".to_owned();
+                let reason = Reason::IdReuse;
+                self.reject(message, Rejection { reason, detail }).await
+            }
+            Ok(Leased::Busy(until)) => Settlement::Retry {
+                after: until.duration_since(self.rules.now()).unwrap_or_default(),
+                cause: RetryCause::Contended,
+            },
+            Ok(Leased::Held(lease)) => self.handle(lease, event, message).await,
+        }
+    }
+
+    async fn handle(&self, lease: Lease, event: H::Event, message: Message) -> Settlement {
+        if self.rules.is_exhausted(lease.attempts) {
+            // No attempt came to an end that could have been told: the message takes its process along.
+            let error = "every lease ended without an answer of the handler".to_owned();
+            return self
+                .bury(&lease, message, Reason::RetriesExhausted, &error)
+                .await;
+        }
+        let mut held = Held {
+            key: lease.key.clone(),
+            attempts: lease.attempts,
+            published: Vec::new(),
+        };
+        let work = async { self.handler.handle(&mut held, event, &message).await };
+        let work = attempt(&self.rules.clock, self.rules.config.deadline, work);
+        let result = tokio::select! {
+            biased;
+            result = work => result,
+            () = self.keep(&lease) => return self.fenced(),
+        };
+        match result {
+            Ok(()) => self.complete(&lease, held.published).await,
+            Err(failed) => self.fail(&lease, message, failed).await,
+        }
+    }
+
+    /// Extends the lease again and again, and returns once it is lost.
+    async fn keep(&self, lease: &Lease) {
+        let mut until = lease.until;
+        loop {
+            self.rules.clock.sleep(self.length / 3).await;
+            let now = self.rules.now();
+            match self.store.extend(lease, now, self.length).await {
+                Ok(true) => until = now + self.length,
+                // While the store cannot be reached nobody else can take the lease either, until it ends.
+                Err(_) if self.rules.now() < until => {}
+                Ok(false) | Err(_) => return,
+            }
+        }
+    }
+
+    async fn complete(&self, lease: &Lease, published: Vec<Message>) -> Settlement {
+        match self
+            .store
+            .complete(lease, published, self.rules.now())
+            .await
+        {
+            Ok(true) => {
+                self.rules.worked();
+                Settlement::Ack(Done::Handled)
+            }
+            Ok(false) => self.fenced(),
+            Err(error) => self.rules.store_failed(&error),
+        }
+    }
+
+    async fn fail(&self, lease: &Lease, message: Message, failed: Failed) -> Settlement {
+        let attempts = lease.attempts.saturating_add(1);
+        let is_excused = matches!(failed, Failed::Infrastructure(_));
+        match &failed {
+            Failed::Fatal(error) => {
+                return self.bury(lease, message, Reason::Handler, error).await;
+            }
+            Failed::Message(reason, error) if self.rules.is_exhausted(attempts) => {
+                return self.bury(lease, message, *reason, error).await;
+            }
+            Failed::Message(..) | Failed::Infrastructure(_) => {}
+        }
+        match self
+            .store
+            .release(lease, is_excused, self.rules.now())
+            .await
+        {
+            Err(error) => self.rules.store_failed(&error),
+            Ok(false) => self.fenced(),
+            Ok(true) => match failed {
+                Failed::Infrastructure(error) => self.rules.pause(&error),
+                Failed::Message(..) | Failed::Fatal(_) => {
+                    self.rules.retry(attempts, RetryCause::Failed)
+                }
+            },
+        }
+    }
+
+    async fn bury(
+        &self,
+        lease: &Lease,
+        message: Message,
+        reason: Reason,
+        detail: &str,
+    ) -> Settlement {
+        let burial = self.rules.burial(message, reason, detail);
+        match self.store.bury_leased(lease, burial).await {
+            Ok(true) => Settlement::Ack(Done::Dead(reason)),
+            Ok(false) => self.fenced(),
+            Err(error) => self.rules.store_failed(&error),
+        }
+    }
+
+    async fn reject(&self, message: Message, rejection: Rejection) -> Settlement {
+        let reason = rejection.reason;
+        let burial = self.rules.burial(message, reason, &rejection.detail);
+        match self.store.bury(burial, None).await {
+            // Only a position can stand in the way, and there is none.
+            Ok(_) => Settlement::Ack(Done::Dead(reason)),
+            Err(error) => self.rules.store_failed(&error),
+        }
+    }
+
+    /// Another owner has the message. Whether it succeeds is for the next delivery to find out.
+    fn fenced(&self) -> Settlement {
+        Settlement::Retry {
+            after: self.length,
+            cause: RetryCause::Fenced,
+        }
+    }
+}

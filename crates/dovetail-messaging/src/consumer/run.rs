@@ -1,0 +1,256 @@
+//! From a subscription to settled deliveries: the loop that every consumer runs.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use dovetail_resilience::{Clock, Instant};
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::{Consumer, Delivery, Handler, Held, LeaseConsumer, Settlement};
+use crate::{
+    store::{Leases, Store, StoreError},
+    transport::{Received, Subscription, Transport},
+};
+
+/// What a loop runs: a [`Consumer`] or a [`LeaseConsumer`].
+pub trait Process: Send + Sync + 'static {
+    /// Takes a delivery to its end, and says what the transport is to do with it.
+    fn process(&self, delivery: Delivery) -> impl Future<Output = Settlement> + Send;
+
+    /// Does what is due without a delivery. `true`: something was done, and more may be due.
+    fn tend(&self) -> impl Future<Output = bool> + Send;
+}
+
+impl<S: Store, H: Handler<S::Transaction> + 'static> Process for Consumer<S, H> {
+    async fn process(&self, delivery: Delivery) -> Settlement {
+        Self::process(self, delivery).await
+    }
+
+    async fn tend(&self) -> bool {
+        const KEYS: u32 = 100;
+        if !self.keeps_order() {
+            return false;
+        }
+        match self.drain(KEYS).await {
+            Ok(drained) => drained.handled + drained.dead > 0,
+            Err(error) => {
+                tracing::warn!(%error, "parked messages wait");
+                false
+            }
+        }
+    }
+}
+
+impl<S: Leases, H: Handler<Held> + 'static> Process for LeaseConsumer<S, H> {
+    async fn process(&self, delivery: Delivery) -> Settlement {
+        Self::process(self, delivery).await
+    }
+
+    async fn tend(&self) -> bool {
+        false
+    }
+}
+
+/// How fast a consumer takes messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Deliveries under way at once. 16: more than one store of SQLite keeps busy, and few enough to come again after a crash.
+    pub concurrency: u32,
+    /// How long to wait for messages before looking after what is due otherwise. 1 s.
+    pub wait: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            concurrency: 16,
+            wait: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Consumes a subscription until `stop` resolves. What is under way then is finished first; what was received and not begun is given back.
+pub async fn run<T: Transport + Clone, P: Process>(
+    transport: T,
+    subscription: Subscription,
+    consumer: Arc<P>,
+    pace: Pace,
+    clock: Clock,
+    stop: impl Future<Output = ()>,
+) {
+    let mut runner = Runner {
+        transport,
+        subscription,
+        consumer,
+        pace,
+        clock,
+        tasks: JoinSet::new(),
+        receiving: None,
+        tending: None,
+        rests_until: clock.now(),
+        tends_at: clock.now(),
+        is_stopping: false,
+    };
+    let mut stop = pin!(stop);
+    loop {
+        runner.begin();
+        tokio::select! {
+            biased;
+            () = &mut stop => break,
+            ended = runner.next() => runner.end(ended),
+        }
+    }
+    runner.is_stopping = true;
+    while let Some(ended) = runner.tasks.join_next_with_id().await {
+        runner.end(Some(ended));
+    }
+}
+
+/// What a task of the loop came to.
+enum Ended<R> {
+    Received(Result<Vec<Received<R>>, StoreError>),
+    /// A delivery was settled; the consumer has to rest until then, if at all.
+    Settled(Option<Instant>),
+    /// What was due is done; whether there may be more.
+    Tended(bool),
+    GivenBack,
+}
+
+type Joined<R> = Result<(Id, Ended<R>), JoinError>;
+
+/// Receiving is a task like any other and never given up half-way: what a broker handed over and nobody took would be invisible for a while.
+struct Runner<T: Transport, P> {
+    transport: T,
+    subscription: Subscription,
+    consumer: Arc<P>,
+    pace: Pace,
+    clock: Clock,
+    tasks: JoinSet<Ended<T::Receipt>>,
+    receiving: Option<Id>,
+    tending: Option<Id>,
+    rests_until: Instant,
+    tends_at: Instant,
+    is_stopping: bool,
+}
+
+impl<T: Transport + Clone, P: Process> Runner<T, P> {
+    /// Begins what can be begun.
+    fn begin(&mut self) {
+        let now = self.clock.now();
+        if self.rests_until > now {
+            return;
+        }
+        if self.tending.is_none() && self.tends_at <= now {
+            let consumer = Arc::clone(&self.consumer);
+            let task = self
+                .tasks
+                .spawn(async move { Ended::Tended(consumer.tend().await) });
+            self.tending = Some(task.id());
+        }
+        let room = self.room();
+        if self.receiving.is_none() && room > 0 {
+            let (transport, subscription) = (self.transport.clone(), self.subscription.clone());
+            let wait = self.pace.wait;
+            let task = self.tasks.spawn(async move {
+                Ended::Received(transport.receive(&subscription, room, wait).await)
+            });
+            self.receiving = Some(task.id());
+        }
+    }
+
+    /// How many more deliveries may be under way.
+    fn room(&self) -> u32 {
+        let others = usize::from(self.tending.is_some()) + usize::from(self.receiving.is_some());
+        let under_way = self.tasks.len().saturating_sub(others);
+        let under_way = u32::try_from(under_way).unwrap_or(u32::MAX);
+        self.pace.concurrency.max(1).saturating_sub(under_way)
+    }
+
+    /// Waits for a task to end, or for the time to begin another one.
+    async fn next(&mut self) -> Option<Joined<T::Receipt>> {
+        let now = self.clock.now();
+        let wake = [self.rests_until, self.tends_at, now + self.pace.wait];
+        let wake = wake.into_iter().find(|wake| *wake > now).unwrap_or(now);
+        let sleep = self.clock.sleep(wake.saturating_duration_since(now));
+        tokio::select! {
+            Some(ended) = self.tasks.join_next_with_id() => Some(ended),
+            () = sleep => None,
+        }
+    }
+
+    fn end(&mut self, ended: Option<Joined<T::Receipt>>) {
+        let Some(ended) = ended else { return };
+        let id = match &ended {
+            Ok((id, _)) => *id,
+            Err(error) => {
+                tracing::error!(%error, "a task of a consumer panicked; its delivery comes again");
+                error.id()
+            }
+        };
+        self.receiving = self.receiving.filter(|task| *task != id);
+        self.tending = self.tending.filter(|task| *task != id);
+        match ended {
+            Ok((_, Ended::Received(Ok(received)))) => self.deliver(received),
+            Ok((_, Ended::Received(Err(error)))) => {
+                tracing::warn!(%error, channel = %self.subscription.channel, "nothing can be received");
+                self.rest(Some(self.clock.now() + self.pace.wait));
+            }
+            Ok((_, Ended::Settled(until))) => self.rest(until),
+            Ok((_, Ended::Tended(true))) => self.tends_at = self.clock.now(),
+            Ok((_, Ended::Tended(false))) => self.tends_at = self.clock.now() + self.pace.wait,
+            Ok((_, Ended::GivenBack)) | Err(_) => {}
+        }
+    }
+
+    fn rest(&mut self, until: Option<Instant>) {
+        self.rests_until = until.map_or(self.rests_until, |until| until.max(self.rests_until));
+    }
+
+    fn deliver(&mut self, received: Vec<Received<T::Receipt>>) {
+        let rest = self.rests_until.saturating_duration_since(self.clock.now());
+        for one in received {
+            if self.is_stopping || !rest.is_zero() {
+                self.give_back(one, rest);
+            } else {
+                self.process(one);
+            }
+        }
+    }
+
+    fn give_back(&mut self, received: Received<T::Receipt>, after: Duration) {
+        let transport = self.transport.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = transport.give_back(&received.receipt, after).await {
+                tracing::debug!(%error, "a delivery was not given back, and comes again later");
+            }
+            Ended::GivenBack
+        });
+    }
+
+    fn process(&mut self, received: Received<T::Receipt>) {
+        let (transport, consumer) = (self.transport.clone(), Arc::clone(&self.consumer));
+        let clock = self.clock;
+        self.tasks.spawn(async move {
+            let settlement = consumer.process(received.delivery).await;
+            settle(&transport, &received.receipt, settlement).await;
+            Ended::Settled(match settlement {
+                Settlement::Pause { after } => clock.now().checked_add(after),
+                Settlement::Ack(_) | Settlement::Retry { .. } => None,
+            })
+        });
+    }
+}
+
+/// Tells the transport. Where that fails the delivery comes again, which the inbox knows how to take.
+async fn settle<T: Transport>(transport: &T, receipt: &T::Receipt, settlement: Settlement) {
+    let told = match settlement {
+        Settlement::Ack(_) => transport.acknowledge(receipt).await,
+        Settlement::Retry { after, .. } | Settlement::Pause { after } => {
+            transport.give_back(receipt, after).await
+        }
+    };
+    match told {
+        Ok(true) => {}
+        Ok(false) => tracing::debug!("the time of a delivery was over before it was settled"),
+        Err(error) => tracing::warn!(%error, "a delivery was not settled"),
+    }
+}

@@ -1,0 +1,333 @@
+//! The inbox of transactional consumers: claims, attempts and offsets.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    Sqlite, SqliteTransaction, dead_letter, millis, parked,
+    transaction::{Found, Opened},
+};
+use crate::{
+    dead_letter::Burial,
+    inbox::{Claim, Claimed, Key, Position},
+    message::Message,
+    store::{Failure, Store, StoreError},
+};
+
+impl Store for Sqlite {
+    type Transaction = SqliteTransaction;
+
+    async fn begin(
+        &self,
+        claim: Claim,
+        now: SystemTime,
+    ) -> Result<Claimed<SqliteTransaction>, StoreError> {
+        loop {
+            let begun =
+                self.open_transaction(claim.clone(), false, now, move |connection, claim| {
+                    if claim.order_key.is_some() {
+                        connection.execute_batch(parked::SAVEPOINT)?;
+                    }
+                    find(connection, claim, now)
+                });
+            match (begun.await?, &claim.position) {
+                (Opened::Unplaced, Some(position)) => {
+                    self.place(&claim.key.consumer, position).await?;
+                }
+                (Opened::Unplaced, None) => return Ok(Claimed::NotNext),
+                (Opened::Claimed(claimed), _) => return Ok(claimed),
+            }
+        }
+    }
+
+    async fn fail(&self, failure: Failure) -> Result<u32, StoreError> {
+        self.writer
+            .transact("count a failed attempt", move |connection| {
+                count_attempt(connection, &failure.key, &failure.error, failure.at)
+            })
+            .await
+    }
+
+    async fn bury(&self, burial: Burial, position: Option<Position>) -> Result<bool, StoreError> {
+        self.writer
+            .transact("keep a dead letter", move |connection| {
+                if let Some(position) = &position {
+                    place(connection, &burial.consumer, position)?;
+                    if let Advance::Ahead = advance(connection, &burial.consumer, position)? {
+                        return Ok(false);
+                    }
+                }
+                dead_letter::bury(connection, &burial, None)?;
+                Ok(true)
+            })
+            .await
+    }
+
+    async fn due(
+        &self,
+        consumer: &str,
+        now: SystemTime,
+        limit: u32,
+    ) -> Result<Vec<Message>, StoreError> {
+        let consumer = consumer.to_owned();
+        self.writer
+            .transact("find what is due", move |connection| {
+                parked::due(connection, &consumer, now, limit)
+            })
+            .await
+    }
+
+    async fn begin_parked(
+        &self,
+        claim: Claim,
+        now: SystemTime,
+    ) -> Result<Claimed<SqliteTransaction>, StoreError> {
+        self.open_transaction(claim, true, now, move |connection, claim| {
+            parked::find(connection, claim, now)
+        })
+        .await
+        .map(|opened| match opened {
+            Opened::Claimed(claimed) => claimed,
+            Opened::Unplaced => Claimed::NotNext,
+        })
+    }
+
+    async fn rest(
+        &self,
+        consumer: &str,
+        key: &str,
+        retry_at: SystemTime,
+    ) -> Result<(), StoreError> {
+        let (consumer, key) = (consumer.to_owned(), key.to_owned());
+        self.writer
+            .transact("let a key rest", move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE dovetail_parked_key SET retry_at = ?3 WHERE consumer = ?1 AND key = ?2",
+                    )?
+                    .execute(params![consumer, key, millis(retry_at)])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn bury_parked(&self, head: Burial) -> Result<u32, StoreError> {
+        self.writer
+            .transact("keep the dead letters of a key", move |connection| {
+                parked::bury(connection, &head)
+            })
+            .await
+    }
+
+    async fn forget(&self, before: SystemTime, limit: u32) -> Result<u32, StoreError> {
+        self.writer
+            .transact("forget handled messages", move |connection| {
+                let count = connection
+                    .prepare_cached(
+                        "DELETE FROM dovetail_inbox WHERE (consumer, source, id) IN (
+                             SELECT consumer, source, id FROM dovetail_inbox
+                             WHERE status = 'done' AND at < ?1 ORDER BY at LIMIT ?2)",
+                    )?
+                    .execute(params![millis(before), limit])?;
+                Ok(u32::try_from(count).unwrap_or(u32::MAX))
+            })
+            .await
+    }
+}
+
+impl Sqlite {
+    /// Notes where a partition begins, for good, whatever becomes of its first message.
+    async fn place(&self, consumer: &str, position: &Position) -> Result<(), StoreError> {
+        let (consumer, position) = (consumer.to_owned(), position.clone());
+        self.writer
+            .transact("begin a partition", move |connection| {
+                place(connection, &consumer, &position)
+            })
+            .await
+    }
+}
+
+fn find(connection: &Connection, claim: &Claim, now: SystemTime) -> rusqlite::Result<Found> {
+    if let Some(position) = &claim.position {
+        match advance(connection, &claim.key.consumer, position)? {
+            Advance::Moved => {}
+            Advance::Behind => return Ok(Found::Duplicate),
+            Advance::Ahead => return Ok(Found::NotNext),
+            Advance::Unplaced => return Ok(Found::Unplaced),
+        }
+    }
+    if claim.by_id
+        && let Some(found) = insert(connection, claim, now)?
+    {
+        return Ok(found);
+    }
+    if claim.order_key.is_some() {
+        match parked::standing(connection, claim)? {
+            parked::Standing::Free => {}
+            parked::Standing::Behind => return Ok(Found::Behind),
+            parked::Standing::Reused => return Ok(Found::IdReuse),
+        }
+    }
+    let attempts = attempts(connection, &claim.key)?;
+    Ok(Found::Fresh { attempts })
+}
+
+/// Writes the row of the message, or says what another one means.
+pub(super) fn insert(
+    connection: &Connection,
+    claim: &Claim,
+    now: SystemTime,
+) -> rusqlite::Result<Option<Found>> {
+    let Key {
+        consumer,
+        source,
+        id,
+    } = &claim.key;
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO dovetail_inbox (consumer, source, id, fingerprint, status, at)
+             VALUES (?1, ?2, ?3, ?4, 'done', ?5) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            consumer,
+            source,
+            id,
+            claim.fingerprint.0,
+            millis(now)
+        ])?;
+    if inserted == 1 {
+        return Ok(None);
+    }
+    let (fingerprint, status): ([u8; 16], String) = connection
+        .prepare_cached(
+            "SELECT fingerprint, status FROM dovetail_inbox WHERE consumer = ?1 AND source = ?2 AND id = ?3",
+        )?
+        .query_row(params![consumer, source, id], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    Ok(Some(if fingerprint != claim.fingerprint.0 {
+        Found::IdReuse
+    } else if status == "claimed" {
+        Found::Leased
+    } else {
+        Found::Duplicate
+    }))
+}
+
+enum Advance {
+    Moved,
+    /// The partition is past the message.
+    Behind,
+    /// The partition has yet to come to it.
+    Ahead,
+    /// Nothing is known of the partition.
+    Unplaced,
+}
+
+fn place(connection: &Connection, consumer: &str, position: &Position) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO dovetail_offset (consumer, topic, partition, next) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            consumer,
+            position.topic,
+            position.partition,
+            column(position.expected)
+        ])?;
+    Ok(())
+}
+
+/// An offset as the column has it. Logs do not grow beyond.
+fn column(offset: u64) -> i64 {
+    i64::try_from(offset).unwrap_or(i64::MAX - 1)
+}
+
+/// Moves the offset of a partition past a message, if the message is the next one.
+fn advance(
+    connection: &Connection,
+    consumer: &str,
+    position: &Position,
+) -> rusqlite::Result<Advance> {
+    let (offset, expected) = (column(position.offset), column(position.expected));
+    let moved = connection
+        .prepare_cached(
+            "UPDATE dovetail_offset SET next = ?5 + 1
+             WHERE consumer = ?1 AND topic = ?2 AND partition = ?3 AND next BETWEEN ?4 AND ?5",
+        )?
+        .execute(params![
+            consumer,
+            position.topic,
+            position.partition,
+            expected,
+            offset
+        ])?;
+    if moved == 1 {
+        return Ok(Advance::Moved);
+    }
+    let present: Option<i64> = connection
+        .prepare_cached(
+            "SELECT next FROM dovetail_offset WHERE consumer = ?1 AND topic = ?2 AND partition = ?3",
+        )?
+        .query_row(
+            params![consumer, position.topic, position.partition],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(match present {
+        None => Advance::Unplaced,
+        Some(next) if next > offset => Advance::Behind,
+        Some(_) => Advance::Ahead,
+    })
+}
+
+/// Moves the offset past a message whose claim moved it before, and was undone.
+pub(super) fn skip(
+    connection: &Connection,
+    consumer: &str,
+    position: &Position,
+) -> rusqlite::Result<()> {
+    advance(connection, consumer, position).map(|_| ())
+}
+
+/// Counts a failed attempt.
+pub(super) fn count_attempt(
+    connection: &Connection,
+    key: &Key,
+    error: &str,
+    at: SystemTime,
+) -> rusqlite::Result<u32> {
+    connection
+        .prepare_cached(
+            "INSERT INTO dovetail_attempt (consumer, source, id, attempts, first_at, last_at, last_error)
+             VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5)
+             ON CONFLICT DO UPDATE SET attempts = attempts + 1, last_at = ?4, last_error = ?5
+             RETURNING attempts",
+        )?
+        .query_row(
+            params![key.consumer, key.source, key.id, millis(at), error],
+            |row| row.get(0),
+        )
+}
+
+/// How many attempts have failed.
+pub(super) fn attempts(connection: &Connection, key: &Key) -> rusqlite::Result<u32> {
+    let attempts = connection
+        .prepare_cached(
+            "SELECT attempts FROM dovetail_attempt WHERE consumer = ?1 AND source = ?2 AND id = ?3",
+        )?
+        .query_row(params![key.consumer, key.source, key.id], |row| row.get(0))
+        .optional()?;
+    Ok(attempts.unwrap_or_default())
+}
+
+pub(super) fn forget_attempts(connection: &Connection, key: &Key) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM dovetail_attempt WHERE consumer = ?1 AND source = ?2 AND id = ?3",
+        )?
+        .execute(params![key.consumer, key.source, key.id])?;
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! Keys whose order is kept while one of their messages waits for its next attempt.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{dead_letter, inbox, millis, rows, transaction::Found};
+use crate::{
+    dead_letter::{Burial, Reason},
+    inbox::{Claim, Fingerprint, Key},
+    message::Message,
+    store::Parking,
+};
+
+/// Set before anything else of a transaction, so that all of it can be undone without giving up the lock.
+pub(super) const SAVEPOINT: &str = "SAVEPOINT dovetail_claim";
+
+/// How a message stands to what is parked.
+pub(super) enum Standing {
+    /// Nothing of its key is parked.
+    Free,
+    /// It has to wait behind what is parked, or is parked itself.
+    Behind,
+    /// Another message of its identity is parked.
+    Reused,
+}
+
+pub(super) fn standing(connection: &Connection, claim: &Claim) -> rusqlite::Result<Standing> {
+    let Key {
+        consumer,
+        source,
+        id,
+    } = &claim.key;
+    let parked: Option<[u8; 16]> = connection
+        .prepare_cached(
+            "SELECT fingerprint FROM dovetail_parked WHERE consumer = ?1 AND source = ?2 AND id = ?3",
+        )?
+        .query_row(params![consumer, source, id], |row| row.get(0))
+        .optional()?;
+    match parked {
+        Some(fingerprint) if fingerprint == claim.fingerprint.0 => return Ok(Standing::Behind),
+        Some(_) => return Ok(Standing::Reused),
+        None => {}
+    }
+    let is_parked = connection
+        .prepare_cached("SELECT 1 FROM dovetail_parked_key WHERE consumer = ?1 AND key = ?2")?
+        .exists(params![consumer, claim.order_key])?;
+    Ok(if is_parked {
+        Standing::Behind
+    } else {
+        Standing::Free
+    })
+}
+
+/// Undoes the transaction up to its beginning, and puts the message into the queue of its key. `false`: there is no room.
+pub(super) fn park(
+    connection: &Connection,
+    claim: &Claim,
+    parking: &Parking,
+) -> rusqlite::Result<bool> {
+    connection.execute_batch("ROLLBACK TO dovetail_claim")?;
+    let (consumer, message) = (&claim.key.consumer, &parking.message);
+    let key = claim.order_key.as_deref().unwrap_or_default();
+    if !has_room(connection, consumer, key, parking)? {
+        return Ok(false);
+    }
+    let columns = rows::columns(message)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO dovetail_parked
+                 (consumer, key, channel, source, id, kind, expires_at, headers, body, fingerprint, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            consumer,
+            key,
+            message.channel,
+            claim.key.source,
+            claim.key.id,
+            message.kind,
+            columns.expires_at,
+            columns.headers,
+            &message.body[..],
+            Fingerprint::of(&message.body).0,
+            millis(parking.at),
+        ])?;
+    if let Some(retry_at) = parking.retry_at {
+        inbox::count_attempt(connection, &claim.key, &parking.error, parking.at)?;
+        connection
+            .prepare_cached(
+                "INSERT INTO dovetail_parked_key (consumer, key, retry_at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![consumer, key, millis(retry_at)])?;
+    }
+    if let Some(position) = &claim.position {
+        inbox::skip(connection, consumer, position)?;
+    }
+    Ok(true)
+}
+
+fn has_room(
+    connection: &Connection,
+    consumer: &str,
+    key: &str,
+    parking: &Parking,
+) -> rusqlite::Result<bool> {
+    let length: u32 = connection
+        .prepare_cached("SELECT count(*) FROM dovetail_parked WHERE consumer = ?1 AND key = ?2")?
+        .query_row(params![consumer, key], |row| row.get(0))?;
+    if length > 0 {
+        return Ok(length < parking.length_max);
+    }
+    let keys: u32 = connection
+        .prepare_cached("SELECT count(*) FROM dovetail_parked_key WHERE consumer = ?1")?
+        .query_row(params![consumer], |row| row.get(0))?;
+    Ok(keys < parking.keys_max && parking.length_max > 0)
+}
+
+/// The first messages of the keys whose time has come.
+pub(super) fn due(
+    connection: &Connection,
+    consumer: &str,
+    now: SystemTime,
+    limit: u32,
+) -> rusqlite::Result<Vec<Message>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT parked.* FROM dovetail_parked_key AS waiting
+         JOIN dovetail_parked AS parked ON parked.place = (
+             SELECT min(place) FROM dovetail_parked WHERE consumer = waiting.consumer AND key = waiting.key)
+         WHERE waiting.consumer = ?1 AND waiting.retry_at <= ?2
+         ORDER BY waiting.retry_at, waiting.key LIMIT ?3",
+    )?;
+    statement
+        .query_map(params![consumer, millis(now), limit], rows::message)?
+        .collect()
+}
+
+/// Claims the first message of a key.
+pub(super) fn find(
+    connection: &Connection,
+    claim: &Claim,
+    now: SystemTime,
+) -> rusqlite::Result<Found> {
+    let head: Option<(String, String)> = connection
+        .prepare_cached(
+            "SELECT source, id FROM dovetail_parked WHERE consumer = ?1 AND key = ?2 ORDER BY place LIMIT 1",
+        )?
+        .query_row(params![claim.key.consumer, claim.order_key], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    if head != Some((claim.key.source.clone(), claim.key.id.clone())) {
+        return Ok(Found::Duplicate);
+    }
+    match inbox::insert(connection, claim, now)? {
+        None => {
+            let attempts = inbox::attempts(connection, &claim.key)?;
+            Ok(Found::Fresh { attempts })
+        }
+        Some(Found::Duplicate) => {
+            leave(connection, claim)?;
+            Ok(Found::Duplicate)
+        }
+        Some(found) => Ok(found),
+    }
+}
+
+/// Takes a claimed message out of the queue of its key.
+pub(super) fn leave(connection: &Connection, claim: &Claim) -> rusqlite::Result<()> {
+    let key = claim.order_key.as_deref().unwrap_or_default();
+    remove(
+        connection,
+        &claim.key.consumer,
+        key,
+        (&claim.key.source, &claim.key.id),
+    )
+}
+
+/// Takes a message out of the queue of its key; the next one is due at once, and the key is free after the last.
+fn remove(
+    connection: &Connection,
+    consumer: &str,
+    key: &str,
+    (source, id): (&str, &str),
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM dovetail_parked WHERE consumer = ?1 AND source = ?2 AND id = ?3",
+        )?
+        .execute(params![consumer, source, id])?;
+    let is_waiting = connection
+        .prepare_cached("SELECT 1 FROM dovetail_parked WHERE consumer = ?1 AND key = ?2")?
+        .exists(params![consumer, key])?;
+    let statement = if is_waiting {
+        "UPDATE dovetail_parked_key SET retry_at = 0 WHERE consumer = ?1 AND key = ?2"
+    } else {
+        "DELETE FROM dovetail_parked_key WHERE consumer = ?1 AND key = ?2"
+    };
+    connection
+        .prepare_cached(statement)?
+        .execute(params![consumer, key])?;
+    Ok(())
+}
+
+/// Makes a dead letter of the first message of a key; and of all behind it, unless it is wrong in itself. Returns how many.
+pub(super) fn bury(connection: &Connection, head: &Burial) -> rusqlite::Result<u32> {
+    dead_letter::bury(connection, head, None)?;
+    let (Some(key), Some(identity)) = (head.message.key.as_deref(), head.message.identity()) else {
+        return Ok(1);
+    };
+    remove(connection, &head.consumer, key, identity)?;
+    let might_have_worked = matches!(
+        head.reason,
+        Reason::Panic | Reason::Timeout | Reason::RetriesExhausted
+    );
+    if !might_have_worked {
+        return Ok(1);
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT * FROM dovetail_parked WHERE consumer = ?1 AND key = ?2 ORDER BY place",
+    )?;
+    let behind = statement
+        .query_map(params![head.consumer, key], rows::message)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut count = 1;
+    for message in behind {
+        let detail = format!(
+            "an earlier message of its key became a dead letter: {}",
+            head.reason
+        );
+        let burial = Burial {
+            message,
+            reason: Reason::KeyBlocked,
+            detail,
+            ..head.clone()
+        };
+        dead_letter::bury(connection, &burial, None)?;
+        count += 1;
+    }
+    for statement in [
+        "DELETE FROM dovetail_parked WHERE consumer = ?1 AND key = ?2",
+        "DELETE FROM dovetail_parked_key WHERE consumer = ?1 AND key = ?2",
+    ] {
+        connection
+            .prepare_cached(statement)?
+            .execute(params![head.consumer, key])?;
+    }
+    Ok(count)
+}

@@ -1,0 +1,61 @@
+//! What brings messages from where they are published to those who consume them, as laws.
+//!
+//! - **At least once.** A message that a group has not acknowledged comes again.
+//! - **Acknowledged is done.** A message that a group has acknowledged does not come again to this group.
+//! - **One at a time.** While a delivery is visible to one receiver, the group has no other of the same message.
+//! - **Late receipts are void.** After its time, a receipt changes nothing.
+//! - **Keys keep their order.** Of one key a group has at most one delivery at a time, the earliest.
+
+#[cfg(feature = "sqlite")]
+pub mod embedded;
+
+use std::time::Duration;
+
+use crate::{consumer::Delivery, outbox::Publisher, store::StoreError};
+
+/// Who receives: a channel, and the group that shares its messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The channel.
+    pub channel: String,
+    /// The group, usually the name of the consumer. Queues have one group, so it does not matter there.
+    pub group: String,
+}
+
+/// One message, for as long as it is this receiver's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received<R> {
+    /// The message.
+    pub delivery: Delivery,
+    /// By which it is acknowledged or given back.
+    pub receipt: R,
+    /// How many times it came to this group, this time included.
+    pub deliveries: u32,
+}
+
+/// A broker.
+pub trait Transport: Publisher {
+    /// What a delivery is acknowledged by.
+    type Receipt: Clone + Send + Sync + 'static;
+
+    /// Waits up to `wait` for messages, and takes `limit` of them at most for the time that the transport is set to.
+    fn receive(
+        &self,
+        subscription: &Subscription,
+        limit: u32,
+        wait: Duration,
+    ) -> impl Future<Output = Result<Vec<Received<Self::Receipt>>, StoreError>> + Send;
+
+    /// Ends a delivery for good. `false`: its time was over, and it comes again.
+    fn acknowledge(
+        &self,
+        receipt: &Self::Receipt,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Gives a delivery back, to come again after the time. `false`: its time was over anyway.
+    fn give_back(
+        &self,
+        receipt: &Self::Receipt,
+        after: Duration,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}

@@ -1,0 +1,19 @@
+//! Consumers, leases and relays over real SQLite files; the envelope and the filters against the suites of the CloudEvents project.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod cesql;
+mod crash;
+mod duplicates;
+mod failures;
+mod features;
+mod json_format;
+mod kill;
+mod leases;
+mod offsets;
+mod order;
+mod outbox;
+mod sample_events;
+mod shared;
+mod support;
+mod transport;
