@@ -55,41 +55,34 @@ fn hostile_text_stays_text_wherever_it_stands() {
     }
 }
 
-#[test]
-fn a_chain_of_names_is_the_type_at_its_end() {
-    let link = |n: usize| json!({ "$ref": format!("#/components/schemas/S{}", n + 1) });
-    let mut schemas: BTreeMap<String, serde_json::Value> =
-        (0..2_000).map(|n| (format!("S{n}"), link(n))).collect();
-    schemas.insert("S2000".to_owned(), json!({ "type": "integer" }));
-    let document = json!({
+/// A document that answers with the first of a chain of schemas, each made with a reference to the next, of which the last is an integer.
+fn chain(length: usize, link: fn(serde_json::Value) -> serde_json::Value) -> String {
+    let reference = |n: usize| json!({ "$ref": format!("#/components/schemas/S{n}") });
+    let mut schemas: BTreeMap<String, serde_json::Value> = (0..length)
+        .map(|n| (format!("S{n}"), link(reference(n + 1))))
+        .collect();
+    schemas.insert(format!("S{length}"), json!({ "type": "integer" }));
+    json!({
         "openapi": "3.1.0",
         "info": { "title": "T", "version": "1" },
         "paths": { "/a": { "get": { "operationId": "a", "responses": { "200": { "description": "ok", "content": {
-            "application/json": { "schema": { "$ref": "#/components/schemas/S0" } } } } } } } },
+            "application/json": { "schema": reference(0) } } } } } } },
         "components": { "schemas": schemas },
-    });
-    let (files, codes) = generated(&document.to_string());
+    })
+    .to_string()
+}
+
+#[test]
+fn a_chain_of_names_is_the_type_at_its_end() {
+    let (files, codes) = generated(&chain(2_000, |next| next));
     assert!(codes.is_empty(), "{codes:?}");
     assert!(files["src/client.rs"].contains("Result<i64, "));
 }
 
 #[test]
 fn types_that_hold_others_twice_each_have_a_size() {
-    let pair = |n: usize| {
-        let next = json!({ "$ref": format!("#/components/schemas/S{}", n + 1) });
-        json!({ "type": "object", "required": ["a", "b"], "properties": { "a": next, "b": next } })
-    };
-    let mut schemas: BTreeMap<String, serde_json::Value> =
-        (0..70).map(|n| (format!("S{n}"), pair(n))).collect();
-    schemas.insert("S70".to_owned(), json!({ "type": "integer" }));
-    let document = json!({
-        "openapi": "3.1.0",
-        "info": { "title": "T", "version": "1" },
-        "paths": { "/a": { "get": { "operationId": "a", "responses": { "200": { "description": "ok", "content": {
-            "application/json": { "schema": { "$ref": "#/components/schemas/S0" } } } } } } } },
-        "components": { "schemas": schemas },
-    });
-    let (files, _) = generated(&document.to_string());
+    let pair = |next| json!({ "type": "object", "required": ["a", "b"], "properties": { "a": next, "b": next } });
+    let (files, _) = generated(&chain(70, pair));
     let boxes = files["src/types.rs"].matches("Box<").count();
     assert!((4..40).contains(&boxes), "{boxes}");
 }
