@@ -31,9 +31,9 @@ CREATE TABLE dovetail_attempt (
 
 -- For consumers of partitioned logs: the offset that is to be handled next.
 CREATE TABLE dovetail_offset (
-    consumer  TEXT    NOT NULL,
+    scope     TEXT    NOT NULL,
     topic     TEXT    NOT NULL,
     partition INTEGER NOT NULL,
     next      INTEGER NOT NULL,
-    PRIMARY KEY (consumer, topic, partition)
+    PRIMARY KEY (scope, topic, partition)
 ) STRICT, WITHOUT ROWID;

@@ -1,16 +1,18 @@
 -- Keys whose next message failed, and the messages that wait in them, in their order.
 
 CREATE TABLE dovetail_parked_key (
-    consumer TEXT    NOT NULL,
+    scope    TEXT    NOT NULL,
     key      TEXT    NOT NULL,
     retry_at INTEGER NOT NULL,
-    PRIMARY KEY (consumer, key)
+    PRIMARY KEY (scope, key)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX dovetail_parked_key_due ON dovetail_parked_key (consumer, retry_at);
+CREATE INDEX dovetail_parked_key_due ON dovetail_parked_key (scope, retry_at);
 
 CREATE TABLE dovetail_parked (
     place       INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- What is consumed of one subscription, by one consumer or by several.
+    scope       TEXT    NOT NULL,
     consumer    TEXT    NOT NULL,
     key         TEXT    NOT NULL,
     channel     TEXT    NOT NULL,
@@ -25,4 +27,4 @@ CREATE TABLE dovetail_parked (
     UNIQUE (consumer, source, id)
 ) STRICT;
 
-CREATE INDEX dovetail_parked_order ON dovetail_parked (consumer, key, place);
+CREATE INDEX dovetail_parked_order ON dovetail_parked (scope, key, place);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! received ─┬─ no identity, expired, does not decode ──────────────────────────────▶ dead letter ─▶ acknowledged
-//!           ├─ a duplicate ─────────────────────────────────────────────────────────────────────▶ acknowledged
+//!           ├─ a duplicate, or of a kind for others ────────────────────────────────────────────▶ acknowledged
 //!           ├─ behind a parked message of its key ─▶ parked ────────────────────────────────────▶ acknowledged
 //!           └─ claimed ─▶ handled ─┬─ committed ────────────────────────────────────────────────▶ acknowledged
 //!                                  ├─ infrastructure failed ─▶ rolled back ─▶ the consumer pauses
@@ -15,6 +15,7 @@
 
 mod attempt;
 mod leased;
+mod route;
 mod rules;
 mod run;
 mod transactional;
@@ -25,6 +26,7 @@ use dovetail_resilience::backoff;
 
 pub use self::{
     leased::{Held, LeaseConsumer},
+    route::{Identity, Route},
     run::{Pace, Process, run},
     transactional::{Consumer, Drained},
 };
@@ -37,6 +39,8 @@ pub struct Delivery {
     pub message: Message,
     /// Where it stands in a partitioned log, if it does.
     pub position: Option<Position>,
+    /// Why its envelope cannot be read. Such a message has no identity, and is a dead letter from the start.
+    pub problem: Option<String>,
 }
 
 impl From<Message> for Delivery {
@@ -44,6 +48,7 @@ impl From<Message> for Delivery {
         Self {
             message,
             position: None,
+            problem: None,
         }
     }
 }
@@ -75,6 +80,8 @@ pub enum Done {
     Handled,
     /// It had been handled before.
     Duplicate,
+    /// It is of a kind that others handle.
+    Ignored,
     /// It waits in the store for an earlier message of its key, or for its own next attempt.
     Parked,
     /// It is a dead letter.
@@ -184,6 +191,8 @@ pub struct Config {
     pub backoff: backoff::Config,
     /// How long the consumer pauses when what all messages need is down: 1 s, doubling up to 1 min, and never less than half of that.
     pub pause: backoff::Config,
+    /// What tells that two messages are the same.
+    pub identity: Identity,
     /// What tells duplicates.
     pub dedupe: Dedupe,
     /// Whether messages of one key keep their order while one of them fails, and how many may wait.
@@ -233,6 +242,7 @@ impl Default for Config {
             deadline: Duration::from_secs(30),
             backoff: minute,
             pause: minute,
+            identity: Identity::Envelope,
             dedupe: Dedupe::Id,
             order: None,
             contract: None,

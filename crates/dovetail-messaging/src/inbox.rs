@@ -89,9 +89,11 @@ pub struct Claim {
     pub fingerprint: Fingerprint,
     /// Write a row of the inbox. Off where only the offset tells duplicates.
     pub by_id: bool,
+    /// What shares offsets and the order of keys: all that is consumed of one subscription.
+    pub scope: String,
     /// Move the offset of its partition, too.
     pub position: Option<Position>,
-    /// The key whose order is kept: while messages of this key are parked, this one is not handled.
+    /// The key whose order is kept: while messages of this key are parked in the scope, this one is not handled.
     pub order_key: Option<String>,
 }
 

@@ -64,12 +64,21 @@ pub struct Parking {
     pub retry_at: Option<SystemTime>,
     /// What the attempt said.
     pub error: String,
-    /// No more keys than this are parked for one consumer.
+    /// No more keys than this are parked in one scope.
     pub keys_max: u32,
     /// No more messages than this wait in one key.
     pub length_max: u32,
     /// When.
     pub at: SystemTime,
+}
+
+/// The first message of a parked key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    /// The consumer that could not handle it when it came.
+    pub consumer: String,
+    /// The message.
+    pub message: Message,
 }
 
 /// A failed attempt.
@@ -98,21 +107,28 @@ pub trait Store: Clone + Send + Sync + fmt::Debug + 'static {
     /// Counts a failed attempt, and returns how many there were.
     fn fail(&self, failure: Failure) -> impl Future<Output = Result<u32, StoreError>> + Send;
 
-    /// Keeps a message as a dead letter, once however many times it comes; marks it in the inbox, and moves the offset past it. `false`: its
-    /// partition has yet to come to it, and nothing was kept.
+    /// Keeps a message as a dead letter, once however many times it comes; marks it in the inbox, and moves the offset of the scope past it.
+    /// `false`: its partition has yet to come to it, and nothing was kept.
     fn bury(
         &self,
         burial: Burial,
-        position: Option<Position>,
+        place: Option<(&str, Position)>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Moves the offset past a message that is of no concern to the scope. `false`: its partition has yet to come to it.
+    fn pass(
+        &self,
+        scope: &str,
+        position: Position,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// The heads of parked keys whose time has come.
     fn due(
         &self,
-        consumer: &str,
+        scope: &str,
         now: SystemTime,
         limit: u32,
-    ) -> impl Future<Output = Result<Vec<Message>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Parked>, StoreError>> + Send;
 
     /// Begins a transaction for the head of a parked key. [`Claimed::Duplicate`] where it is not the head any more.
     fn begin_parked(
@@ -124,13 +140,17 @@ pub trait Store: Clone + Send + Sync + fmt::Debug + 'static {
     /// Lets a parked key rest until `retry_at`.
     fn rest(
         &self,
-        consumer: &str,
+        scope: &str,
         key: &str,
         retry_at: SystemTime,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Makes dead letters of a parked head and of all that wait behind it, which are [`crate::dead_letter::Reason::KeyBlocked`].
-    fn bury_parked(&self, head: Burial) -> impl Future<Output = Result<u32, StoreError>> + Send;
+    fn bury_parked(
+        &self,
+        scope: &str,
+        head: Burial,
+    ) -> impl Future<Output = Result<u32, StoreError>> + Send;
 
     /// Forgets handled messages of before `before`, `limit` at most, and returns how many; never those that are still dead letters, parked or
     /// leased.

@@ -13,6 +13,41 @@ use std::time::Duration;
 
 use crate::{consumer::Delivery, outbox::Publisher, store::StoreError};
 
+/// A channel, as a broker is to have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// Its name in the broker.
+    pub name: String,
+    /// Who gets a message of it.
+    pub kind: Kind,
+    /// Into how many parts it is split, where the broker does that; none leaves it to the broker.
+    pub partitions: Option<u32>,
+    /// How long the broker keeps messages; none leaves it to the broker.
+    pub retention: Option<Duration>,
+}
+
+impl Channel {
+    /// A channel of that kind, which leaves everything else to the broker.
+    #[must_use]
+    pub fn new(name: impl Into<String>, kind: Kind) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            partitions: None,
+            retention: None,
+        }
+    }
+}
+
+/// Who gets a message of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Every group has every message.
+    Topic,
+    /// Every message has one consumer.
+    Queue,
+}
+
 /// Who receives: a channel, and the group that shares its messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
@@ -37,6 +72,24 @@ pub struct Received<R> {
 pub trait Transport: Publisher {
     /// What a delivery is acknowledged by.
     type Receipt: Clone + Send + Sync + 'static;
+
+    /// Sees to it that the channel is there, once however often it is called. What is published to any other is rejected, because a misspelt
+    /// name would lose it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::store::ErrorKind::Refused) where the channel is there, and of the other kind.
+    fn declare(&self, channel: &Channel) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Sees to it that the group gets what is published to the channel from now on, once however often it is called.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such channel.
+    fn subscribe(
+        &self,
+        subscription: &Subscription,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Waits up to `wait` for messages, and takes `limit` of them at most for the time that the transport is set to.
     fn receive(

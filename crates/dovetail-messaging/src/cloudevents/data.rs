@@ -33,7 +33,7 @@ impl Data {
     }
 
     /// The data that a body of this content type is: JSON and text where it is both declared and well-formed, and bytes otherwise.
-    pub(super) fn of_body(body: Bytes, content_type: Option<&str>) -> Self {
+    pub(crate) fn of_body(body: Bytes, content_type: Option<&str>) -> Self {
         let Some(content_type) = content_type else {
             return Self::Binary(body);
         };

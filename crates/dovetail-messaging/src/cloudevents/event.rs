@@ -129,7 +129,7 @@ impl Event {
     }
 
     /// The attributes that are there, in the order in which they are written.
-    pub(super) fn attributes(&self) -> impl Iterator<Item = (&str, Attribute<'_>)> {
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&str, Attribute<'_>)> {
         const CORE: [&str; 8] = [
             "specversion",
             "id",

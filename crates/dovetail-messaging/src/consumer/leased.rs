@@ -5,9 +5,9 @@ use std::time::Duration;
 use dovetail_resilience::{Chance, Clock};
 
 use super::{
-    Config, Delivery, Done, Handler, Rejection, RetryCause, Settlement,
+    Config, Delivery, Done, Handler, Rejection, RetryCause, Route, Settlement,
     attempt::{Failed, attempt},
-    rules::Rules,
+    rules::{Admission, Rules, is_exhausted},
 };
 use crate::{
     dead_letter::Reason,
@@ -68,7 +68,7 @@ impl Held {
 }
 
 impl<S: Leases, H: Handler<Held>> LeaseConsumer<S, H> {
-    /// A consumer of that name, whose leases are that long. They are extended while a handler works.
+    /// A consumer of that name, which handles every kind of message alike. Leases are that long, and extended while a handler works.
     #[must_use]
     pub fn new(
         name: impl Into<String>,
@@ -79,49 +79,78 @@ impl<S: Leases, H: Handler<Held>> LeaseConsumer<S, H> {
         clock: Clock,
         chance: Chance,
     ) -> Self {
+        let name = name.into();
+        let routes = vec![Route::of_all(name.clone(), config)];
+        Self::of_routes(name, store, handler, routes, length, clock, chance)
+    }
+
+    /// A consumer of the kinds of messages that have a route; the scope is the subscription that they come from. Leases are that long, and
+    /// extended while a handler works.
+    #[must_use]
+    pub fn of_routes(
+        scope: impl Into<String>,
+        store: S,
+        handler: H,
+        routes: Vec<Route>,
+        length: Duration,
+        clock: Clock,
+        chance: Chance,
+    ) -> Self {
         Self {
             store,
             handler,
-            rules: Rules::new(name.into(), config, clock, chance),
+            rules: Rules::new(scope.into(), routes, clock, chance),
             length,
         }
     }
 
     /// Takes a delivery to its end, and says what the transport is to do with it. Any number of deliveries may be under way.
     pub async fn process(&self, delivery: impl Into<Delivery>) -> Settlement {
-        let message = delivery.into().message;
-        let (key, event) = match self.rules.admit(&self.handler, &message) {
-            Ok(admitted) => admitted,
-            Err(rejection) => return self.reject(message, rejection).await,
+        let mut delivery = delivery.into();
+        let (route, key, event) = match self.rules.admit(&self.handler, &mut delivery) {
+            Admission::Admitted { route, key, event } => (route, key, event),
+            Admission::Rejected(route, rejection) => {
+                return self.reject(route, delivery.message, rejection).await;
+            }
+            Admission::Ignored => return Settlement::Ack(Done::Ignored),
         };
+        let message = delivery.message;
         let fingerprint = Fingerprint::of(&message.body);
         let leased = self
             .store
             .lease(key, fingerprint, self.rules.now(), self.length)
             .await;
         match leased {
-            Err(error) => self.rules.store_failed(&error),
+            Err(error) => self.rules.store_failed(route, &error),
             Ok(Leased::Duplicate) => Settlement::Ack(Done::Duplicate),
             Ok(Leased::IdReuse) => {
                 let detail = "another message had its source and id".to_owned();
                 let reason = Reason::IdReuse;
-                self.reject(message, Rejection { reason, detail }).await
+                self.reject(route, message, Rejection { reason, detail })
+                    .await
             }
             Ok(Leased::Busy(until)) => Settlement::Retry {
                 after: until.duration_since(self.rules.now()).unwrap_or_default(),
                 cause: RetryCause::Contended,
             },
-            Ok(Leased::Held(lease)) => self.handle(lease, event, message).await,
+            Ok(Leased::Held(lease)) => self.handle(route, lease, event, message).await,
         }
     }
 
-    async fn handle(&self, lease: Lease, event: H::Event, message: Message) -> Settlement {
-        if self.rules.is_exhausted(lease.attempts) {
+    async fn handle(
+        &self,
+        route: &Route,
+        lease: Lease,
+        event: H::Event,
+        message: Message,
+    ) -> Settlement {
+        if is_exhausted(route, lease.attempts) {
             // No attempt came to an end that could have been told: the message takes its process along.
-            let error = "every lease ended without an answer of the handler".to_owned();
-            return self
-                .bury(&lease, message, Reason::RetriesExhausted, &error)
-                .await;
+            let rejection = Rejection {
+                reason: Reason::RetriesExhausted,
+                detail: "every lease ended without an answer of the handler".to_owned(),
+            };
+            return self.bury(route, &lease, message, rejection).await;
         }
         let mut held = Held {
             key: lease.key.clone(),
@@ -129,15 +158,15 @@ impl<S: Leases, H: Handler<Held>> LeaseConsumer<S, H> {
             published: Vec::new(),
         };
         let work = async { self.handler.handle(&mut held, event, &message).await };
-        let work = attempt(&self.rules.clock, self.rules.config.deadline, work);
+        let work = attempt(&self.rules.clock, route.config.deadline, work);
         let result = tokio::select! {
             biased;
             result = work => result,
             () = self.keep(&lease) => return self.fenced(),
         };
         match result {
-            Ok(()) => self.complete(&lease, held.published).await,
-            Err(failed) => self.fail(&lease, message, failed).await,
+            Ok(()) => self.complete(route, &lease, held.published).await,
+            Err(failed) => self.fail(route, &lease, message, failed).await,
         }
     }
 
@@ -156,7 +185,7 @@ impl<S: Leases, H: Handler<Held>> LeaseConsumer<S, H> {
         }
     }
 
-    async fn complete(&self, lease: &Lease, published: Vec<Message>) -> Settlement {
+    async fn complete(&self, route: &Route, lease: &Lease, published: Vec<Message>) -> Settlement {
         match self
             .store
             .complete(lease, published, self.rules.now())
@@ -167,33 +196,42 @@ impl<S: Leases, H: Handler<Held>> LeaseConsumer<S, H> {
                 Settlement::Ack(Done::Handled)
             }
             Ok(false) => self.fenced(),
-            Err(error) => self.rules.store_failed(&error),
+            Err(error) => self.rules.store_failed(route, &error),
         }
     }
 
-    async fn fail(&self, lease: &Lease, message: Message, failed: Failed) -> Settlement {
+    async fn fail(
+        &self,
+        route: &Route,
+        lease: &Lease,
+        message: Message,
+        failed: Failed,
+    ) -> Settlement {
         let attempts = lease.attempts.saturating_add(1);
         let is_excused = matches!(failed, Failed::Infrastructure(_));
-        match &failed {
-            Failed::Fatal(error) => {
-                return self.bury(lease, message, Reason::Handler, error).await;
+        let failed = match failed {
+            Failed::Fatal(detail) => {
+                let reason = Reason::Handler;
+                let rejection = Rejection { reason, detail };
+                return self.bury(route, lease, message, rejection).await;
             }
-            Failed::Message(reason, error) if self.rules.is_exhausted(attempts) => {
-                return self.bury(lease, message, *reason, error).await;
+            Failed::Message(reason, detail) if is_exhausted(route, attempts) => {
+                let rejection = Rejection { reason, detail };
+                return self.bury(route, lease, message, rejection).await;
             }
-            Failed::Message(..) | Failed::Infrastructure(_) => {}
-        }
+            failed => failed,
+        };
         match self
             .store
             .release(lease, is_excused, self.rules.now())
             .await
         {
-            Err(error) => self.rules.store_failed(&error),
+            Err(error) => self.rules.store_failed(route, &error),
             Ok(false) => self.fenced(),
             Ok(true) => match failed {
-                Failed::Infrastructure(error) => self.rules.pause(&error),
+                Failed::Infrastructure(error) => self.rules.pause(route, &error),
                 Failed::Message(..) | Failed::Fatal(_) => {
-                    self.rules.retry(attempts, RetryCause::Failed)
+                    self.rules.retry(route, attempts, RetryCause::Failed)
                 }
             },
         }
@@ -201,26 +239,25 @@ impl<S: Leases, H: Handler<Held>> LeaseConsumer<S, H> {
 
     async fn bury(
         &self,
+        route: &Route,
         lease: &Lease,
         message: Message,
-        reason: Reason,
-        detail: &str,
+        rejection: Rejection,
     ) -> Settlement {
-        let burial = self.rules.burial(message, reason, detail);
+        let burial = self.rules.burial(route, message, &rejection);
         match self.store.bury_leased(lease, burial).await {
-            Ok(true) => Settlement::Ack(Done::Dead(reason)),
+            Ok(true) => Settlement::Ack(Done::Dead(rejection.reason)),
             Ok(false) => self.fenced(),
-            Err(error) => self.rules.store_failed(&error),
+            Err(error) => self.rules.store_failed(route, &error),
         }
     }
 
-    async fn reject(&self, message: Message, rejection: Rejection) -> Settlement {
-        let reason = rejection.reason;
-        let burial = self.rules.burial(message, reason, &rejection.detail);
+    async fn reject(&self, route: &Route, message: Message, rejection: Rejection) -> Settlement {
+        let burial = self.rules.burial(route, message, &rejection);
         match self.store.bury(burial, None).await {
             // Only a position can stand in the way, and there is none.
-            Ok(_) => Settlement::Ack(Done::Dead(reason)),
-            Err(error) => self.rules.store_failed(&error),
+            Ok(_) => Settlement::Ack(Done::Dead(rejection.reason)),
+            Err(error) => self.rules.store_failed(route, &error),
         }
     }
 

@@ -7,8 +7,11 @@ use std::{
 };
 
 use dovetail_resilience::{Chance, Clock};
+use serde_json::Value;
 
-use super::{Config, Handler, Rejection, RetryCause, Settlement, attempt::guarded};
+use super::{
+    Config, Delivery, Handler, Identity, Rejection, RetryCause, Route, Settlement, attempt::guarded,
+};
 use crate::{
     dead_letter::{Burial, Reason},
     inbox::Key,
@@ -19,19 +22,41 @@ use crate::{
 /// The rules of one consumer, and how it fares.
 #[derive(Debug)]
 pub(super) struct Rules {
-    pub(super) consumer: String,
-    pub(super) config: Config,
+    /// The subscription.
+    pub(super) scope: String,
+    routes: Vec<Route>,
+    /// For what has no route.
+    fallback: Route,
     pub(super) clock: Clock,
     chance: Chance,
     /// Pauses since the last success.
     troubles: AtomicU32,
 }
 
+/// What becomes of a delivery before anything is claimed.
+pub(super) enum Admission<'r, E> {
+    /// It is handled.
+    Admitted {
+        route: &'r Route,
+        key: Key,
+        event: E,
+    },
+    /// Nobody could handle it.
+    Rejected(&'r Route, Rejection),
+    /// It is for others.
+    Ignored,
+}
+
 impl Rules {
-    pub(super) fn new(consumer: String, config: Config, clock: Clock, chance: Chance) -> Self {
+    pub(super) fn new(scope: String, routes: Vec<Route>, clock: Clock, chance: Chance) -> Self {
+        let config = routes.first().map_or_else(Config::default, |route| Config {
+            contract: None,
+            ..route.config.clone()
+        });
         Self {
-            consumer,
-            config,
+            fallback: Route::of_all(scope.clone(), config),
+            scope,
+            routes,
             clock,
             chance,
             troubles: AtomicU32::new(0),
@@ -42,13 +67,56 @@ impl Rules {
         self.clock.wall()
     }
 
-    /// Reads a message, unless it is one that nobody could handle.
+    pub(super) fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// For what concerns all routes alike.
+    pub(super) const fn fallback(&self) -> &Route {
+        &self.fallback
+    }
+
+    /// The route of a kind of message.
+    pub(super) fn route(&self, kind: Option<&str>) -> Option<&Route> {
+        self.routes.iter().find(|route| route.takes(kind))
+    }
+
+    /// Reads a message, unless it is one that nobody could handle, or is for others.
     pub(super) fn admit<T, H: Handler<T>>(
         &self,
         handler: &H,
-        message: &Message,
+        delivery: &mut Delivery,
+    ) -> Admission<'_, H::Event> {
+        let message = &mut delivery.message;
+        if let Some(problem) = &delivery.problem {
+            return Admission::Rejected(&self.fallback, Rejection::decode(problem));
+        }
+        let Some(route) = self.route(message.kind.as_deref()) else {
+            return match (&message.kind, message.identity()) {
+                (Some(_), _) => Admission::Ignored,
+                (None, Some(_)) => {
+                    Admission::Rejected(&self.fallback, Rejection::contract("it has no type"))
+                }
+                (None, None) => Admission::Rejected(&self.fallback, no_identity(message)),
+            };
+        };
+        match self.read(route, handler, message) {
+            Ok((key, event)) => Admission::Admitted { route, key, event },
+            Err(rejection) => Admission::Rejected(route, rejection),
+        }
+    }
+
+    /// Reads a message of a route.
+    pub(super) fn read<T, H: Handler<T>>(
+        &self,
+        route: &Route,
+        handler: &H,
+        message: &mut Message,
     ) -> Result<(Key, H::Event), Rejection> {
-        let Some(key) = Key::of(&self.consumer, message) else {
+        if let Identity::Pointer(pointer) = &route.config.identity {
+            identify(message, pointer)?;
+        }
+        let Some(key) = Key::of(&route.name, message) else {
             return Err(no_identity(message));
         };
         if message.expires_at.is_some_and(|end| end <= self.now()) {
@@ -63,42 +131,42 @@ impl Rules {
         decoded.map(|event| (key, event))
     }
 
-    pub(super) fn burial(&self, message: Message, reason: Reason, detail: &str) -> Burial {
+    pub(super) fn burial(&self, route: &Route, message: Message, rejection: &Rejection) -> Burial {
+        let Rejection { reason, detail } = rejection;
         tracing::warn!(
-            consumer = %self.consumer, %reason, detail, source = message.source, id = message.id,
+            consumer = %route.name, %reason, detail, source = message.source, id = message.id,
             "a message became a dead letter"
         );
         Burial {
-            consumer: self.consumer.clone(),
+            consumer: route.name.clone(),
             message,
-            reason,
+            reason: *reason,
             detail: shortened(detail),
-            contract: self.config.contract.clone(),
+            contract: route.config.contract.clone(),
             at: self.now(),
         }
     }
 
     /// The wait before the attempt that follows `attempts` failed ones.
-    pub(super) fn backoff(&self, attempts: u32) -> Duration {
+    pub(super) fn backoff(&self, route: &Route, attempts: u32) -> Duration {
         let retry = attempts.saturating_sub(1);
-        self.config
-            .backoff
-            .delay(retry, false, Duration::MAX, self.chance.fraction())
+        let backoff = &route.config.backoff;
+        backoff.delay(retry, false, Duration::MAX, self.chance.fraction())
     }
 
-    pub(super) fn retry(&self, attempts: u32, cause: RetryCause) -> Settlement {
+    pub(super) fn retry(&self, route: &Route, attempts: u32, cause: RetryCause) -> Settlement {
         Settlement::Retry {
-            after: self.backoff(attempts),
+            after: self.backoff(route, attempts),
             cause,
         }
     }
 
     /// What every message needs is down: longer pauses while that lasts.
-    pub(super) fn pause(&self, why: &str) -> Settlement {
+    pub(super) fn pause(&self, route: &Route, why: &str) -> Settlement {
         let troubles = self.troubles.fetch_add(1, Ordering::Relaxed);
-        let ceiling = self.config.pause.ceiling(troubles, false);
+        let ceiling = route.config.pause.ceiling(troubles, false);
         let after = ceiling.mul_f64(0.5 + self.chance.fraction() / 2.0);
-        tracing::warn!(consumer = %self.consumer, ?after, why, "the consumer pauses");
+        tracing::warn!(consumer = %self.scope, ?after, why, "the consumer pauses");
         Settlement::Pause { after }
     }
 
@@ -108,17 +176,38 @@ impl Rules {
     }
 
     /// The store did not do its part. Whatever it did is unknown, so nothing is acknowledged.
-    pub(super) fn store_failed(&self, error: &StoreError) -> Settlement {
+    pub(super) fn store_failed(&self, route: &Route, error: &StoreError) -> Settlement {
         if error.kind() == ErrorKind::Contended {
-            self.retry(1, RetryCause::Contended)
+            self.retry(route, 1, RetryCause::Contended)
         } else {
-            self.pause(&with_causes(error))
+            self.pause(route, &with_causes(error))
         }
     }
+}
 
-    pub(super) fn is_exhausted(&self, attempts: u32) -> bool {
-        attempts >= self.config.attempts_max.max(1)
-    }
+/// Whether that many attempts are all that a route allows.
+pub(super) fn is_exhausted(route: &Route, attempts: u32) -> bool {
+    attempts >= route.config.attempts_max.max(1)
+}
+
+/// Takes the identity of a message from its payload.
+fn identify(message: &mut Message, pointer: &str) -> Result<(), Rejection> {
+    let payload: Value = serde_json::from_slice(&message.body).map_err(Rejection::decode)?;
+    let id = match payload.pointer(pointer) {
+        Some(Value::String(text)) if !text.is_empty() => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => {
+            return Err(Rejection {
+                reason: Reason::IdMissing,
+                detail: format!("its payload has no text or number at `{pointer}`"),
+            });
+        }
+    };
+    message.id = Some(id);
+    message
+        .source
+        .get_or_insert_with(|| message.channel.clone());
+    Ok(())
 }
 
 fn no_identity(message: &Message) -> Rejection {

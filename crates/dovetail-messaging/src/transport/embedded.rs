@@ -13,7 +13,7 @@ use dovetail_resilience::Clock;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Notify;
 
-use super::{Received, Subscription, Transport};
+use super::{Channel, Kind, Received, Subscription, Transport};
 use crate::{
     consumer::Delivery,
     message::Message,
@@ -23,15 +23,6 @@ use crate::{
         sqlite::{Sqlite, millis, rows},
     },
 };
-
-/// What kind of channel it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Every group has every message.
-    Topic,
-    /// Every message has one consumer.
-    Queue,
-}
 
 /// The embedded broker. Clones share its file.
 #[derive(Debug, Clone)]
@@ -72,57 +63,6 @@ impl Embedded {
             visibility,
             changed: Arc::default(),
         }
-    }
-
-    /// Declares a channel. What is published to any other is rejected, because a misspelt name would lose it.
-    ///
-    /// # Errors
-    ///
-    /// Where the channel is there, and of the other kind.
-    pub async fn declare(&self, channel: impl Into<String>, kind: Kind) -> Result<(), StoreError> {
-        let channel = channel.into();
-        let word = match kind {
-            Kind::Topic => "topic",
-            Kind::Queue => "queue",
-        };
-        self.store
-            .transact(move |connection| {
-                // `kind` is no key: another one violates the constraint of the primary key.
-                let is_there = connection
-                    .prepare_cached(
-                        "SELECT 1 FROM dovetail_channel WHERE channel = ?1 AND kind = ?2",
-                    )?
-                    .exists([&channel, word])?;
-                if is_there {
-                    return Ok(());
-                }
-                connection.execute(
-                    "INSERT INTO dovetail_channel (channel, kind) VALUES (?1, ?2)",
-                    [&channel, word],
-                )?;
-                if kind == Kind::Queue {
-                    subscribe(connection, &channel, "")?;
-                }
-                Ok(())
-            })
-            .await
-    }
-
-    /// Subscribes a group to a topic, once however often it is called. It gets what is published from now on.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no such channel.
-    pub async fn subscribe(&self, subscription: &Subscription) -> Result<(), StoreError> {
-        let Subscription { channel, group } = subscription.clone();
-        self.store
-            .transact(move |connection| {
-                if is_queue(connection, &channel)? {
-                    return Ok(());
-                }
-                subscribe(connection, &channel, &group)
-            })
-            .await
     }
 
     /// How many messages a group has yet to acknowledge.
@@ -184,6 +124,47 @@ impl Publisher for Embedded {
 
 impl Transport for Embedded {
     type Receipt = Receipt;
+
+    async fn declare(&self, channel: &Channel) -> Result<(), StoreError> {
+        let (channel, kind) = (channel.name.clone(), channel.kind);
+        let word = match kind {
+            Kind::Topic => "topic",
+            Kind::Queue => "queue",
+        };
+        self.store
+            .transact(move |connection| {
+                // `kind` is no key: another one violates the constraint of the primary key.
+                let is_there = connection
+                    .prepare_cached(
+                        "SELECT 1 FROM dovetail_channel WHERE channel = ?1 AND kind = ?2",
+                    )?
+                    .exists([&channel, word])?;
+                if is_there {
+                    return Ok(());
+                }
+                connection.execute(
+                    "INSERT INTO dovetail_channel (channel, kind) VALUES (?1, ?2)",
+                    [&channel, word],
+                )?;
+                if kind == Kind::Queue {
+                    subscribe(connection, &channel, "")?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    async fn subscribe(&self, subscription: &Subscription) -> Result<(), StoreError> {
+        let Subscription { channel, group } = subscription.clone();
+        self.store
+            .transact(move |connection| {
+                if is_queue(connection, &channel)? {
+                    return Ok(());
+                }
+                subscribe(connection, &channel, &group)
+            })
+            .await
+    }
 
     async fn receive(
         &self,

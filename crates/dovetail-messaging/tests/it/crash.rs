@@ -83,6 +83,7 @@ async fn walk(store: &Sqlite, last: Step) -> Option<SqliteTransaction> {
         key: Key::of(NAME, &message("m-1", "ok")).unwrap(),
         fingerprint: Fingerprint::of(b"ok"),
         by_id: true,
+        scope: NAME.to_owned(),
         position: None,
         order_key: None,
     };

@@ -13,6 +13,7 @@ mod leases;
 mod offsets;
 mod order;
 mod outbox;
+mod routes;
 mod sample_events;
 mod shared;
 mod support;

@@ -11,13 +11,13 @@ use crate::support::{Bench, config, consumer, message};
 
 fn at(offset: u64, expected: u64, message: Message) -> Delivery {
     Delivery {
-        message,
         position: Some(Position {
             topic: "orders".to_owned(),
             partition: 3,
             offset,
             expected,
         }),
+        ..Delivery::from(message)
     }
 }
 

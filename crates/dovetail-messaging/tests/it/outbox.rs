@@ -26,6 +26,7 @@ async fn publish(bench: &Bench, messages: &[(&str, Option<&str>)]) {
             key: Key::of("producer", &message(id, "")).unwrap(),
             fingerprint: Fingerprint::of(b""),
             by_id: true,
+            scope: "producer".to_owned(),
             position: None,
             order_key: None,
         };

@@ -9,8 +9,8 @@ use dovetail_messaging::{
     outbox::{self, PublishError, Publisher, Relay},
     store::sqlite::Sqlite,
     transport::{
-        Received, Subscription, Transport,
-        embedded::{Embedded, Kind, Receipt},
+        Channel, Kind, Received, Subscription, Transport,
+        embedded::{Embedded, Receipt},
     },
 };
 use dovetail_resilience::{Chance, Clock};
@@ -34,7 +34,10 @@ fn broker(store: &Sqlite, seconds: u64) -> Embedded {
 
 async fn orders(bench: &Bench) -> Embedded {
     let broker = broker(&bench.store, 0);
-    broker.declare("orders", Kind::Topic).await.unwrap();
+    broker
+        .declare(&Channel::new("orders", Kind::Topic))
+        .await
+        .unwrap();
     for group in ["mail", "bill"] {
         broker.subscribe(&to("orders", group)).await.unwrap();
     }
@@ -86,7 +89,10 @@ async fn each_group_of_a_topic_has_each_message() {
 async fn a_queue_gives_each_message_to_one_consumer_and_keeps_it_until_there_is_one() {
     let bench = Bench::new().await;
     let broker = broker(&bench.store, 0);
-    broker.declare("orders", Kind::Queue).await.unwrap();
+    broker
+        .declare(&Channel::new("orders", Kind::Queue))
+        .await
+        .unwrap();
     broker.publish(&message("1", "ok")).await.unwrap();
     broker.subscribe(&to("orders", "mail")).await.unwrap();
     assert_eq!(ids(&receive(&broker, "mail").await), ["1"]);
@@ -156,8 +162,16 @@ async fn a_channel_that_nobody_declared_rejects_what_is_published() {
         broker.publish(&misspelt).await,
         Err(PublishError::Rejected(_))
     ));
-    assert!(broker.declare("orders", Kind::Queue).await.is_err());
-    broker.declare("orders", Kind::Topic).await.unwrap();
+    assert!(
+        broker
+            .declare(&Channel::new("orders", Kind::Queue))
+            .await
+            .is_err()
+    );
+    broker
+        .declare(&Channel::new("orders", Kind::Topic))
+        .await
+        .unwrap();
     assert!(broker.subscribe(&to("ordres", "mail")).await.is_err());
 }
 
@@ -181,8 +195,14 @@ async fn a_receiver_that_waits_is_woken_by_what_is_published() {
 async fn consumers_on_the_embedded_broker_handle_each_message_once() {
     let bench = Bench::new().await;
     let broker = Embedded::new(bench.store.clone(), VISIBILITY, Clock::pinned_at(start()));
-    broker.declare("orders", Kind::Topic).await.unwrap();
-    broker.declare("charges", Kind::Queue).await.unwrap();
+    broker
+        .declare(&Channel::new("orders", Kind::Topic))
+        .await
+        .unwrap();
+    broker
+        .declare(&Channel::new("charges", Kind::Queue))
+        .await
+        .unwrap();
     let subscription = to("orders", "billing");
     broker.subscribe(&subscription).await.unwrap();
     let consumer = Arc::new(bench.consumer(Config {

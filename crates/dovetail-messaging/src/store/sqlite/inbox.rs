@@ -11,8 +11,7 @@ use super::{
 use crate::{
     dead_letter::Burial,
     inbox::{Claim, Claimed, Key, Position},
-    message::Message,
-    store::{Failure, Store, StoreError},
+    store::{Failure, Parked, Store, StoreError},
 };
 
 impl Store for Sqlite {
@@ -33,7 +32,7 @@ impl Store for Sqlite {
                 });
             match (begun.await?, &claim.position) {
                 (Opened::Unplaced, Some(position)) => {
-                    self.place(&claim.key.consumer, position).await?;
+                    self.place(&claim.scope, position).await?;
                 }
                 (Opened::Unplaced, None) => return Ok(Claimed::NotNext),
                 (Opened::Claimed(claimed), _) => return Ok(claimed),
@@ -49,14 +48,18 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn bury(&self, burial: Burial, position: Option<Position>) -> Result<bool, StoreError> {
+    async fn bury(
+        &self,
+        burial: Burial,
+        place: Option<(&str, Position)>,
+    ) -> Result<bool, StoreError> {
+        let reached = place.map(|(scope, position)| (scope.to_owned(), position));
         self.writer
             .transact("keep a dead letter", move |connection| {
-                if let Some(position) = &position {
-                    place(connection, &burial.consumer, position)?;
-                    if let Advance::Ahead = advance(connection, &burial.consumer, position)? {
-                        return Ok(false);
-                    }
+                if let Some((scope, position)) = &reached
+                    && !pass(connection, scope, position)?
+                {
+                    return Ok(false);
                 }
                 dead_letter::bury(connection, &burial, None)?;
                 Ok(true)
@@ -64,16 +67,25 @@ impl Store for Sqlite {
             .await
     }
 
+    async fn pass(&self, scope: &str, position: Position) -> Result<bool, StoreError> {
+        let scope = scope.to_owned();
+        self.writer
+            .transact("pass a message over", move |connection| {
+                pass(connection, &scope, &position)
+            })
+            .await
+    }
+
     async fn due(
         &self,
-        consumer: &str,
+        scope: &str,
         now: SystemTime,
         limit: u32,
-    ) -> Result<Vec<Message>, StoreError> {
-        let consumer = consumer.to_owned();
+    ) -> Result<Vec<Parked>, StoreError> {
+        let scope = scope.to_owned();
         self.writer
             .transact("find what is due", move |connection| {
-                parked::due(connection, &consumer, now, limit)
+                parked::due(connection, &scope, now, limit)
             })
             .await
     }
@@ -93,29 +105,25 @@ impl Store for Sqlite {
         })
     }
 
-    async fn rest(
-        &self,
-        consumer: &str,
-        key: &str,
-        retry_at: SystemTime,
-    ) -> Result<(), StoreError> {
-        let (consumer, key) = (consumer.to_owned(), key.to_owned());
+    async fn rest(&self, scope: &str, key: &str, retry_at: SystemTime) -> Result<(), StoreError> {
+        let (scope, key) = (scope.to_owned(), key.to_owned());
         self.writer
             .transact("let a key rest", move |connection| {
                 connection
                     .prepare_cached(
-                        "UPDATE dovetail_parked_key SET retry_at = ?3 WHERE consumer = ?1 AND key = ?2",
+                        "UPDATE dovetail_parked_key SET retry_at = ?3 WHERE scope = ?1 AND key = ?2",
                     )?
-                    .execute(params![consumer, key, millis(retry_at)])?;
+                    .execute(params![scope, key, millis(retry_at)])?;
                 Ok(())
             })
             .await
     }
 
-    async fn bury_parked(&self, head: Burial) -> Result<u32, StoreError> {
+    async fn bury_parked(&self, scope: &str, head: Burial) -> Result<u32, StoreError> {
+        let scope = scope.to_owned();
         self.writer
             .transact("keep the dead letters of a key", move |connection| {
-                parked::bury(connection, &head)
+                parked::bury(connection, &scope, &head)
             })
             .await
     }
@@ -138,11 +146,11 @@ impl Store for Sqlite {
 
 impl Sqlite {
     /// Notes where a partition begins, for good, whatever becomes of its first message.
-    async fn place(&self, consumer: &str, position: &Position) -> Result<(), StoreError> {
-        let (consumer, position) = (consumer.to_owned(), position.clone());
+    async fn place(&self, scope: &str, position: &Position) -> Result<(), StoreError> {
+        let (scope, position) = (scope.to_owned(), position.clone());
         self.writer
             .transact("begin a partition", move |connection| {
-                place(connection, &consumer, &position)
+                place(connection, &scope, &position)
             })
             .await
     }
@@ -150,7 +158,7 @@ impl Sqlite {
 
 fn find(connection: &Connection, claim: &Claim, now: SystemTime) -> rusqlite::Result<Found> {
     if let Some(position) = &claim.position {
-        match advance(connection, &claim.key.consumer, position)? {
+        match advance(connection, &claim.scope, position)? {
             Advance::Moved => {}
             Advance::Behind => return Ok(Found::Duplicate),
             Advance::Ahead => return Ok(Found::NotNext),
@@ -225,14 +233,14 @@ enum Advance {
     Unplaced,
 }
 
-fn place(connection: &Connection, consumer: &str, position: &Position) -> rusqlite::Result<()> {
+fn place(connection: &Connection, scope: &str, position: &Position) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO dovetail_offset (consumer, topic, partition, next) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO dovetail_offset (scope, topic, partition, next) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO NOTHING",
         )?
         .execute(params![
-            consumer,
+            scope,
             position.topic,
             position.partition,
             column(position.expected)
@@ -246,19 +254,15 @@ fn column(offset: u64) -> i64 {
 }
 
 /// Moves the offset of a partition past a message, if the message is the next one.
-fn advance(
-    connection: &Connection,
-    consumer: &str,
-    position: &Position,
-) -> rusqlite::Result<Advance> {
+fn advance(connection: &Connection, scope: &str, position: &Position) -> rusqlite::Result<Advance> {
     let (offset, expected) = (column(position.offset), column(position.expected));
     let moved = connection
         .prepare_cached(
             "UPDATE dovetail_offset SET next = ?5 + 1
-             WHERE consumer = ?1 AND topic = ?2 AND partition = ?3 AND next BETWEEN ?4 AND ?5",
+             WHERE scope = ?1 AND topic = ?2 AND partition = ?3 AND next BETWEEN ?4 AND ?5",
         )?
         .execute(params![
-            consumer,
+            scope,
             position.topic,
             position.partition,
             expected,
@@ -269,12 +273,11 @@ fn advance(
     }
     let present: Option<i64> = connection
         .prepare_cached(
-            "SELECT next FROM dovetail_offset WHERE consumer = ?1 AND topic = ?2 AND partition = ?3",
+            "SELECT next FROM dovetail_offset WHERE scope = ?1 AND topic = ?2 AND partition = ?3",
         )?
-        .query_row(
-            params![consumer, position.topic, position.partition],
-            |row| row.get(0),
-        )
+        .query_row(params![scope, position.topic, position.partition], |row| {
+            row.get(0)
+        })
         .optional()?;
     Ok(match present {
         None => Advance::Unplaced,
@@ -286,10 +289,17 @@ fn advance(
 /// Moves the offset past a message whose claim moved it before, and was undone.
 pub(super) fn skip(
     connection: &Connection,
-    consumer: &str,
+    scope: &str,
     position: &Position,
 ) -> rusqlite::Result<()> {
-    advance(connection, consumer, position).map(|_| ())
+    advance(connection, scope, position).map(|_| ())
+}
+
+/// Moves the offset past a message that is not claimed. `false`: the partition has yet to come to it.
+fn pass(connection: &Connection, scope: &str, position: &Position) -> rusqlite::Result<bool> {
+    place(connection, scope, position)?;
+    let advance = advance(connection, scope, position)?;
+    Ok(!matches!(advance, Advance::Ahead))
 }
 
 /// Counts a failed attempt.

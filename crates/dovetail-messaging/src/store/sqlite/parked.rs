@@ -2,14 +2,13 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{dead_letter, inbox, millis, rows, transaction::Found};
 use crate::{
     dead_letter::{Burial, Reason},
     inbox::{Claim, Fingerprint, Key},
-    message::Message,
-    store::Parking,
+    store::{Parked, Parking},
 };
 
 /// Set before anything else of a transaction, so that all of it can be undone without giving up the lock.
@@ -43,8 +42,8 @@ pub(super) fn standing(connection: &Connection, claim: &Claim) -> rusqlite::Resu
         None => {}
     }
     let is_parked = connection
-        .prepare_cached("SELECT 1 FROM dovetail_parked_key WHERE consumer = ?1 AND key = ?2")?
-        .exists(params![consumer, claim.order_key])?;
+        .prepare_cached("SELECT 1 FROM dovetail_parked_key WHERE scope = ?1 AND key = ?2")?
+        .exists(params![claim.scope, claim.order_key])?;
     Ok(if is_parked {
         Standing::Behind
     } else {
@@ -59,20 +58,21 @@ pub(super) fn park(
     parking: &Parking,
 ) -> rusqlite::Result<bool> {
     connection.execute_batch("ROLLBACK TO dovetail_claim")?;
-    let (consumer, message) = (&claim.key.consumer, &parking.message);
+    let (scope, message) = (&claim.scope, &parking.message);
     let key = claim.order_key.as_deref().unwrap_or_default();
-    if !has_room(connection, consumer, key, parking)? {
+    if !has_room(connection, scope, key, parking)? {
         return Ok(false);
     }
     let columns = rows::columns(message)?;
     connection
         .prepare_cached(
             "INSERT INTO dovetail_parked
-                 (consumer, key, channel, source, id, kind, expires_at, headers, body, fingerprint, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
+                 (scope, consumer, key, channel, source, id, kind, expires_at, headers, body, fingerprint, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
-            consumer,
+            scope,
+            claim.key.consumer,
             key,
             message.channel,
             claim.key.source,
@@ -88,52 +88,59 @@ pub(super) fn park(
         inbox::count_attempt(connection, &claim.key, &parking.error, parking.at)?;
         connection
             .prepare_cached(
-                "INSERT INTO dovetail_parked_key (consumer, key, retry_at) VALUES (?1, ?2, ?3)
+                "INSERT INTO dovetail_parked_key (scope, key, retry_at) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO NOTHING",
             )?
-            .execute(params![consumer, key, millis(retry_at)])?;
+            .execute(params![scope, key, millis(retry_at)])?;
     }
     if let Some(position) = &claim.position {
-        inbox::skip(connection, consumer, position)?;
+        inbox::skip(connection, scope, position)?;
     }
     Ok(true)
 }
 
 fn has_room(
     connection: &Connection,
-    consumer: &str,
+    scope: &str,
     key: &str,
     parking: &Parking,
 ) -> rusqlite::Result<bool> {
     let length: u32 = connection
-        .prepare_cached("SELECT count(*) FROM dovetail_parked WHERE consumer = ?1 AND key = ?2")?
-        .query_row(params![consumer, key], |row| row.get(0))?;
+        .prepare_cached("SELECT count(*) FROM dovetail_parked WHERE scope = ?1 AND key = ?2")?
+        .query_row(params![scope, key], |row| row.get(0))?;
     if length > 0 {
         return Ok(length < parking.length_max);
     }
     let keys: u32 = connection
-        .prepare_cached("SELECT count(*) FROM dovetail_parked_key WHERE consumer = ?1")?
-        .query_row(params![consumer], |row| row.get(0))?;
+        .prepare_cached("SELECT count(*) FROM dovetail_parked_key WHERE scope = ?1")?
+        .query_row(params![scope], |row| row.get(0))?;
     Ok(keys < parking.keys_max && parking.length_max > 0)
 }
 
 /// The first messages of the keys whose time has come.
 pub(super) fn due(
     connection: &Connection,
-    consumer: &str,
+    scope: &str,
     now: SystemTime,
     limit: u32,
-) -> rusqlite::Result<Vec<Message>> {
+) -> rusqlite::Result<Vec<Parked>> {
     let mut statement = connection.prepare_cached(
         "SELECT parked.* FROM dovetail_parked_key AS waiting
          JOIN dovetail_parked AS parked ON parked.place = (
-             SELECT min(place) FROM dovetail_parked WHERE consumer = waiting.consumer AND key = waiting.key)
-         WHERE waiting.consumer = ?1 AND waiting.retry_at <= ?2
+             SELECT min(place) FROM dovetail_parked WHERE scope = waiting.scope AND key = waiting.key)
+         WHERE waiting.scope = ?1 AND waiting.retry_at <= ?2
          ORDER BY waiting.retry_at, waiting.key LIMIT ?3",
     )?;
     statement
-        .query_map(params![consumer, millis(now), limit], rows::message)?
+        .query_map(params![scope, millis(now), limit], parked)?
         .collect()
+}
+
+fn parked(row: &Row<'_>) -> rusqlite::Result<Parked> {
+    Ok(Parked {
+        consumer: row.get("consumer")?,
+        message: rows::message(row)?,
+    })
 }
 
 /// Claims the first message of a key.
@@ -144,9 +151,9 @@ pub(super) fn find(
 ) -> rusqlite::Result<Found> {
     let head: Option<(String, String)> = connection
         .prepare_cached(
-            "SELECT source, id FROM dovetail_parked WHERE consumer = ?1 AND key = ?2 ORDER BY place LIMIT 1",
+            "SELECT source, id FROM dovetail_parked WHERE scope = ?1 AND key = ?2 ORDER BY place LIMIT 1",
         )?
-        .query_row(params![claim.key.consumer, claim.order_key], |row| {
+        .query_row(params![claim.scope, claim.order_key], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .optional()?;
@@ -169,47 +176,44 @@ pub(super) fn find(
 /// Takes a claimed message out of the queue of its key.
 pub(super) fn leave(connection: &Connection, claim: &Claim) -> rusqlite::Result<()> {
     let key = claim.order_key.as_deref().unwrap_or_default();
-    remove(
-        connection,
-        &claim.key.consumer,
-        key,
-        (&claim.key.source, &claim.key.id),
-    )
+    remove(connection, (&claim.scope, key), &claim.key)
 }
 
 /// Takes a message out of the queue of its key; the next one is due at once, and the key is free after the last.
 fn remove(
     connection: &Connection,
-    consumer: &str,
-    key: &str,
-    (source, id): (&str, &str),
+    (scope, key): (&str, &str),
+    message: &Key,
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "DELETE FROM dovetail_parked WHERE consumer = ?1 AND source = ?2 AND id = ?3",
         )?
-        .execute(params![consumer, source, id])?;
+        .execute(params![message.consumer, message.source, message.id])?;
     let is_waiting = connection
-        .prepare_cached("SELECT 1 FROM dovetail_parked WHERE consumer = ?1 AND key = ?2")?
-        .exists(params![consumer, key])?;
+        .prepare_cached("SELECT 1 FROM dovetail_parked WHERE scope = ?1 AND key = ?2")?
+        .exists(params![scope, key])?;
     let statement = if is_waiting {
-        "UPDATE dovetail_parked_key SET retry_at = 0 WHERE consumer = ?1 AND key = ?2"
+        "UPDATE dovetail_parked_key SET retry_at = 0 WHERE scope = ?1 AND key = ?2"
     } else {
-        "DELETE FROM dovetail_parked_key WHERE consumer = ?1 AND key = ?2"
+        "DELETE FROM dovetail_parked_key WHERE scope = ?1 AND key = ?2"
     };
     connection
         .prepare_cached(statement)?
-        .execute(params![consumer, key])?;
+        .execute(params![scope, key])?;
     Ok(())
 }
 
 /// Makes a dead letter of the first message of a key; and of all behind it, unless it is wrong in itself. Returns how many.
-pub(super) fn bury(connection: &Connection, head: &Burial) -> rusqlite::Result<u32> {
+pub(super) fn bury(connection: &Connection, scope: &str, head: &Burial) -> rusqlite::Result<u32> {
     dead_letter::bury(connection, head, None)?;
-    let (Some(key), Some(identity)) = (head.message.key.as_deref(), head.message.identity()) else {
+    let (Some(key), Some(message)) = (
+        head.message.key.as_deref(),
+        Key::of(&head.consumer, &head.message),
+    ) else {
         return Ok(1);
     };
-    remove(connection, &head.consumer, key, identity)?;
+    remove(connection, (scope, key), &message)?;
     let might_have_worked = matches!(
         head.reason,
         Reason::Panic | Reason::Timeout | Reason::RetriesExhausted
@@ -218,18 +222,19 @@ pub(super) fn bury(connection: &Connection, head: &Burial) -> rusqlite::Result<u
         return Ok(1);
     }
     let mut statement = connection.prepare_cached(
-        "SELECT * FROM dovetail_parked WHERE consumer = ?1 AND key = ?2 ORDER BY place",
+        "SELECT * FROM dovetail_parked WHERE scope = ?1 AND key = ?2 ORDER BY place",
     )?;
     let behind = statement
-        .query_map(params![head.consumer, key], rows::message)?
+        .query_map(params![scope, key], parked)?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let mut count = 1;
-    for message in behind {
+    for Parked { consumer, message } in behind {
         let detail = format!(
             "an earlier message of its key became a dead letter: {}",
             head.reason
         );
         let burial = Burial {
+            consumer,
             message,
             reason: Reason::KeyBlocked,
             detail,
@@ -239,12 +244,12 @@ pub(super) fn bury(connection: &Connection, head: &Burial) -> rusqlite::Result<u
         count += 1;
     }
     for statement in [
-        "DELETE FROM dovetail_parked WHERE consumer = ?1 AND key = ?2",
-        "DELETE FROM dovetail_parked_key WHERE consumer = ?1 AND key = ?2",
+        "DELETE FROM dovetail_parked WHERE scope = ?1 AND key = ?2",
+        "DELETE FROM dovetail_parked_key WHERE scope = ?1 AND key = ?2",
     ] {
         connection
             .prepare_cached(statement)?
-            .execute(params![head.consumer, key])?;
+            .execute(params![scope, key])?;
     }
     Ok(count)
 }

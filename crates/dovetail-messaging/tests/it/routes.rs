@@ -1,0 +1,231 @@
+//! One subscription that carries several kinds of messages, each with a route of its own.
+
+use std::sync::atomic::Ordering;
+
+use dovetail_messaging::{
+    Message,
+    consumer::{
+        Config, Consumer, Dedupe, Delivery, Done, Identity, Order, RetryCause, Route, Settlement,
+    },
+    dead_letter::Reason,
+    inbox::Position,
+    store::sqlite::Sqlite,
+};
+use dovetail_resilience::{Chance, Clock};
+
+use crate::support::{Bench, Obedient, config, message, start};
+
+const HANDLED: Settlement = Settlement::Ack(Done::Handled);
+const IGNORED: Settlement = Settlement::Ack(Done::Ignored);
+const PARKED: Settlement = Settlement::Ack(Done::Parked);
+
+fn routed(bench: &Bench, routes: Vec<Route>) -> Consumer<Sqlite, Obedient> {
+    Consumer::of_routes(
+        "billing/orders",
+        bench.store.clone(),
+        Obedient::default(),
+        routes,
+        Clock::pinned_at(start()),
+        Chance::seeded(1),
+    )
+}
+
+fn both(config: &Config) -> Vec<Route> {
+    vec![
+        Route::of_kind("created", "billing/orders/charge", config.clone()),
+        Route::of_kind("cancelled", "billing/orders/refund", config.clone()),
+    ]
+}
+
+fn ordered() -> Config {
+    Config {
+        order: Some(Order::default()),
+        ..config()
+    }
+}
+
+#[tokio::test]
+async fn a_kind_without_a_route_is_for_others() {
+    let bench = Bench::new().await;
+    let consumer = routed(&bench, both(&config()));
+    let rows = [
+        (message("m-1", "ok").with_kind("created"), HANDLED),
+        (message("m-2", "ok").with_kind("cancelled"), HANDLED),
+        (message("m-3", "ok").with_kind("shipped"), IGNORED),
+        (
+            message("m-4", "ok"),
+            Settlement::Ack(Done::Dead(Reason::Contract)),
+        ),
+        (
+            Message::default(),
+            Settlement::Ack(Done::Dead(Reason::IdMissing)),
+        ),
+    ];
+    for (message, settlement) in rows {
+        assert_eq!(
+            consumer.process(message.clone()).await,
+            settlement,
+            "{message:?}"
+        );
+    }
+    assert_eq!(bench.effects().await, ["m-1", "m-2"]);
+    let names: Vec<_> = bench
+        .letters()
+        .await
+        .into_iter()
+        .map(|letter| letter.consumer)
+        .collect();
+    assert_eq!(names, ["billing/orders", "billing/orders"]);
+}
+
+#[tokio::test]
+async fn what_is_no_event_is_a_dead_letter_at_once() {
+    let bench = Bench::new().await;
+    let consumer = routed(&bench, both(&config()));
+    let delivery = Delivery {
+        problem: Some("it is no CloudEvents message".to_owned()),
+        ..Delivery::from(Message::default())
+    };
+    assert_eq!(
+        consumer.process(delivery).await,
+        Settlement::Ack(Done::Dead(Reason::Decode))
+    );
+}
+
+#[tokio::test]
+async fn a_key_keeps_its_order_across_kinds_and_each_message_its_name() {
+    let bench = Bench::new().await;
+    let consumer = routed(&bench, both(&ordered()));
+    let created = |id, body| message(id, body).with_kind("created").with_key("o-1");
+    let cancelled = |id| message(id, "ok").with_kind("cancelled").with_key("o-1");
+    consumer.handler().failures.store(2, Ordering::SeqCst);
+    assert_eq!(
+        consumer.process(created("m-1", "fail at first")).await,
+        PARKED
+    );
+    assert_eq!(consumer.process(cancelled("m-2")).await, PARKED);
+    assert_eq!(consumer.drain(10).await.unwrap().waiting, 1);
+    while consumer.drain(10).await.unwrap().handled > 0 {}
+    assert_eq!(bench.effects().await, ["m-1", "m-2"]);
+
+    assert_eq!(consumer.process(created("m-3", "fail")).await, PARKED);
+    assert_eq!(consumer.process(cancelled("m-4")).await, PARKED);
+    while consumer.drain(10).await.unwrap().waiting > 0 {}
+    let letters: Vec<_> = bench
+        .letters()
+        .await
+        .into_iter()
+        .map(|letter| (letter.consumer, letter.reason))
+        .collect();
+    assert_eq!(
+        letters,
+        [
+            ("billing/orders/charge".to_owned(), Reason::RetriesExhausted),
+            ("billing/orders/refund".to_owned(), Reason::KeyBlocked),
+        ]
+    );
+    assert_eq!(
+        bench
+            .count("SELECT count(*) FROM dovetail_parked_key")
+            .await,
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_parked_message_outlives_the_name_and_the_route_of_its_handler() {
+    let bench = Bench::new().await;
+    let before = routed(&bench, both(&ordered()));
+    before.handler().failures.store(2, Ordering::SeqCst);
+    let first = message("m-1", "fail at first").with_kind("created");
+    let second = message("m-2", "fail at first").with_kind("cancelled");
+    assert_eq!(before.process(first.with_key("a")).await, PARKED);
+    assert_eq!(before.process(second.with_key("b")).await, PARKED);
+
+    let renamed = Route::of_kind("created", "billing/orders/bill", ordered());
+    let after = routed(&bench, vec![renamed]);
+    let drained = after.drain(10).await.unwrap();
+    assert_eq!((drained.handled, drained.dead), (1, 1));
+    assert_eq!(bench.effects().await, ["m-1"]);
+    let letters = bench.letters().await;
+    assert_eq!(letters[0].consumer, "billing/orders/refund");
+    assert_eq!(letters[0].reason, Reason::Contract);
+    assert_eq!(bench.count("SELECT count(*) FROM dovetail_parked").await, 0);
+}
+
+#[tokio::test]
+async fn an_offset_moves_past_what_is_for_others() {
+    let bench = Bench::new().await;
+    let by_offset = Config {
+        dedupe: Dedupe::Offset,
+        ..config()
+    };
+    let routes = vec![
+        Route::of_kind("created", "billing/orders/charge", by_offset),
+        Route::of_kind("cancelled", "billing/orders/refund", config()),
+    ];
+    let consumer = routed(&bench, routes);
+    let at = |offset, kind: &str| Delivery {
+        position: Some(Position {
+            topic: "orders".to_owned(),
+            partition: 0,
+            offset,
+            expected: offset,
+        }),
+        ..Delivery::from(message(&format!("m-{offset}"), "ok").with_kind(kind))
+    };
+    assert_eq!(consumer.process(at(1, "created")).await, HANDLED);
+    let early = consumer.process(at(3, "shipped")).await;
+    assert!(matches!(
+        early,
+        Settlement::Retry {
+            cause: RetryCause::NotNext,
+            ..
+        }
+    ));
+    for (offset, kind, settlement) in [
+        (2, "cancelled", HANDLED),
+        (3, "shipped", IGNORED),
+        (4, "created", HANDLED),
+        (1, "created", Settlement::Ack(Done::Duplicate)),
+    ] {
+        assert_eq!(consumer.process(at(offset, kind)).await, settlement);
+    }
+    assert_eq!(bench.effects().await, ["m-1", "m-2", "m-4"]);
+}
+
+#[tokio::test]
+async fn an_identity_can_come_from_the_payload() {
+    let bench = Bench::new().await;
+    let config = Config {
+        identity: Identity::Pointer("/payment/number".to_owned()),
+        ..config()
+    };
+    let consumer = routed(&bench, vec![Route::of_all("billing/orders/charge", config)]);
+    let body = |text: &str| Message {
+        channel: "orders".to_owned(),
+        body: text.to_owned().into(),
+        ..Message::default()
+    };
+    let missing = Settlement::Ack(Done::Dead(Reason::IdMissing));
+    let rows = [
+        (r#"{"payment": {"number": 7}}"#, HANDLED),
+        (
+            r#"{"payment": {"number": 7}}"#,
+            Settlement::Ack(Done::Duplicate),
+        ),
+        (
+            r#"{"payment": {"number": 7}, "more": 1}"#,
+            Settlement::Ack(Done::Dead(Reason::IdReuse)),
+        ),
+        (r#"{"payment": {"number": "8"}}"#, HANDLED),
+        (r#"{"payment": {"number": null}}"#, missing),
+        (r#"{"payment": {"number": ""}}"#, missing),
+        ("{}", missing),
+        ("{", Settlement::Ack(Done::Dead(Reason::Decode))),
+    ];
+    for (text, settlement) in rows {
+        assert_eq!(consumer.process(body(text)).await, settlement, "{text}");
+    }
+    assert_eq!(bench.effects().await, ["7", "8"]);
+}
