@@ -1,6 +1,6 @@
 //! One subscription that carries several kinds of messages, each with a route of its own.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::SystemTime};
 
 use dovetail_messaging::{
     Message,
@@ -13,19 +13,23 @@ use dovetail_messaging::{
 };
 use dovetail_resilience::{Chance, Clock};
 
-use crate::support::{Bench, Obedient, config, message, start};
+use crate::support::{Bench, Obedient, after, config, message, start};
 
 const HANDLED: Settlement = Settlement::Ack(Done::Handled);
 const IGNORED: Settlement = Settlement::Ack(Done::Ignored);
 const PARKED: Settlement = Settlement::Ack(Done::Parked);
 
 fn routed(bench: &Bench, routes: Vec<Route>) -> Consumer<Sqlite, Obedient> {
+    routed_at(start(), bench, routes)
+}
+
+fn routed_at(now: SystemTime, bench: &Bench, routes: Vec<Route>) -> Consumer<Sqlite, Obedient> {
     Consumer::of_routes(
         "billing/orders",
         bench.store.clone(),
         Obedient::default(),
         routes,
-        Clock::pinned_at(start()),
+        Clock::pinned_at(now),
         Chance::seeded(1),
     )
 }
@@ -143,8 +147,8 @@ async fn a_parked_message_outlives_the_name_and_the_route_of_its_handler() {
     assert_eq!(before.process(second.with_key("b")).await, PARKED);
 
     let renamed = Route::of_kind("created", "billing/orders/bill", ordered());
-    let after = routed(&bench, vec![renamed]);
-    let drained = after.drain(10).await.unwrap();
+    let later = routed_at(after(1), &bench, vec![renamed]);
+    let drained = later.drain(10).await.unwrap();
     assert_eq!((drained.handled, drained.dead), (1, 1));
     assert_eq!(bench.effects().await, ["m-1"]);
     let letters = bench.letters().await;
