@@ -27,7 +27,7 @@ use crate::{
 /// No attempt publishes more messages than this.
 pub const PUBLISHED_MAX: usize = 10_000;
 
-/// An open transaction that holds a claim. Dropping it rolls back.
+/// An open transaction: that of a handler, which holds a claim, or one that a service began itself. Dropping it rolls back.
 pub trait Transaction: Send {
     /// Adds a message to the outbox; it exists once the transaction is committed.
     ///
@@ -51,7 +51,7 @@ pub trait Transaction: Send {
     ///
     /// # Errors
     ///
-    /// As [`Transaction::commit`].
+    /// As [`Transaction::commit`], and [`ErrorKind::Refused`] without a claim.
     fn park(self, parking: Parking) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
@@ -96,6 +96,12 @@ pub struct Failure {
 pub trait Store: Clone + Send + Sync + fmt::Debug + 'static {
     /// An open transaction.
     type Transaction: Transaction;
+
+    /// Begins a transaction without a claim: for what a service does of its own accord and tells others of, such as an order that was placed.
+    fn transaction(
+        &self,
+        now: SystemTime,
+    ) -> impl Future<Output = Result<Self::Transaction, StoreError>> + Send;
 
     /// Begins a transaction with the claim as its first statements.
     fn begin(

@@ -6,36 +6,19 @@ use dovetail_messaging::{
     Message,
     dead_letter::Reason,
     outbox::{Config, Fate, PublishError, Publisher, Relay, Settled, Taken, Turn},
-    store::{DeadLetters, Outbox, sqlite::Sqlite},
+    store::{DeadLetters, ErrorKind, Outbox, Parking, Store, Transaction, sqlite::Sqlite},
 };
 use dovetail_resilience::{Chance, Clock, backoff};
 use tokio::sync::Mutex;
 
-use crate::support::{Bench, after, config, message, start};
+use crate::support::{Bench, after, config, effect, message, start};
 
 const HOLD: Duration = Duration::from_secs(30);
 
-/// Puts messages into the outbox as handlers do.
+/// Puts messages into the outbox, each in a transaction of its own.
 async fn publish(bench: &Bench, messages: &[(&str, Option<&str>)]) {
-    use dovetail_messaging::{
-        inbox::{Claim, Claimed, Fingerprint, Key},
-        store::{Store, Transaction},
-    };
     for (id, key) in messages {
-        let claim = Claim {
-            key: Key::of("producer", &message(id, "")).unwrap(),
-            fingerprint: Fingerprint::of(b""),
-            by_id: true,
-            scope: "producer".to_owned(),
-            position: None,
-            order_key: None,
-        };
-        let Claimed::Fresh {
-            mut transaction, ..
-        } = bench.store.begin(claim, start()).await.unwrap()
-        else {
-            panic!("{id} is new");
-        };
+        let mut transaction = bench.store.transaction(start()).await.unwrap();
         let message = Message {
             key: key.map(str::to_owned),
             ..message(id, "")
@@ -43,6 +26,39 @@ async fn publish(bench: &Bench, messages: &[(&str, Option<&str>)]) {
         transaction.publish(message).unwrap();
         transaction.commit().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_service_publishes_with_what_it_writes_or_not_at_all() {
+    let bench = Bench::new().await;
+    for (id, is_committed) in [("m-1", false), ("m-2", true), ("m-3", false)] {
+        let mut transaction = bench.store.transaction(start()).await.unwrap();
+        effect(&mut transaction, id, "").await.unwrap();
+        transaction.publish(message(id, "")).unwrap();
+        if is_committed {
+            transaction.commit().await.unwrap();
+        } else {
+            drop(transaction);
+        }
+    }
+    assert_eq!(bench.effects().await, ["m-2"]);
+    assert_eq!(ids(&take(&bench.store, 0).await), ["m-2"]);
+}
+
+#[tokio::test]
+async fn what_was_not_claimed_cannot_be_parked() {
+    let bench = Bench::new().await;
+    let transaction = bench.store.transaction(start()).await.unwrap();
+    let parking = Parking {
+        message: message("m-1", "").with_key("a"),
+        retry_at: None,
+        error: String::new(),
+        keys_max: 1,
+        length_max: 1,
+        at: start(),
+    };
+    let error = transaction.park(parking).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
 }
 
 async fn take(store: &Sqlite, seconds: u64) -> Taken {

@@ -17,19 +17,23 @@ use crate::{
 impl Store for Sqlite {
     type Transaction = SqliteTransaction;
 
+    async fn transaction(&self, now: SystemTime) -> Result<SqliteTransaction, StoreError> {
+        let opened = self.open_transaction(now, |_| Ok(Found::Fresh { attempts: 0 }));
+        opened.await.map(|(transaction, _)| transaction)
+    }
+
     async fn begin(
         &self,
         claim: Claim,
         now: SystemTime,
     ) -> Result<Claimed<SqliteTransaction>, StoreError> {
         loop {
-            let begun =
-                self.open_transaction(claim.clone(), false, now, move |connection, claim| {
-                    if claim.order_key.is_some() {
-                        connection.execute_batch(parked::SAVEPOINT)?;
-                    }
-                    find(connection, claim, now)
-                });
+            let begun = self.open_claimed(claim.clone(), false, now, move |connection, claim| {
+                if claim.order_key.is_some() {
+                    connection.execute_batch(parked::SAVEPOINT)?;
+                }
+                find(connection, claim, now)
+            });
             match (begun.await?, &claim.position) {
                 (Opened::Unplaced, Some(position)) => {
                     self.place(&claim.scope, position).await?;
@@ -95,7 +99,7 @@ impl Store for Sqlite {
         claim: Claim,
         now: SystemTime,
     ) -> Result<Claimed<SqliteTransaction>, StoreError> {
-        self.open_transaction(claim, true, now, move |connection, claim| {
+        self.open_claimed(claim, true, now, move |connection, claim| {
             parked::find(connection, claim, now)
         })
         .await

@@ -15,6 +15,8 @@ use crate::{
     store::{ErrorKind, PUBLISHED_MAX, Parking, StoreError, Transaction},
 };
 
+const BEGIN: &str = "begin a transaction";
+
 /// Commands in flight: each is awaited, so only abandoned ones pile up.
 const COMMANDS_MAX: usize = 16;
 
@@ -31,7 +33,8 @@ pub struct SqliteTransaction {
     commands: mpsc::Sender<Command>,
     stop: Stop,
     session: u64,
-    claim: Arc<Claim>,
+    /// None for a transaction that a service began itself.
+    claim: Option<Arc<Claim>>,
     published: Vec<Message>,
     /// What was published gets this time.
     now: SystemTime,
@@ -65,8 +68,8 @@ pub(super) enum Opened {
 }
 
 impl Sqlite {
-    /// Begins a transaction with these statements.
-    pub(super) async fn open_transaction<F>(
+    /// Begins a transaction with the statements of a claim.
+    pub(super) async fn open_claimed<F>(
         &self,
         claim: Claim,
         is_parked: bool,
@@ -76,16 +79,42 @@ impl Sqlite {
     where
         F: FnOnce(&Connection, &Claim) -> rusqlite::Result<Found> + Send + 'static,
     {
-        const ACTION: &str = "begin a transaction";
         let claim = Arc::new(claim);
         let claimed = Arc::clone(&claim);
+        let first = move |connection: &Connection| first(connection, &claimed);
+        let (mut transaction, found) = self.open_transaction(now, first).await?;
+        transaction.claim = Some(claim);
+        transaction.is_parked = is_parked;
+        Ok(Opened::Claimed(match found {
+            Found::Fresh { attempts } => Claimed::Fresh {
+                transaction,
+                attempts,
+            },
+            Found::Behind => Claimed::Behind(transaction),
+            Found::Duplicate => Claimed::Duplicate,
+            Found::IdReuse => Claimed::IdReuse,
+            Found::NotNext => Claimed::NotNext,
+            Found::Unplaced => return Ok(Opened::Unplaced),
+            Found::Leased => return Err(StoreError::new(BEGIN, ErrorKind::Contended)),
+        }))
+    }
+
+    /// Begins a transaction with these statements. It is open where they found so.
+    pub(super) async fn open_transaction<F>(
+        &self,
+        now: SystemTime,
+        first: F,
+    ) -> Result<(SqliteTransaction, Found), StoreError>
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<Found> + Send + 'static,
+    {
         let (commands, queue) = mpsc::channel(COMMANDS_MAX);
         let (answer, found) = oneshot::channel();
         let job = move |desk: &mut Desk| {
             if answer.is_closed() {
                 return;
             }
-            match begin(desk, &claimed, first) {
+            match begin(desk, first) {
                 Ok((session, found)) => {
                     let is_open = matches!(found, Found::Fresh { .. } | Found::Behind);
                     if answer.send(Ok((session, found))).is_ok() && is_open {
@@ -98,43 +127,31 @@ impl Sqlite {
                 }
             }
         };
-        self.writer.send(ACTION, Box::new(job)).await?;
+        self.writer.send(BEGIN, Box::new(job)).await?;
         let (session, found) = found
             .await
-            .map_err(|_| gone(ACTION))?
-            .map_err(because(ACTION))?;
+            .map_err(|_| gone(BEGIN))?
+            .map_err(because(BEGIN))?;
         let transaction = SqliteTransaction {
             commands,
             stop: self.writer.stop(),
             session,
-            claim,
+            claim: None,
             published: Vec::new(),
             now,
-            is_parked,
+            is_parked: false,
             outbox_changed: Arc::clone(&self.outbox_changed),
         };
-        Ok(Opened::Claimed(match found {
-            Found::Fresh { attempts } => Claimed::Fresh {
-                transaction,
-                attempts,
-            },
-            Found::Behind => Claimed::Behind(transaction),
-            Found::Duplicate => Claimed::Duplicate,
-            Found::IdReuse => Claimed::IdReuse,
-            Found::NotNext => Claimed::NotNext,
-            Found::Unplaced => return Ok(Opened::Unplaced),
-            Found::Leased => return Err(StoreError::new(ACTION, ErrorKind::Contended)),
-        }))
+        Ok((transaction, found))
     }
 }
 
 fn begin(
     desk: &mut Desk,
-    claim: &Claim,
-    first: impl FnOnce(&Connection, &Claim) -> rusqlite::Result<Found>,
+    first: impl FnOnce(&Connection) -> rusqlite::Result<Found>,
 ) -> rusqlite::Result<(u64, Found)> {
     let session = desk.begin()?;
-    let found = first(&desk.connection, claim)?;
+    let found = first(&desk.connection)?;
     match found {
         Found::Fresh { .. } | Found::Behind => {}
         Found::Duplicate => desk.commit()?,
@@ -186,10 +203,10 @@ impl SqliteTransaction {
         }
     }
 
-    /// What the transaction claimed.
+    /// What the transaction claimed, if it is that of a handler.
     #[must_use]
-    pub fn claim(&self) -> &Claim {
-        &self.claim
+    pub fn claim(&self) -> Option<&Claim> {
+        self.claim.as_deref()
     }
 
     async fn send(&self, action: &'static str, command: Command) -> Result<(), StoreError> {
@@ -243,15 +260,17 @@ impl Transaction for SqliteTransaction {
 
     async fn commit(mut self) -> Result<(), StoreError> {
         let published = std::mem::take(&mut self.published);
-        let (claim, is_parked, now) = (Arc::clone(&self.claim), self.is_parked, self.now);
+        let (claim, is_parked, now) = (self.claim.clone(), self.is_parked, self.now);
         let has_published = !published.is_empty();
         self.finish("commit", move |desk| {
             for message in &published {
                 outbox::insert(&desk.connection, message, now)?;
             }
-            inbox::forget_attempts(&desk.connection, &claim.key)?;
-            if is_parked {
-                parked::leave(&desk.connection, &claim)?;
+            if let Some(claim) = &claim {
+                inbox::forget_attempts(&desk.connection, &claim.key)?;
+                if is_parked {
+                    parked::leave(&desk.connection, claim)?;
+                }
             }
             desk.commit()
         })
@@ -278,7 +297,9 @@ impl Transaction for SqliteTransaction {
     async fn park(self, parking: Parking) -> Result<bool, StoreError> {
         // A statement of the handler may still run; it is not wanted any more.
         self.stop.stop(self.session);
-        let claim = Arc::clone(&self.claim);
+        let Some(claim) = self.claim.clone() else {
+            return Err(over("park a message that was not claimed"));
+        };
         self.finish("park the message", move |desk| {
             desk.renew();
             let is_parked = parked::park(&desk.connection, &claim, &parking)?;
