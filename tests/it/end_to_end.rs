@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::command::{Ended, dovetail, root};
-use crate::services::{payments, payments_saying, serve, users};
+use crate::services::{in_memory, payments, payments_saying, ready, serve, users};
 
 const TOKEN: [&str; 2] = ["--header", "Authorization: Bearer demo-token"];
 
@@ -101,7 +101,7 @@ fn each_way_to_end_has_its_own_exit_code() {
 
 #[test]
 fn a_provider_that_cannot_set_up_its_states_proves_nothing() {
-    let without_states = serve(shop::payments::Payments::default().router(false));
+    let without_states = serve(in_memory().router(false));
     let ended = verify(&without_states.url, &[]);
     assert_eq!(ended.exit, 5, "{}", ended.stdout);
 }
@@ -111,8 +111,12 @@ fn an_order_goes_through_three_services() {
     let (users, payments) = (users(), payments());
     let (users_client, payments_client) =
         shop::orders::clients(&users.url, &payments.url, shop::payments::TOKEN).unwrap();
-    let orders =
-        shop::orders::Orders::open(None, users_client, payments_client, shop::system_time).unwrap();
+    let orders = ready(shop::orders::Orders::open(
+        None,
+        users_client,
+        payments_client,
+        shop::system_time,
+    ));
     let orders = serve(orders.router());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -126,7 +130,7 @@ fn an_order_goes_through_three_services() {
         [
             "users     registered Grace as u-1",
             "orders    took an order of 2 lines: 42.30 EUR",
-            "payments  charged for it once: p-1, and the order is paid",
+            "payments  charged for it once: p-1, and the order is placed",
         ]
     );
 }

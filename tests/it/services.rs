@@ -58,9 +58,20 @@ pub(crate) fn users() -> Running {
     serve(Users::new(shop::system_time).router(true))
 }
 
+/// Runs what opens a service.
+pub(crate) fn ready<T, E: std::fmt::Debug>(opening: impl Future<Output = Result<T, E>>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(opening).unwrap()
+}
+
+/// Payments without a file.
+pub(crate) fn in_memory() -> Payments {
+    ready(Payments::open(None))
+}
+
 /// The payments service.
 pub(crate) fn payments() -> Running {
-    serve(Payments::default().router(true))
+    serve(in_memory().router(true))
 }
 
 /// The payments service with one thing changed in the text of each of its answers.
@@ -68,11 +79,7 @@ pub(crate) fn payments_saying(from: &'static str, to: &'static str) -> Running {
     let change = move |request: Request, next: Next| async move {
         replace(next.run(request).await, from, to).await
     };
-    serve(
-        Payments::default()
-            .router(true)
-            .layer(middleware::from_fn(change)),
-    )
+    serve(in_memory().router(true).layer(middleware::from_fn(change)))
 }
 
 async fn replace(response: Response, from: &str, to: &str) -> Response {

@@ -9,6 +9,11 @@ pub mod problem;
 pub mod states;
 pub mod users;
 
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use dovetail_messaging::store::sqlite::{Options, Sqlite};
+
 /// What a service needs of the world besides its callers: the time.
 pub type Now = fn() -> chrono::DateTime<chrono::FixedOffset>;
 
@@ -16,4 +21,14 @@ pub type Now = fn() -> chrono::DateTime<chrono::FixedOffset>;
 #[must_use]
 pub fn system_time() -> chrono::DateTime<chrono::FixedOffset> {
     chrono::Utc::now().fixed_offset()
+}
+
+/// The database of a service, with what messages need beside its own tables: a file, or in memory.
+///
+/// # Errors
+///
+/// Where the file cannot be opened.
+pub fn store(file: Option<&Path>) -> Result<Sqlite> {
+    let path = file.unwrap_or(Path::new(":memory:"));
+    Sqlite::open(path, Options::default(), system_time().into()).context("cannot open the database")
 }

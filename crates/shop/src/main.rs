@@ -64,7 +64,7 @@ async fn main() -> Result<()> {
             serve(&listen, Users::new(shop::system_time).router(listen.states)).await
         }
         Command::Payments(listen) => {
-            serve(&listen, Payments::default().router(listen.states)).await
+            serve(&listen, Payments::open(None).await?.router(listen.states)).await
         }
         Command::Orders {
             listen,
@@ -73,7 +73,8 @@ async fn main() -> Result<()> {
             database,
         } => {
             let (users, payments) = shop::orders::clients(&users, &payments, payments::TOKEN)?;
-            let orders = Orders::open(database.as_deref(), users, payments, shop::system_time)?;
+            let orders = Orders::open(database.as_deref(), users, payments, shop::system_time);
+            let orders = orders.await?;
             serve(&listen, orders.router()).await
         }
         Command::Try { orders, users } => {

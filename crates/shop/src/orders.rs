@@ -1,17 +1,19 @@
 //! The orders service: takes orders, asks users who may order, has payments charge for it, and keeps orders in SQLite.
 
+mod book;
+
 use std::path::Path as FilePath;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Json, Router, routing};
 use dovetail_client::Credential;
+use dovetail_messaging::store::sqlite::Sqlite;
+use dovetail_messaging::store::{Store, Transaction};
 use orders_client::types::{NewOrder, Order, OrderStatus};
 use payments_client::errors::ChargeError;
 use payments_client::types::{Card, ChargeOptions, ChargeRequest, Currency, MethodType, Payment};
-use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use users_client::errors::GetUserError;
 use users_client::types::UserStatus;
@@ -19,21 +21,10 @@ use users_client::types::UserStatus;
 use crate::Now;
 use crate::problem::Problem;
 
-/// Orders are kept as documents, with the two columns that lists are made by.
-const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS orders (
-        id TEXT PRIMARY KEY,
-        user_id TEXT NOT NULL,
-        status TEXT NOT NULL,
-        document TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX IF NOT EXISTS orders_by_user ON orders (user_id);
-";
-
 /// The service and what it stands on.
 #[derive(Debug, Clone)]
 pub struct Orders {
-    database: Arc<Mutex<Connection>>,
+    store: Sqlite,
     users: users_client::Client,
     payments: payments_client::Client,
     now: Now,
@@ -52,22 +43,17 @@ impl Orders {
     /// # Errors
     ///
     /// Where the database cannot be opened.
-    pub fn open(
+    pub async fn open(
         file: Option<&FilePath>,
         users: users_client::Client,
         payments: payments_client::Client,
         now: Now,
     ) -> Result<Self> {
-        let database = match file {
-            Some(file) => Connection::open(file),
-            None => Connection::open_in_memory(),
-        };
-        let database = database.context("cannot open the database")?;
-        database
-            .execute_batch(SCHEMA)
-            .context("cannot prepare the database")?;
+        let store = crate::store(file)?;
+        let prepared = store.transact(|database| database.execute_batch(book::SCHEMA));
+        prepared.await.context("cannot prepare the database")?;
         Ok(Self {
-            database: Arc::new(Mutex::new(database)),
+            store,
             users,
             payments,
             now,
@@ -82,24 +68,9 @@ impl Orders {
             .with_state(self)
     }
 
-    /// Works on the database, away from the threads that serve.
-    async fn with<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
-    ) -> Result<T, Problem> {
-        let database = Arc::clone(&self.database);
-        let done = tokio::task::spawn_blocking(move || {
-            work(&database.lock().unwrap_or_else(PoisonError::into_inner))
-        });
-        let unavailable = || {
-            Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the order book is not available",
-            )
-        };
-        done.await
-            .map_err(|_| unavailable())?
-            .map_err(|_| unavailable())
+    async fn find(&self, order_id: String) -> Result<Option<Order>, Problem> {
+        let find = move |database: &_| book::find(database, &order_id);
+        Ok(self.store.transact(find).await?)
     }
 
     /// Whether the user may order.
@@ -186,17 +157,20 @@ async fn place(
     let order = Order {
         id,
         user_id: new.user_id,
-        status: OrderStatus::Paid,
+        status: OrderStatus::Placed,
         lines: new.lines,
         total,
         payment_id: payment.id,
         note: new.note,
         placed_at: (orders.now)(),
     };
-    let stored = order.clone();
-    orders
-        .with(move |database| store(database, &stored))
+    let now = order.placed_at.into();
+    let mut transaction = orders.store.transaction(now).await?;
+    let placed = order.clone();
+    transaction
+        .run(move |database| book::keep(database, &placed))
         .await?;
+    transaction.commit().await?;
     Ok((StatusCode::CREATED, Json(order)))
 }
 
@@ -204,13 +178,9 @@ async fn list(
     State(orders): State<Orders>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Vec<Order>>, Problem> {
-    let found = orders.with(move |database| {
-        let sql = "SELECT document FROM orders WHERE user_id = ?1 AND (?2 IS NULL OR status = ?2) ORDER BY rowid DESC";
-        let mut statement = database.prepare(sql)?;
-        let documents = statement.query_map(params![wanted.user_id, wanted.status], |row| row.get::<_, String>(0))?;
-        documents.map(|document| Ok(serde_json::from_str(&document?)?)).collect()
-    });
-    found.await.map(Json)
+    let Wanted { user_id, status } = wanted;
+    let list = move |database: &_| book::list(database, &user_id, status.as_deref());
+    Ok(Json(orders.store.transact(list).await?))
 }
 
 async fn fetch(
@@ -218,7 +188,7 @@ async fn fetch(
     Path(order_id): Path<String>,
 ) -> Result<Json<Order>, Problem> {
     orders
-        .with(move |database| find(database, &order_id))
+        .find(order_id)
         .await?
         .map(Json)
         .ok_or_else(no_such_order)
@@ -228,43 +198,16 @@ async fn cancel(
     State(orders): State<Orders>,
     Path(order_id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let order = orders
-        .with(move |database| find(database, &order_id))
-        .await?;
+    let order = orders.find(order_id).await?;
     let mut order = order.ok_or_else(no_such_order)?;
     // Refunding twice has the effect of refunding once, so an order whose storing failed may be cancelled again.
     if let Err(error) = orders.payments.refund(&order.payment_id).await {
         return Err(unavailable("payments", &error.to_string()));
     }
     order.status = OrderStatus::Cancelled;
-    orders.with(move |database| store(database, &order)).await?;
+    let keep = move |database: &_| book::keep(database, &order);
+    orders.store.transact(keep).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn store(database: &Connection, order: &Order) -> Result<()> {
-    let sql = "INSERT INTO orders (id, user_id, status, document) VALUES (?1, ?2, ?3, ?4)
-               ON CONFLICT (id) DO UPDATE SET status = excluded.status, document = excluded.document";
-    let document = serde_json::to_string(order)?;
-    database.execute(
-        sql,
-        params![
-            order.id.to_string(),
-            order.user_id,
-            order.status.as_str(),
-            document
-        ],
-    )?;
-    Ok(())
-}
-
-fn find(database: &Connection, order_id: &str) -> Result<Option<Order>> {
-    let sql = "SELECT document FROM orders WHERE id = ?1";
-    let document: Option<String> = database
-        .query_row(sql, [order_id], |row| row.get(0))
-        .optional()?;
-    document
-        .map(|document| Ok(serde_json::from_str(&document)?))
-        .transpose()
 }
 
 fn unavailable(service: &str, detail: &str) -> Problem {

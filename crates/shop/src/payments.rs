@@ -1,14 +1,20 @@
-//! The payments service: charges that happen once for each key, kept in memory.
+//! The payments service: charges that happen once for each key, kept in SQLite.
 
-use std::collections::BTreeMap;
+mod ledger;
+
+use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use anyhow::{Context, Result};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::{Json, Router, routing};
-use payments_client::types::{ChargeRequest, Payment, PaymentStatus};
+use dovetail_messaging::store::sqlite::Sqlite;
+use dovetail_messaging::store::{Store, Transaction};
+use payments_client::types::{ChargeRequest, Payment};
 use serde_json::{Value, json};
 
+use self::ledger::Charged;
 use crate::problem::Problem;
 use crate::states::{self, Action, Change};
 
@@ -16,21 +22,29 @@ use crate::states::{self, Action, Change};
 pub const TOKEN: &str = "demo-token";
 
 /// All payments and the keys that they were made with.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Payments {
-    ledger: Arc<Mutex<Ledger>>,
-}
-
-#[derive(Debug, Default)]
-struct Ledger {
-    payments: BTreeMap<String, Payment>,
-    /// What each idempotency key was used for, and which payment came of it.
-    keys: BTreeMap<String, (ChargeRequest, String)>,
+    store: Sqlite,
     /// Why cards are declined at the moment, if they are.
-    declining: Option<String>,
+    declining: Arc<Mutex<Option<String>>>,
 }
 
 impl Payments {
+    /// The service on a database file, or in memory.
+    ///
+    /// # Errors
+    ///
+    /// Where the database cannot be opened.
+    pub async fn open(file: Option<&FilePath>) -> Result<Self> {
+        let store = crate::store(file)?;
+        let prepared = store.transact(|database| database.execute_batch(ledger::SCHEMA));
+        prepared.await.context("cannot prepare the database")?;
+        Ok(Self {
+            store,
+            declining: Arc::default(),
+        })
+    }
+
     /// The service. `with_states` mounts the endpoint for verification.
     pub fn router(self, with_states: bool) -> Router {
         let payments = self.clone();
@@ -40,31 +54,25 @@ impl Payments {
             .route("/payments/{payment_id}/refund", routing::put(refund))
             .with_state(self);
         if with_states {
-            states::mount(router, move |change| payments.apply(change))
+            states::mount(router, move |change| {
+                let payments = payments.clone();
+                async move { payments.apply(&change).await }
+            })
         } else {
             router
         }
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Ledger) -> T) -> T {
-        // A panic elsewhere leaves the ledger whole: a charge is written in one go at the end.
-        work(&mut self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// Puts the service into a state, or out of it.
-    fn apply(&self, change: &Change) -> Option<Value> {
-        self.with(|ledger| match (change.state.as_str(), change.action) {
+    async fn apply(&self, change: &Change) -> Option<Value> {
+        match (change.state.as_str(), change.action) {
             ("card declines", Action::Setup) => {
-                ledger.declining = Some(
-                    change
-                        .text("reason")
-                        .unwrap_or("insufficient_funds")
-                        .to_owned(),
-                );
+                let reason = change.text("reason").unwrap_or("insufficient_funds");
+                *self.declining() = Some(reason.to_owned());
                 Some(json!({}))
             }
             ("card accepts", Action::Setup) | ("card declines", Action::Teardown) => {
-                ledger.declining = None;
+                *self.declining() = None;
                 Some(json!({}))
             }
             ("a payment is settled", Action::Setup) => {
@@ -73,52 +81,19 @@ impl Payments {
                     "method": { "kind": "card", "token": "tok-1" },
                 });
                 let request: ChargeRequest = serde_json::from_value(request).ok()?;
-                let payment = ledger.settle(request);
+                let settle = move |database: &_| ledger::settle(database, request);
+                let payment = self.store.transact(settle).await.ok()?;
                 Some(json!({ "payment_id": payment.id }))
             }
             ("card accepts" | "a payment is settled", Action::Teardown) => Some(json!({})),
             _ => None,
-        })
-    }
-}
-
-impl Ledger {
-    fn settle(&mut self, request: ChargeRequest) -> Payment {
-        let id = format!("p-{}", self.payments.len() + 1);
-        let payment = Payment {
-            receipt_url: Some(format!("https://receipts.example.org/{id}")),
-            id,
-            order_id: request.order_id,
-            amount: request.amount,
-            currency: request.currency,
-            status: PaymentStatus::Settled,
-        };
-        self.payments.insert(payment.id.clone(), payment.clone());
-        payment
+        }
     }
 
-    fn charge(&mut self, key: &str, request: ChargeRequest) -> Result<Payment, Problem> {
-        if let Some((before, payment_id)) = self.keys.get(key) {
-            if *before != request {
-                return Err(Problem::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "the key was used for another charge",
-                ));
-            }
-            if let Some(payment) = self.payments.get(payment_id) {
-                return Ok(payment.clone());
-            }
-        }
-        if let Some(reason) = &self.declining {
-            return Err(
-                Problem::new(StatusCode::PAYMENT_REQUIRED, "the card was declined")
-                    .with("reason", reason.as_str()),
-            );
-        }
-        let payment = self.settle(request.clone());
-        self.keys
-            .insert(key.to_owned(), (request, payment.id.clone()));
-        Ok(payment)
+    fn declining(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.declining
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -133,9 +108,25 @@ async fn charge(
         .and_then(|value| value.to_str().ok());
     let key =
         key.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "the idempotency key is missing"))?;
-    payments
-        .with(|ledger| ledger.charge(key, request))
-        .map(|payment| (StatusCode::CREATED, Json(payment)))
+    let (key, declining) = (key.to_owned(), payments.declining().clone());
+    let now = crate::system_time().into();
+    let mut transaction = payments.store.transaction(now).await?;
+    let charge = move |database: &_| ledger::charge(database, &key, request, declining.as_deref());
+    match transaction.run(charge).await? {
+        Charged::Now(payment) => {
+            transaction.commit().await?;
+            Ok((StatusCode::CREATED, Json(payment)))
+        }
+        Charged::Before(payment) => Ok((StatusCode::CREATED, Json(payment))),
+        Charged::KeyReused => Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "the key was used for another charge",
+        )),
+        Charged::Declined(reason) => {
+            let problem = Problem::new(StatusCode::PAYMENT_REQUIRED, "the card was declined");
+            Err(problem.with("reason", reason))
+        }
+    }
 }
 
 async fn fetch(
@@ -144,10 +135,9 @@ async fn fetch(
     Path(payment_id): Path<String>,
 ) -> Result<Json<Payment>, Problem> {
     authorize(&headers)?;
-    payments
-        .with(|ledger| ledger.payments.get(&payment_id).cloned())
-        .map(Json)
-        .ok_or_else(no_such_payment)
+    let find = move |database: &_| ledger::find(database, &payment_id);
+    let found = payments.store.transact(find).await?;
+    found.map(Json).ok_or_else(no_such_payment)
 }
 
 async fn refund(
@@ -156,14 +146,12 @@ async fn refund(
     Path(payment_id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     authorize(&headers)?;
-    payments.with(|ledger| {
-        let payment = ledger
-            .payments
-            .get_mut(&payment_id)
-            .ok_or_else(no_such_payment)?;
-        payment.status = PaymentStatus::Refunded;
+    let refund = move |database: &_| ledger::refund(database, &payment_id);
+    if payments.store.transact(refund).await? {
         Ok(StatusCode::NO_CONTENT)
-    })
+    } else {
+        Err(no_such_payment())
+    }
 }
 
 fn authorize(headers: &HeaderMap) -> Result<(), Problem> {

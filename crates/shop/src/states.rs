@@ -44,19 +44,22 @@ impl Change {
 }
 
 /// Mounts the endpoint. `apply` returns the values of the state, or `None` where it does not know it.
-pub fn mount(
+pub fn mount<F: Future<Output = Option<Value>> + Send>(
     router: Router,
-    apply: impl Fn(&Change) -> Option<Value> + Clone + Send + Sync + 'static,
+    apply: impl Fn(Change) -> F + Clone + Send + Sync + 'static,
 ) -> Router {
-    let handler = move |Json(change): Json<Change>| async move { respond(&change, apply(&change)) };
+    let handler = move |Json(change): Json<Change>| async move {
+        let state = change.state.clone();
+        respond(state, apply(change).await)
+    };
     router.route(PATH, routing::post(handler))
 }
 
-fn respond(change: &Change, values: Option<Value>) -> Response {
+fn respond(state: String, values: Option<Value>) -> Response {
     match values {
         Some(values) => Json(values).into_response(),
         None => Problem::new(StatusCode::BAD_REQUEST, "no such state")
-            .with("state", change.state.as_str())
+            .with("state", state)
             .into_response(),
     }
 }

@@ -52,7 +52,9 @@ impl Users {
             .route("/users/{user_id}", routing::get(fetch).patch(update))
             .with_state(self);
         if with_states {
-            states::mount(router, move |change| users.apply(change))
+            states::mount(router, move |change| {
+                std::future::ready(users.apply(&change))
+            })
         } else {
             router
         }

@@ -9,6 +9,8 @@ use uuid::Uuid;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OrderStatus {
+    /// `placed`.
+    Placed,
     /// `paid`.
     Paid,
     /// `shipped`.

@@ -6,6 +6,7 @@ use crate::types::{Line, NewOrder, Order, OrderStatus, Problem};
 
 open_enum! {
     OrderStatus {
+        Placed = "placed",
         Paid = "paid",
         Shipped = "shipped",
         Cancelled = "cancelled",
