@@ -47,6 +47,16 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "calls go through the policies",
     ),
     (
+        "dovetail-client",
+        "dovetail-wire",
+        "what clients exchange stands on the wire as what messages carry does",
+    ),
+    (
+        "dovetail-messaging",
+        "dovetail-wire",
+        "payloads are read and written like what clients exchange",
+    ),
+    (
         "dovetail-messaging",
         "dovetail-resilience",
         "consumers retry by the same backoff and clock",

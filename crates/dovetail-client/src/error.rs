@@ -12,8 +12,9 @@ use http::HeaderMap;
 use thiserror::Error;
 
 pub(crate) use self::failure::is_passing;
+pub(crate) use dovetail_wire::DecodeError;
 pub use self::{
-    failure::{DecodeError, Failure, FailureKind, InvalidRequest, Unexpected},
+    failure::{Failure, FailureKind, InvalidRequest, Unexpected},
     token::{TokenError, TokenRefusal},
 };
 use crate::{headers::telling, policy::PolicyError, response::Refusal};

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use dovetail_wire::read_json;
 use futures_core::Stream;
 use http::HeaderMap;
 use serde::de::DeserializeOwned;
@@ -15,7 +16,6 @@ use serde::de::DeserializeOwned;
 use super::ByteStream;
 use crate::{
     error::{DecodeError, Failure, FailureKind},
-    response::read_json,
 };
 
 /// The lines of an answer, each read as JSON. Empty lines are skipped, and so are the record separators of a JSON text
