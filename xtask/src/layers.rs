@@ -66,6 +66,16 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "dovetail-client",
         "generated clients stand on the runtime",
     ),
+    (
+        "generated/*",
+        "dovetail-messaging",
+        "generated producers and consumers stand on the runtime",
+    ),
+    (
+        "generated/*",
+        "generated/*",
+        "consumers read what the crates of messages say",
+    ),
     ("shop", "generated/*", "the sample services call each other"),
     (
         "shop",

@@ -12,12 +12,12 @@ use http::HeaderMap;
 use thiserror::Error;
 
 pub(crate) use self::failure::is_passing;
-pub(crate) use dovetail_wire::DecodeError;
 pub use self::{
     failure::{Failure, FailureKind, InvalidRequest, Unexpected},
     token::{TokenError, TokenRefusal},
 };
 use crate::{headers::telling, policy::PolicyError, response::Refusal};
+pub(crate) use dovetail_wire::DecodeError;
 
 /// Why a call has no result.
 #[derive(Debug)]

@@ -171,8 +171,8 @@ mod wire;
 /// How generated types stand on the wire.
 #[doc(inline)]
 pub use dovetail_wire::{
-    DecodeError, Base64, Decimal, Patch, UnknownValue, UnknownVariant, alike, decode, encode, object, open_enum,
-    open_numbers, types, union,
+    Base64, Decimal, DecodeError, Patch, UnknownValue, UnknownVariant, alike, decode, encode,
+    object, open_enum, open_numbers, types, union,
 };
 
 #[doc(hidden)]
@@ -187,8 +187,8 @@ pub use crate::{
     call::{Call, WithHeaders},
     credentials::{ClientAuthentication, ClientCredentials, Credential, Secret},
     error::{
-        Answer, ConfigError, Error, Failure, FailureKind, InvalidRequest, TokenError,
-        TokenRefusal, Unexpected,
+        Answer, ConfigError, Error, Failure, FailureKind, InvalidRequest, TokenError, TokenRefusal,
+        Unexpected,
     },
     http::{BODY_MAX, CONNECT_TIMEOUT, Http, HttpBuilder, STREAM_IDLE_TIMEOUT},
     operation::{Idempotency, Method, Operation, Placement, SecurityScheme, Service},

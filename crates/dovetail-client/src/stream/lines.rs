@@ -14,9 +14,7 @@ use http::HeaderMap;
 use serde::de::DeserializeOwned;
 
 use super::ByteStream;
-use crate::{
-    error::{DecodeError, Failure, FailureKind},
-};
+use crate::error::{DecodeError, Failure, FailureKind};
 
 /// The lines of an answer, each read as JSON. Empty lines are skipped, and so are the record separators of a JSON text
 /// sequence.

@@ -174,6 +174,20 @@ impl Uses {
         }
     }
 
+    /// The same, of another crate of the runtime: what types stand on is in each of them.
+    pub(super) fn of_runtime(&self, krate: &str) -> Self {
+        let items = self.items.iter().map(|(path, items)| {
+            let path = match path.strip_prefix("dovetail_client") {
+                Some(rest) => format!("{krate}{rest}"),
+                None => path.clone(),
+            };
+            (path, items.clone())
+        });
+        Self {
+            items: items.collect(),
+        }
+    }
+
     /// Adds the imports of another file.
     pub(super) fn take(&mut self, other: &Self) {
         for (path, items) in &other.items {

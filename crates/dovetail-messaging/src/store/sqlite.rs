@@ -10,6 +10,7 @@ mod dead_letter;
 mod inbox;
 mod lease;
 mod outbox;
+mod outgoing;
 mod parked;
 pub(crate) mod rows;
 mod transaction;
@@ -25,8 +26,8 @@ pub use rusqlite;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::Notify;
 
-pub use self::transaction::SqliteTransaction;
 use self::writer::Writer;
+pub use self::{outgoing::SqliteOutgoing, transaction::SqliteTransaction};
 use super::{ErrorKind, StoreError};
 use crate::migrate::migrate;
 
