@@ -153,11 +153,6 @@ const RESERVED: &[&str] = &[
     "Vec",
 ];
 
-/// Whether a name is one that generated files import or that the language knows.
-fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name)
-}
-
 /// Decides everything about one client crate.
 pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>, Vec<OpenEnded>) {
     let api = request.api;

@@ -13,6 +13,8 @@ pub(crate) struct Messages {
     pub(crate) docs: Vec<String>,
     /// How deep the compiler must look into types, where they are deeper than usual.
     pub(crate) recursion_limit: Option<usize>,
+    /// What the crate hands out at its root, as paths.
+    pub(crate) exports: Vec<String>,
     pub(crate) channel_uses: Vec<String>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) messages: Vec<MessageType>,
@@ -106,6 +108,8 @@ pub(crate) struct Consumers {
     pub(crate) readme: ConsumersReadme,
     /// Documentation of the crate, line by line.
     pub(crate) docs: Vec<String>,
+    /// What the crate hands out at its root, as paths.
+    pub(crate) exports: Vec<String>,
     /// The service, as a literal.
     pub(crate) service: String,
     /// Path of the channels that the service publishes to, if it provides messages.

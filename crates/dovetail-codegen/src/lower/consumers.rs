@@ -11,6 +11,7 @@ use dovetail_contract::contract::{
 use indexmap::IndexMap;
 
 use super::messages::{Provided, ProvidedMessage, optional};
+use super::spell::Uses;
 use super::{manifest, policies};
 use crate::rust_name::{self, Casing, Scope, Wanted};
 use crate::{doc, ir, literal};
@@ -95,12 +96,18 @@ pub(crate) fn lower(request: &Request<'_>) -> Option<ir::Consumers> {
     }
     let (modules, traits) = handlers(&drafts);
     let routes = drafts.iter().map(route).collect();
+    let mut exports = Uses::default();
+    exports.add("consumers", "Consumers");
+    for handled in traits.values() {
+        exports.add(&handled.module, &handled.name);
+    }
     let running = running::running(request, &drafts, &traits);
     Some(ir::Consumers {
         source: literal::visible(request.source),
         manifest: manifest_of(request, &drafts),
         readme: readme(request, &drafts, &traits),
         docs: docs(request),
+        exports: exports.paths(),
         service: literal::rust(&request.service.name.value),
         provided: own_package(request)
             .map(|provided| format!("{}::channels::ALL", library(&provided.package))),
@@ -260,7 +267,7 @@ fn handler_module(
 ) -> ir::HandlerModule {
     let library = drafts.first().map(|draft| draft.library.clone());
     let library = library.unwrap_or_default();
-    let mut uses = super::spell::Uses::default();
+    let mut uses = Uses::default();
     for item in ["Context", "HandlerError"] {
         uses.add("dovetail_messaging::consumer", item);
     }

@@ -136,6 +136,10 @@ pub(crate) fn lower(request: &Request<'_>) -> Lowered {
             })
             .collect(),
     };
+    let mut exports = Uses::default();
+    for producer in &producers {
+        exports.add("producer", &producer.name);
+    }
     let mut channel_uses = Uses::default();
     channel_uses.add("dovetail_messaging::declared", "Channel");
     channel_uses.add("dovetail_messaging::transport", "Kind");
@@ -148,6 +152,7 @@ pub(crate) fn lower(request: &Request<'_>) -> Lowered {
         readme: readme(request, &drafts, &producers),
         docs: docs(request),
         recursion_limit: super::recursion_limit(graph.depth),
+        exports: exports.paths(),
         channel_uses: channel_uses.lines(),
         channels: channels.into_values().collect(),
         messages: constants,

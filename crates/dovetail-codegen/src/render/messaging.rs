@@ -136,8 +136,8 @@ pub(crate) fn consumers(krate: &ir::Consumers) -> Vec<Job<'_>> {
     for module in &krate.modules {
         let path = format!("src/{}.rs", module.name.trim_start_matches("r#"));
         let source = &krate.source;
-        files.rust(&path, Handlers { source, module });
+        files.code(&path, Handlers { source, module });
     }
-    files.code("examples/consumers.rs", Example { krate });
+    files.rust("examples/consumers.rs", Example { krate });
     files.0
 }

@@ -10,7 +10,6 @@ mod dead_letter;
 mod inbox;
 mod lease;
 mod outbox;
-mod outgoing;
 mod parked;
 pub(crate) mod rows;
 mod transaction;
@@ -27,7 +26,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::Notify;
 
 use self::writer::Writer;
-pub use self::{outgoing::SqliteOutgoing, transaction::SqliteTransaction};
+pub use self::transaction::SqliteTransaction;
 use super::{ErrorKind, StoreError};
 use crate::migrate::migrate;
 

@@ -19,10 +19,15 @@ pub trait PaymentsHandler<T>: Send + Sync {
     ///   attempt.
     /// - Order: messages of one `order_id` are handled in the order in which they were sent. While
     ///   one of them is tried again, those behind it wait, and other keys go on.
-    /// - Failures: 5 attempts, from 1 second up to 1 minute apart, each of 10 seconds at most; a
-    ///   panic is one. Then the message becomes a dead letter with all that waits behind it, which is
-    ///   kept for 7 days. `HandlerError::Fatal` makes it one at once, and
-    ///   `HandlerError::Infrastructure` counts no attempt, but pauses all of the channel. A message
-    ///   that is not what the contract says becomes a dead letter without any attempt.
-    fn mark_paid(&self, transaction: &mut T, event: types::PaymentSettled, context: &Context<'_>) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
+    /// - Failures: 5 attempts of 10 seconds at most, from 1 second up to 1 minute apart; a panic is
+    ///   one. Then the message becomes a dead letter with all that waits behind it, which is kept for
+    ///   7 days. `HandlerError::Fatal` makes it one at once, and `HandlerError::Infrastructure`
+    ///   counts no attempt, but pauses all of the channel. A message that is not what the contract
+    ///   says becomes a dead letter without any attempt.
+    fn mark_paid(
+        &self,
+        transaction: &mut T,
+        event: types::PaymentSettled,
+        context: &Context<'_>,
+    ) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
 }

@@ -14,8 +14,8 @@ pub mod events {
     ///
     /// # Errors
     ///
-    /// Where JSON cannot say the payload, its `order_id` is none, or the store does not take the
-    /// message.
+    /// Where JSON cannot say the payload, its `order_id` is neither text nor a whole number, or the
+    /// store does not take the message.
     pub fn order_created(
         events: &OrdersEvents,
         transaction: &mut impl Outgoing,

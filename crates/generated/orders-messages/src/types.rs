@@ -18,7 +18,7 @@ pub struct OrderCreated {
     /// What was ordered.
     ///
     /// At least 1 item.
-    pub lines: Vec<OrderCreatedLinesItem>,
+    pub lines: Vec<Line>,
     /// Anything to know for delivery.
     ///
     /// At most 500 characters.
@@ -29,7 +29,7 @@ pub struct OrderCreated {
 
 /// One article of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderCreatedLinesItem {
+pub struct Line {
     /// The article.
     pub sku: String,
     /// How many.

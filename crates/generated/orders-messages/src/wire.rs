@@ -2,7 +2,7 @@
 //! How types are read and written.
 
 use dovetail_messaging::object;
-use crate::types::{OrderCreated, OrderCreatedLinesItem};
+use crate::types::{Line, OrderCreated};
 
 object! {
     OrderCreated {
@@ -18,7 +18,7 @@ object! {
 }
 
 object! {
-    OrderCreatedLinesItem {
+    Line {
         required { 0 sku: "sku", 1 quantity: "quantity", 2 price: "price" }
     }
 }

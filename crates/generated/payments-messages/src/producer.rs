@@ -30,8 +30,8 @@ impl PaymentsEvents {
     ///
     /// # Errors
     ///
-    /// Where JSON cannot say the payload, its `order_id` is none, or the store does not take the
-    /// message.
+    /// Where JSON cannot say the payload, its `order_id` is neither text nor a whole number, or the
+    /// store does not take the message.
     pub fn payment_settled(
         &self,
         transaction: &mut impl Outgoing,

@@ -12,7 +12,7 @@ pub struct PaymentSettled {
     pub payment_id: String,
     /// What it pays for.
     pub order_id: Uuid,
-    /// How much
+    /// How much, in cents.
     ///
     /// At least 1.
     pub amount: i64,

@@ -5,12 +5,14 @@
 mod service {
     use dovetail_messaging::consumer::{Context, HandlerError, Held};
     use dovetail_messaging::service::RunError;
-    use dovetail_messaging::store::{Outbox, Store, Leases};
+    use dovetail_messaging::store::{Leases, Outbox, Store};
     use dovetail_messaging::transport::Transport;
     use dovetail_messaging::{Chance, Clock};
+
     /// What the service has: clients, settings, and anything else that handlers need.
     #[derive(Debug)]
     pub struct Service;
+
     impl<T: Send> depot_consumers::ParcelsHandler<T> for Service {
         async fn r#match(
             &self,
@@ -20,6 +22,7 @@ mod service {
         ) -> Result<(), HandlerError> {
             Ok(())
         }
+
         async fn r#loop(
             &self,
             _transaction: &mut T,
@@ -28,6 +31,7 @@ mod service {
         ) -> Result<(), HandlerError> {
             Ok(())
         }
+
         async fn run(
             &self,
             _transaction: &mut T,
@@ -36,6 +40,7 @@ mod service {
         ) -> Result<(), HandlerError> {
             Ok(())
         }
+
         async fn self_(
             &self,
             _transaction: &mut T,
@@ -45,6 +50,7 @@ mod service {
             Ok(())
         }
     }
+
     impl depot_consumers::ParcelsLeaseHandler for Service {
         async fn r#type(
             &self,
@@ -55,6 +61,7 @@ mod service {
             Ok(())
         }
     }
+
     /// Runs the service until it is to stop.
     ///
     /// # Errors
@@ -64,20 +71,16 @@ mod service {
         store: S,
         transport: B,
         stop: impl std::future::Future<Output = ()>,
-    ) -> Result<(), RunError>
-    where
-        S: Store + Outbox + Leases,
-        B: Transport + Clone,
-    {
+    ) -> Result<(), RunError> where S: Store + Outbox + Leases, B: Transport + Clone, {
         depot_consumers::Consumers::new(
-                store,
-                transport,
-                Service,
-                Clock::system(),
-                Chance::from_entropy(),
-            )
-            .run(stop)
-            .await
+            store,
+            transport,
+            Service,
+            Clock::system(),
+            Chance::from_entropy(),
+        )
+        .run(stop)
+        .await
     }
 }
 

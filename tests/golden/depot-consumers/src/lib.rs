@@ -10,5 +10,4 @@ pub mod parcels;
 pub mod routes;
 
 pub use consumers::Consumers;
-pub use parcels::ParcelsHandler;
-pub use parcels::ParcelsLeaseHandler;
+pub use parcels::{ParcelsHandler, ParcelsLeaseHandler};

@@ -18,12 +18,17 @@ pub trait ParcelsHandler<T>: Send + Sync {
     ///   duplicates, for 14 days. What does not go through it can happen on each attempt.
     /// - Order: messages of one `parcel_id` are handled in the order in which they were sent. While
     ///   one of them is tried again, those behind it wait, and other keys go on.
-    /// - Failures: 5 attempts, from 1 second up to 1 minute apart, each of 30 seconds at most; a
-    ///   panic is one. Then the message becomes a dead letter with all that waits behind it, which is
-    ///   kept for 7 days. `HandlerError::Fatal` makes it one at once, and
-    ///   `HandlerError::Infrastructure` counts no attempt, but pauses all of the channel. A message
-    ///   that is not what the contract says becomes a dead letter without any attempt.
-    fn r#match(&self, transaction: &mut T, event: types::Moved, context: &Context<'_>) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
+    /// - Failures: 5 attempts of 30 seconds at most, from 1 second up to 1 minute apart; a panic is
+    ///   one. Then the message becomes a dead letter with all that waits behind it, which is kept for
+    ///   7 days. `HandlerError::Fatal` makes it one at once, and `HandlerError::Infrastructure`
+    ///   counts no attempt, but pauses all of the channel. A message that is not what the contract
+    ///   says becomes a dead letter without any attempt.
+    fn r#match(
+        &self,
+        transaction: &mut T,
+        event: types::Moved,
+        context: &Context<'_>,
+    ) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
 
     /// Handles `parcels.scanned`, an event on the channel `parcels`.
     ///
@@ -35,12 +40,17 @@ pub trait ParcelsHandler<T>: Send + Sync {
     ///   its producer sent twice is handled twice, and what does not go through the transaction can
     ///   happen on each attempt.
     /// - Order: none. Messages are handled side by side, and as they come.
-    /// - Failures: 5 attempts, from 1 second up to 1 minute apart, each of 30 seconds at most; a
-    ///   panic is one. Then the message becomes a dead letter, which is kept for 7 days.
-    ///   `HandlerError::Fatal` makes it one at once, and `HandlerError::Infrastructure` counts no
-    ///   attempt, but pauses all of the channel. A message that is not what the contract says becomes
-    ///   a dead letter without any attempt.
-    fn r#loop(&self, transaction: &mut T, event: types::Scanned, context: &Context<'_>) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
+    /// - Failures: 5 attempts of 30 seconds at most, from 1 second up to 1 minute apart; a panic is
+    ///   one. Then the message becomes a dead letter, which is kept for 7 days. `HandlerError::Fatal`
+    ///   makes it one at once, and `HandlerError::Infrastructure` counts no attempt, but pauses all
+    ///   of the channel. A message that is not what the contract says becomes a dead letter without
+    ///   any attempt.
+    fn r#loop(
+        &self,
+        transaction: &mut T,
+        event: types::Scanned,
+        context: &Context<'_>,
+    ) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
 
     /// Handles `release_parcel`, a command on the channel `desk`.
     ///
@@ -48,12 +58,17 @@ pub trait ParcelsHandler<T>: Send + Sync {
     ///   envelope tell duplicates, for 7 days. What does not go through it can happen on each
     ///   attempt.
     /// - Order: none. Messages are handled side by side, and as they come.
-    /// - Failures: 5 attempts, from 1 second up to 1 minute apart, each of 30 seconds at most; a
-    ///   panic is one. Then the message becomes a dead letter, which is kept for 7 days.
-    ///   `HandlerError::Fatal` makes it one at once, and `HandlerError::Infrastructure` counts no
-    ///   attempt, but pauses all of the channel. A message that is not what the contract says becomes
-    ///   a dead letter without any attempt.
-    fn run(&self, transaction: &mut T, event: types::Hold, context: &Context<'_>) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
+    /// - Failures: 5 attempts of 30 seconds at most, from 1 second up to 1 minute apart; a panic is
+    ///   one. Then the message becomes a dead letter, which is kept for 7 days. `HandlerError::Fatal`
+    ///   makes it one at once, and `HandlerError::Infrastructure` counts no attempt, but pauses all
+    ///   of the channel. A message that is not what the contract says becomes a dead letter without
+    ///   any attempt.
+    fn run(
+        &self,
+        transaction: &mut T,
+        event: types::Hold,
+        context: &Context<'_>,
+    ) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
 
     /// Handles `match`, an event on the channel `all`.
     ///
@@ -61,11 +76,16 @@ pub trait ParcelsHandler<T>: Send + Sync {
     ///   envelope tell duplicates, for 7 days. What does not go through it can happen on each
     ///   attempt.
     /// - Order: none. Messages are handled side by side, and as they come.
-    /// - Failures: one attempt, each of 30 seconds at most; a panic is one. Then the message becomes
-    ///   a dead letter, which is kept for 7 days. `HandlerError::Fatal` makes it one at once, and
+    /// - Failures: one attempt of 30 seconds at most; a panic is one. Then the message becomes a dead
+    ///   letter, which is kept for 7 days. `HandlerError::Fatal` makes it one at once, and
     ///   `HandlerError::Infrastructure` counts no attempt, but pauses all of the channel. A message
     ///   that is not what the contract says becomes a dead letter without any attempt.
-    fn self_(&self, transaction: &mut T, event: types::SelfType, context: &Context<'_>) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
+    fn self_(
+        &self,
+        transaction: &mut T,
+        event: types::SelfType,
+        context: &Context<'_>,
+    ) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
 }
 
 /// What is done with the messages of `parcels`.
@@ -80,10 +100,15 @@ pub trait ParcelsLeaseHandler: Send + Sync {
     /// - Effect: at least once, and in one place at a time; the source and the id of its envelope
     ///   tell duplicates, for 7 days. What is published through `held` is published once.
     /// - Order: none. Messages are handled side by side, and as they come.
-    /// - Failures: 3 attempts, from 100 milliseconds up to 2 seconds apart, each of 5 seconds at
-    ///   most; a panic is one. Then the message becomes a dead letter, which is kept for 5 days.
+    /// - Failures: 3 attempts of 5 seconds at most, from 100 milliseconds up to 2 seconds apart; a
+    ///   panic is one. Then the message becomes a dead letter, which is kept for 5 days.
     ///   `HandlerError::Fatal` makes it one at once, and `HandlerError::Infrastructure` counts no
     ///   attempt, but pauses all of the channel. A message that is not what the contract says becomes
     ///   a dead letter without any attempt.
-    fn r#type(&self, held: &mut Held, event: types::Lost, context: &Context<'_>) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
+    fn r#type(
+        &self,
+        held: &mut Held,
+        event: types::Lost,
+        context: &Context<'_>,
+    ) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
 }

@@ -8,9 +8,11 @@ mod service {
     use dovetail_messaging::store::{Outbox, Store};
     use dovetail_messaging::transport::Transport;
     use dovetail_messaging::{Chance, Clock};
+
     /// What the service has: clients, settings, and anything else that handlers need.
     #[derive(Debug)]
     pub struct Service;
+
     impl<T: Send> parcels_consumers::ParcelsHandler<T> for Service {
         async fn hold_parcel(
             &self,
@@ -21,6 +23,7 @@ mod service {
             Ok(())
         }
     }
+
     /// Runs the service until it is to stop.
     ///
     /// # Errors
@@ -30,20 +33,16 @@ mod service {
         store: S,
         transport: B,
         stop: impl std::future::Future<Output = ()>,
-    ) -> Result<(), RunError>
-    where
-        S: Store + Outbox,
-        B: Transport + Clone,
-    {
+    ) -> Result<(), RunError> where S: Store + Outbox, B: Transport + Clone, {
         parcels_consumers::Consumers::new(
-                store,
-                transport,
-                Service,
-                Clock::system(),
-                Chance::from_entropy(),
-            )
-            .run(stop)
-            .await
+            store,
+            transport,
+            Service,
+            Clock::system(),
+            Chance::from_entropy(),
+        )
+        .run(stop)
+        .await
     }
 }
 

@@ -19,10 +19,15 @@ pub trait ParcelsHandler<T>: Send + Sync {
     ///   attempt.
     /// - Order: messages of one `parcel_id` are handled one after the other, as they come. The queue
     ///   is a standard one, which can bring them in any order.
-    /// - Failures: 5 attempts, from 1 second up to 1 minute apart, each of 30 seconds at most; a
-    ///   panic is one. Then the message becomes a dead letter with all that waits behind it, which is
-    ///   kept for 7 days. `HandlerError::Fatal` makes it one at once, and
-    ///   `HandlerError::Infrastructure` counts no attempt, but pauses all of the channel. A message
-    ///   that is not what the contract says becomes a dead letter without any attempt.
-    fn hold_parcel(&self, transaction: &mut T, event: types::Hold, context: &Context<'_>) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
+    /// - Failures: 5 attempts of 30 seconds at most, from 1 second up to 1 minute apart; a panic is
+    ///   one. Then the message becomes a dead letter with all that waits behind it, which is kept for
+    ///   7 days. `HandlerError::Fatal` makes it one at once, and `HandlerError::Infrastructure`
+    ///   counts no attempt, but pauses all of the channel. A message that is not what the contract
+    ///   says becomes a dead letter without any attempt.
+    fn hold_parcel(
+        &self,
+        transaction: &mut T,
+        event: types::Hold,
+        context: &Context<'_>,
+    ) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
 }

@@ -14,8 +14,8 @@ pub mod events {
     ///
     /// # Errors
     ///
-    /// Where JSON cannot say the payload, its `parcel_id` is none, or the store does not take the
-    /// message.
+    /// Where JSON cannot say the payload, its `parcel_id` is neither text nor a whole number, or
+    /// the store does not take the message.
     pub fn parcel_moved(
         events: &ParcelsEvents,
         transaction: &mut impl Outgoing,
@@ -31,8 +31,8 @@ pub mod events {
     ///
     /// # Errors
     ///
-    /// Where JSON cannot say the payload, its `claim` is none, or the store does not take the
-    /// message.
+    /// Where JSON cannot say the payload, its `claim` is neither text nor a whole number, or the
+    /// store does not take the message.
     pub fn parcel_lost(
         events: &ParcelsEvents,
         transaction: &mut impl Outgoing,
@@ -153,8 +153,8 @@ pub mod commands {
     ///
     /// # Errors
     ///
-    /// Where JSON cannot say the payload, its `parcel_id` is none, or the store does not take the
-    /// message.
+    /// Where JSON cannot say the payload, its `parcel_id` is neither text nor a whole number, or
+    /// the store does not take the message.
     pub fn hold_parcel(
         commands: &ParcelsCommands,
         transaction: &mut impl Outgoing,
@@ -170,8 +170,8 @@ pub mod commands {
     ///
     /// # Errors
     ///
-    /// Where JSON cannot say the payload, its `parcel_id` is none, or the store does not take the
-    /// message.
+    /// Where JSON cannot say the payload, its `parcel_id` is neither text nor a whole number, or
+    /// the store does not take the message.
     pub fn release_parcel(
         commands: &ParcelsCommands,
         transaction: &mut impl Outgoing,

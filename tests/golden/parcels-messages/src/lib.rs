@@ -15,5 +15,4 @@ pub mod types;
 #[rustfmt::skip]
 mod wire;
 
-pub use producer::ParcelsEvents;
-pub use producer::ParcelsCommands;
+pub use producer::{ParcelsCommands, ParcelsEvents};

@@ -30,8 +30,8 @@ impl ParcelsEvents {
     ///
     /// # Errors
     ///
-    /// Where JSON cannot say the payload, its `parcel_id` is none, or the store does not take the
-    /// message.
+    /// Where JSON cannot say the payload, its `parcel_id` is neither text nor a whole number, or
+    /// the store does not take the message.
     pub fn parcel_moved(
         &self,
         transaction: &mut impl Outgoing,
@@ -61,8 +61,8 @@ impl ParcelsEvents {
     ///
     /// # Errors
     ///
-    /// Where JSON cannot say the payload, its `claim` is none, or the store does not take the
-    /// message.
+    /// Where JSON cannot say the payload, its `claim` is neither text nor a whole number, or the
+    /// store does not take the message.
     pub fn parcel_lost(
         &self,
         transaction: &mut impl Outgoing,
@@ -203,7 +203,7 @@ impl ParcelsEvents {
     /// # Errors
     ///
     /// As there.
-    pub fn self__with_id(
+    pub fn self_with_id(
         &self,
         transaction: &mut impl Outgoing,
         id: EventId,
@@ -297,8 +297,8 @@ impl ParcelsCommands {
     ///
     /// # Errors
     ///
-    /// Where JSON cannot say the payload, its `parcel_id` is none, or the store does not take the
-    /// message.
+    /// Where JSON cannot say the payload, its `parcel_id` is neither text nor a whole number, or
+    /// the store does not take the message.
     pub fn hold_parcel(
         &self,
         transaction: &mut impl Outgoing,
@@ -328,8 +328,8 @@ impl ParcelsCommands {
     ///
     /// # Errors
     ///
-    /// Where JSON cannot say the payload, its `parcel_id` is none, or the store does not take the
-    /// message.
+    /// Where JSON cannot say the payload, its `parcel_id` is neither text nor a whole number, or
+    /// the store does not take the message.
     pub fn release_parcel(
         &self,
         transaction: &mut impl Outgoing,

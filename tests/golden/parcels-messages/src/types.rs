@@ -62,10 +62,10 @@ pub struct Weighed {
 pub struct SelfType {
     /// `type`, a string.
     pub r#type: String,
-    /// `self`, a [`ContextX061e`].
-    pub self_: ContextX061e,
-    /// `message`, a [`ParcelsEventsX7a88`].
-    pub message: Option<ParcelsEventsX7a88>,
+    /// `self`, a [`ContextType`].
+    pub self_: ContextType,
+    /// `message`, a [`ParcelsEventsType`].
+    pub message: Option<ParcelsEventsType>,
 }
 
 /// Names of parcels.
@@ -82,14 +82,14 @@ pub struct Hold {
 
 /// `Context`, an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContextX061e {
+pub struct ContextType {
     /// `id`, a string.
     pub id: String,
 }
 
 /// `ParcelsEvents`, an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParcelsEventsX7a88 {
+pub struct ParcelsEventsType {
     /// `match`, true or false.
     pub r#match: bool,
 }
@@ -111,7 +111,7 @@ pub enum ItemsTypeType {
 pub struct Place {
     /// `city`, a string.
     pub city: String,
-    /// The shelf
+    /// The shelf, if it is known.
     pub shelf: Patch<String>,
 }
 

@@ -3,8 +3,8 @@
 
 use dovetail_messaging::{object, open_enum, open_numbers, union};
 use crate::types::{
-    ContextX061e, Hold, ItemsType, ItemsTypeType, Lost, LostCause, Moved, MovedArrived,
-    MovedDeparted, ParcelsEventsX7a88, Place, SelfType, Weighed,
+    ContextType, Hold, ItemsType, ItemsTypeType, Lost, LostCause, Moved, MovedArrived,
+    MovedDeparted, ParcelsEventsType, Place, SelfType, Weighed,
 };
 
 union! {
@@ -49,13 +49,13 @@ object! {
 }
 
 object! {
-    ContextX061e {
+    ContextType {
         required { 0 id: "id" }
     }
 }
 
 object! {
-    ParcelsEventsX7a88 {
+    ParcelsEventsType {
         required { 0 r#match: "match" }
     }
 }

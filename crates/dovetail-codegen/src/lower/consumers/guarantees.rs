@@ -99,10 +99,11 @@ fn order(draft: &Draft<'_>) -> String {
 fn failures(draft: &Draft<'_>) -> String {
     let policy = &draft.policy;
     let (base, max) = (spoken(policy.base), spoken(policy.max));
+    let deadline = spoken(policy.deadline);
     let attempts = match policy.attempts {
-        0 | 1 => "one attempt".to_owned(),
-        many if base == max => format!("{many} attempts, up to {base} apart"),
-        many => format!("{many} attempts, from {base} up to {max} apart"),
+        0 | 1 => format!("one attempt of {deadline} at most"),
+        many if base == max => format!("{many} attempts of {deadline} at most, up to {base} apart"),
+        many => format!("{many} attempts of {deadline} at most, from {base} up to {max} apart"),
     };
     let key = draft.message.key.as_ref().filter(|_| draft.is_ordered);
     let rest = match key.filter(|_| !draft.is_leased()) {
@@ -110,10 +111,9 @@ fn failures(draft: &Draft<'_>) -> String {
         None => "",
     };
     format!(
-        "Failures: {attempts}, each of {} at most; a panic is one. Then the message becomes a dead letter{rest}, which is kept for {}. \
+        "Failures: {attempts}; a panic is one. Then the message becomes a dead letter{rest}, which is kept for {}. \
          `HandlerError::Fatal` makes it one at once, and `HandlerError::Infrastructure` counts no attempt, but pauses all of the channel. A message \
          that is not what the contract says becomes a dead letter without any attempt.",
-        spoken(policy.deadline),
         spoken(policy.dead_letter_retain)
     )
 }

@@ -81,7 +81,11 @@ fn methods<'a>(
     let names = scope.claim_all(&wanted, Casing::Snake);
     let method = |(draft, name): (&&Draft<'a>, String)| {
         let shown = name.trim_start_matches("r#").to_owned();
-        let with_id = scope.claim_for(&format!("{shown}_with_id"), draft.name, Casing::Snake);
+        let with_id = scope.claim_for(
+            &format!("{}_with_id", shown.trim_end_matches('_')),
+            draft.name,
+            Casing::Snake,
+        );
         ir::ProducerMethod {
             docs: docs(draft),
             deprecated: draft.message.deprecated,
@@ -122,7 +126,7 @@ fn docs(draft: &Draft<'_>) -> Vec<String> {
     docs.extend(["".to_owned(), "# Errors".to_owned(), String::new()]);
     let error = match &draft.message.key {
         Some(key) => format!(
-            "Where JSON cannot say the payload, its {} is none, or the store does not take the message.",
+            "Where JSON cannot say the payload, its {} is neither text nor a whole number, or the store does not take the message.",
             doc::code(&key.value)
         ),
         None => {
