@@ -54,7 +54,10 @@ impl Bench {
 
     /// A transaction of the service's own.
     async fn begin(&self) -> SqliteTransaction {
-        self.store.transaction(Clock::system().wall()).await.unwrap()
+        self.store
+            .transaction(Clock::system().wall())
+            .await
+            .unwrap()
     }
 
     /// What was done, in its order.
@@ -336,7 +339,9 @@ async fn what_a_handler_publishes_reaches_the_next_service() {
         .await;
     let events = payments_messages::PaymentsEvents::new(Clock::system(), chance());
     let mut transaction = bench.begin().await;
-    events.payment_settled(&mut transaction, &settled(5)).unwrap();
+    events
+        .payment_settled(&mut transaction, &settled(5))
+        .unwrap();
     transaction.commit().await.unwrap();
     let (paying, paid) = Noting::until(5);
     let (invoicing, invoiced) = Noting::until(5);

@@ -25,8 +25,8 @@ pub use rusqlite;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::Notify;
 
-use self::writer::Writer;
 pub use self::transaction::SqliteTransaction;
+use self::writer::Writer;
 use super::{ErrorKind, StoreError};
 use crate::migrate::migrate;
 
