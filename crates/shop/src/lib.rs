@@ -2,7 +2,9 @@
 //!
 //! Each service is a function from its state to a router, so that tests can run it, change its answers, and run it again.
 
+pub mod broker;
 pub mod customer;
+pub mod invoicing;
 pub mod orders;
 pub mod payments;
 pub mod problem;

@@ -9,11 +9,17 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Json, Router, routing};
 use dovetail_client::Credential;
-use dovetail_messaging::store::sqlite::Sqlite;
+use dovetail_messaging::consumer::{Context as Delivered, HandlerError};
+use dovetail_messaging::store::sqlite::{Sqlite, SqliteTransaction};
 use dovetail_messaging::store::{Store, Transaction};
+use dovetail_messaging::{Chance, Clock};
 use orders_client::types::{NewOrder, Order, OrderStatus};
+use orders_consumers::PaymentsHandler;
+use orders_messages::OrdersEvents;
+use orders_messages::types::{OrderCreated, OrderCreatedLinesItem};
 use payments_client::errors::ChargeError;
 use payments_client::types::{Card, ChargeOptions, ChargeRequest, Currency, MethodType, Payment};
+use payments_messages::types::PaymentSettled;
 use serde::Deserialize;
 use users_client::errors::GetUserError;
 use users_client::types::UserStatus;
@@ -27,6 +33,7 @@ pub struct Orders {
     store: Sqlite,
     users: users_client::Client,
     payments: payments_client::Client,
+    events: OrdersEvents,
     now: Now,
 }
 
@@ -56,8 +63,15 @@ impl Orders {
             store,
             users,
             payments,
+            events: OrdersEvents::new(Clock::system(), Chance::from_entropy()),
             now,
         })
+    }
+
+    /// Where it keeps its orders, and what it tells of them.
+    #[must_use]
+    pub const fn store(&self) -> &Sqlite {
+        &self.store
     }
 
     /// The service.
@@ -170,8 +184,48 @@ async fn place(
     transaction
         .run(move |database| book::keep(database, &placed))
         .await?;
+    orders
+        .events
+        .order_created(&mut transaction, &told(&order))?;
     transaction.commit().await?;
     Ok((StatusCode::CREATED, Json(order)))
+}
+
+/// What others are told of an order.
+fn told(order: &Order) -> OrderCreated {
+    let lines = order.lines.iter().map(|line| OrderCreatedLinesItem {
+        sku: line.sku.clone(),
+        quantity: line.quantity,
+        price: line.price,
+    });
+    OrderCreated {
+        order_id: order.id,
+        user_id: order.user_id.clone(),
+        total: order.total,
+        lines: lines.collect(),
+        note: order.note.as_ref().value().cloned(),
+        placed_at: order.placed_at,
+    }
+}
+
+impl PaymentsHandler<SqliteTransaction> for Orders {
+    async fn mark_paid(
+        &self,
+        transaction: &mut SqliteTransaction,
+        event: PaymentSettled,
+        _context: &Delivered<'_>,
+    ) -> Result<(), HandlerError> {
+        let order_id = event.order_id.to_string();
+        let is_there = transaction
+            .run(move |database| book::mark_paid(database, &order_id))
+            .await?;
+        // The money may be faster than the order: it is charged for first.
+        if is_there {
+            Ok(())
+        } else {
+            Err(HandlerError::Message("no such order yet".to_owned()))
+        }
+    }
 }
 
 async fn list(

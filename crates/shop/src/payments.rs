@@ -11,7 +11,10 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::{Json, Router, routing};
 use dovetail_messaging::store::sqlite::Sqlite;
 use dovetail_messaging::store::{Store, Transaction};
+use dovetail_messaging::{Chance, Clock};
 use payments_client::types::{ChargeRequest, Payment};
+use payments_messages::PaymentsEvents;
+use payments_messages::types::PaymentSettled;
 use serde_json::{Value, json};
 
 use self::ledger::Charged;
@@ -25,6 +28,7 @@ pub const TOKEN: &str = "demo-token";
 #[derive(Debug, Clone)]
 pub struct Payments {
     store: Sqlite,
+    events: PaymentsEvents,
     /// Why cards are declined at the moment, if they are.
     declining: Arc<Mutex<Option<String>>>,
 }
@@ -41,8 +45,15 @@ impl Payments {
         prepared.await.context("cannot prepare the database")?;
         Ok(Self {
             store,
+            events: PaymentsEvents::new(Clock::system(), Chance::from_entropy()),
             declining: Arc::default(),
         })
+    }
+
+    /// Where it keeps its payments, and what it tells of them.
+    #[must_use]
+    pub const fn store(&self) -> &Sqlite {
+        &self.store
     }
 
     /// The service. `with_states` mounts the endpoint for verification.
@@ -114,6 +125,12 @@ async fn charge(
     let charge = move |database: &_| ledger::charge(database, &key, request, declining.as_deref());
     match transaction.run(charge).await? {
         Charged::Now(payment) => {
+            // Orders have ids of that form; others charge under references of their own.
+            if let Some(settled) = told(&payment) {
+                payments
+                    .events
+                    .payment_settled(&mut transaction, &settled)?;
+            }
             transaction.commit().await?;
             Ok((StatusCode::CREATED, Json(payment)))
         }
@@ -127,6 +144,18 @@ async fn charge(
             Err(problem.with("reason", reason))
         }
     }
+}
+
+/// What others are told of a payment, if it is that of an order.
+fn told(payment: &Payment) -> Option<PaymentSettled> {
+    Some(PaymentSettled {
+        payment_id: payment.id.clone(),
+        order_id: payment.order_id.parse().ok()?,
+        amount: payment.amount,
+        currency: payment.currency.as_str().to_owned(),
+        method: None,
+        settled_at: None,
+    })
 }
 
 async fn fetch(

@@ -2,6 +2,7 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use dovetail_messaging::producer::ProducerError;
 use dovetail_messaging::store::StoreError;
 
 /// A refusal: its status and the body that the contract declares for it.
@@ -34,6 +35,16 @@ impl From<StoreError> for Problem {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "the database is not available",
+        )
+        .with("detail", error.to_string())
+    }
+}
+
+impl From<ProducerError> for Problem {
+    fn from(error: ProducerError) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "nobody can be told of this",
         )
         .with("detail", error.to_string())
     }

@@ -3,7 +3,7 @@
 use dovetail_messaging::store::sqlite::rusqlite::{
     Connection, Error, OptionalExtension, Result, params, types::Type,
 };
-use orders_client::types::Order;
+use orders_client::types::{Order, OrderStatus};
 
 pub(super) const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS orders (
@@ -37,6 +37,18 @@ pub(super) fn find(book: &Connection, order_id: &str) -> Result<Option<Order>> {
         .query_row([order_id], |row| row.get(0))
         .optional()?;
     document.as_deref().map(read).transpose()
+}
+
+/// Marks an order as paid, unless it is beyond that. `false`: there is no order of that id.
+pub(super) fn mark_paid(book: &Connection, order_id: &str) -> Result<bool> {
+    let Some(mut order) = find(book, order_id)? else {
+        return Ok(false);
+    };
+    if order.status == OrderStatus::Placed {
+        order.status = OrderStatus::Paid;
+        keep(book, &order)?;
+    }
+    Ok(true)
 }
 
 /// The orders of a user, newest first.
