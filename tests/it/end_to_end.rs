@@ -1,9 +1,16 @@
 //! From contracts to a verified provider, and from a customer to a charged card, all over real sockets.
 
 use std::path::Path;
+use std::time::Duration;
+
+use dovetail_messaging::Clock;
+use dovetail_messaging::transport::Subscription;
+use shop::broker::Broker;
+use shop::invoicing::Invoicing;
+use shop::orders::Orders;
 
 use crate::command::{Ended, dovetail, root};
-use crate::services::{in_memory, payments, payments_saying, ready, serve, users};
+use crate::services::{in_memory, payments, payments_saying, ready, serve, users, work};
 
 const TOKEN: [&str; 2] = ["--header", "Authorization: Bearer demo-token"];
 
@@ -107,32 +114,49 @@ fn a_provider_that_cannot_set_up_its_states_proves_nothing() {
 }
 
 #[test]
-fn an_order_goes_through_three_services() {
-    let (users, payments) = (users(), payments());
+fn an_order_goes_through_all_services_and_has_one_invoice_though_all_is_told_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("broker.db");
+    let broker = || Broker::embedded(&file).unwrap().with_doubles(true);
+    let users = users();
+    let payments = in_memory();
+    let invoicing = ready(Invoicing::open(None));
+    let _paying = work(payments.runner(broker()));
+    let _invoicing = work(invoicing.runner(broker()));
+    let payments = serve(payments.router(false));
     let (users_client, payments_client) =
         shop::orders::clients(&users.url, &payments.url, shop::payments::TOKEN).unwrap();
-    let orders = ready(shop::orders::Orders::open(
-        None,
-        users_client,
-        payments_client,
-        shop::system_time,
-    ));
+    let opening = Orders::open(None, users_client, payments_client, shop::system_time);
+    let orders = ready(opening);
+    let _ordering = work(orders.runner(broker()));
     let orders = serve(orders.router());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let told = runtime
-        .block_on(shop::customer::visit(&orders.url, &users.url))
-        .unwrap();
+    let told = ready(shop::customer::visit(&orders.url, &users.url));
     assert_eq!(
         told,
         [
             "users     registered Grace as u-1",
             "orders    took an order of 2 lines: 42.30 EUR",
-            "payments  charged for it once: p-1, and the order is placed",
+            "payments  charged for it once: p-1, and the order was placed",
+            "payments  told that the money came, and the order is paid",
         ]
     );
+    // Both deliveries are decided before anybody counts.
+    let subscription = Subscription {
+        channel: "orders".to_owned(),
+        group: "invoicing/orders".to_owned(),
+    };
+    let broker = broker();
+    let counted = ready(async {
+        loop {
+            let waiting = broker.backlog(&subscription).await.unwrap();
+            match invoicing.count().await {
+                Ok((count, _)) if count == 0 || waiting > 0 => {}
+                counted => return counted,
+            }
+            Clock::system().sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert_eq!(counted, (1, 1));
 }
 
 fn read(path: &Path) -> String {

@@ -5,6 +5,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use shop::broker::Messages;
 use shop::payments::Payments;
 use shop::users::Users;
 use tokio::sync::oneshot;
@@ -60,8 +61,36 @@ pub(crate) fn users() -> Running {
 
 /// Runs what opens a service.
 pub(crate) fn ready<T, E: std::fmt::Debug>(opening: impl Future<Output = Result<T, E>>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.unwrap().block_on(opening).unwrap()
+}
+
+/// Works on messages in a thread of its own, until it goes out of scope. Nothing that is published afterwards is missed.
+pub(crate) fn work(messages: impl Messages) -> Running {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (prepared, is_prepared) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            messages.prepare().await.unwrap();
+            prepared.send(()).unwrap();
+            let stop = async {
+                let _ = stopped.await;
+            };
+            messages.run(stop).await.unwrap();
+        });
+    });
+    is_prepared.recv().unwrap();
+    Running {
+        url: String::new(),
+        stop: Some(stop),
+        thread: Some(thread),
+    }
 }
 
 /// Payments without a file.

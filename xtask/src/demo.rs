@@ -2,7 +2,7 @@
 //! contract is replayed at it, one order goes through the generated clients, and everything is stopped again.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -26,6 +26,9 @@ struct Service {
     child: Child,
 }
 
+/// Where the services keep what they know. Every run begins with nothing.
+struct Folder(PathBuf);
+
 /// Runs the demonstration.
 pub(crate) fn run() -> Result<()> {
     let root = root();
@@ -39,14 +42,14 @@ pub(crate) fn run() -> Result<()> {
 
     let shop = process::build("shop", "shop", Profile::Dev)?;
     print("\n2. The sample system starts, on this machine only")?;
+    let folder = Folder::new(&root.join("target/dovetail/demo"))?;
     let users = Service::start(&shop, "users", &[])?;
-    let payments = Service::start(&shop, "payments", &[])?;
-    let orders = Service::start(
-        &shop,
-        "orders",
-        &["--users", &users.url, "--payments", &payments.url],
-    )?;
-    for service in [&users, &payments, &orders] {
+    let payments = Service::start(&shop, "payments", &folder.kept("payments")?)?;
+    let invoicing = Service::start(&shop, "invoicing", &folder.kept("invoicing")?)?;
+    let mut kept = folder.kept("orders")?;
+    kept.extend(["--users", &users.url, "--payments", &payments.url].map(str::to_owned));
+    let orders = Service::start(&shop, "orders", &kept)?;
+    for service in [&users, &payments, &orders, &invoicing] {
         print(&format!("   {:9} {}", service.name, service.url))?;
     }
 
@@ -105,8 +108,32 @@ fn dovetail(root: &Path, args: &[&str]) -> Result<()> {
     }
 }
 
+impl Folder {
+    fn new(path: &Path) -> Result<Self> {
+        if path.exists() {
+            std::fs::remove_dir_all(path)
+                .with_context(|| format!("cannot empty {}", path.display()))?;
+        }
+        std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self(path.to_owned()))
+    }
+
+    fn file(&self, name: &str) -> Result<String> {
+        let path = self.0.join(format!("{name}.db"));
+        let path = path.to_str().map(str::to_owned);
+        path.context("the path of the repository is not UTF-8")
+    }
+
+    /// The arguments of a service that keeps something, and that tells others of it: everything twice.
+    fn kept(&self, name: &str) -> Result<Vec<String>> {
+        let (database, broker) = (self.file(name)?, self.file("broker")?);
+        let args = ["--twice", "--database", &database, "--broker", &broker];
+        Ok(args.map(str::to_owned).to_vec())
+    }
+}
+
 impl Service {
-    fn start(shop: &Path, name: &'static str, args: &[&str]) -> Result<Self> {
+    fn start(shop: &Path, name: &'static str, args: &[String]) -> Result<Self> {
         let mut command = Command::new(shop);
         command
             .args([name, "--listen", "127.0.0.1:0", "--states"])

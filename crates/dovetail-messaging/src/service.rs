@@ -77,7 +77,7 @@ impl Stop {
 }
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
-type Begin = Box<dyn FnOnce(Stop) -> Task + Send>;
+type Begin = Box<dyn FnOnce(Stop) -> Task + Send + Sync>;
 
 /// The parts of one service, before they run.
 pub struct Runner<S, B> {
@@ -343,7 +343,13 @@ impl<S: Store + Outbox, B: Transport + Clone> Runner<S, B> {
         }
     }
 
-    async fn prepare(&self) -> Result<(), RunError> {
+    /// Sees to it that the broker has the channels and the subscriptions, and waits for it while it cannot be reached. [`run`](Self::run)
+    /// does so itself.
+    ///
+    /// # Errors
+    ///
+    /// Where the broker refuses a channel for good.
+    pub async fn prepare(&self) -> Result<(), RunError> {
         let pause = consumer::Config::default().pause;
         let mut troubles = 0_u32;
         loop {

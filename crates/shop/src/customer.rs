@@ -1,9 +1,17 @@
 //! A customer: registers, orders, and looks at the order, all through the generated clients.
 
-use anyhow::{Context, Result};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
 use dovetail_client::types::Patch;
-use orders_client::types::{Line, NewOrder};
+use dovetail_messaging::Clock;
+use orders_client::types::{Line, NewOrder, Order, OrderStatus};
 use users_client::types::NewUser;
+
+/// How long the customer waits for the news that the order is paid.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the customer waits before looking again.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Visits the shop once and tells what happened, a line for each call.
 ///
@@ -31,10 +39,7 @@ pub async fn visit(orders: &str, users: &str) -> Result<Vec<String>> {
         note: Patch::Absent,
     };
     let placed = orders.place_order(&new).await.context("ordering")?;
-    let order = orders
-        .get_order(&placed.id.to_string())
-        .await
-        .context("looking at the order")?;
+    let order = paid(&orders, &placed.id.to_string()).await?;
     Ok(vec![
         format!("users     registered {} as {}", user.name, user.id),
         format!(
@@ -44,8 +49,26 @@ pub async fn visit(orders: &str, users: &str) -> Result<Vec<String>> {
             order.total % 100
         ),
         format!(
-            "payments  charged for it once: {}, and the order is {}",
-            order.payment_id, order.status
+            "payments  charged for it once: {}, and the order was {}",
+            placed.payment_id, placed.status
+        ),
+        format!(
+            "payments  told that the money came, and the order is {}",
+            order.status
         ),
     ])
+}
+
+/// Looks at the order until it is paid.
+async fn paid(orders: &orders_client::Client, id: &str) -> Result<Order> {
+    let clock = Clock::system();
+    let end = clock.now() + PATIENCE;
+    while clock.now() < end {
+        let order = orders.get_order(id).await.context("looking at the order")?;
+        if order.status == OrderStatus::Paid {
+            return Ok(order);
+        }
+        clock.sleep(LOOK).await;
+    }
+    bail!("nobody said that the order is paid")
 }

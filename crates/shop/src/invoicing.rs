@@ -8,6 +8,8 @@ use dovetail_messaging::store::sqlite::{Sqlite, SqliteTransaction};
 use invoicing_consumers::OrdersHandler;
 use orders_messages::types::OrderCreated;
 
+use crate::broker::{self, Broker};
+
 /// Nothing here keeps an order from having two invoices. That is the inbox's part.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS invoice (
@@ -36,10 +38,19 @@ impl Invoicing {
         Ok(Self { store })
     }
 
-    /// Where it keeps its invoices, and what it has handled.
+    /// What the service consumes, on a broker.
     #[must_use]
-    pub const fn store(&self) -> &Sqlite {
-        &self.store
+    pub fn runner(&self, broker: Broker) -> invoicing_consumers::Consumers<Sqlite, Broker> {
+        let (store, (clock, chance)) = (self.store.clone(), broker::world());
+        let options = broker::options();
+        invoicing_consumers::Consumers::with_options(
+            store,
+            broker,
+            self.clone(),
+            options,
+            clock,
+            chance,
+        )
     }
 
     /// How many invoices there are for how many orders.

@@ -1,13 +1,17 @@
 //! Runs one service of the sample system, or tries one out.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use axum::Router;
 use clap::{Args, Parser, Subcommand};
+use shop::broker::{Broker, Messages};
+use shop::invoicing::Invoicing;
 use shop::orders::Orders;
 use shop::payments::{self, Payments};
 use shop::users::Users;
+use tokio::sync::watch;
 
 /// The sample system of dovetail.
 #[derive(Debug, Parser)]
@@ -21,20 +25,37 @@ enum Command {
     /// Runs the users service
     Users(Listen),
     /// Runs the payments service
-    Payments(Listen),
+    Payments {
+        #[command(flatten)]
+        listen: Listen,
+        #[command(flatten)]
+        kept: Kept,
+    },
     /// Runs the orders service
     Orders {
         #[command(flatten)]
         listen: Listen,
+        #[command(flatten)]
+        kept: Kept,
         /// Where users runs
         #[arg(long, value_name = "URL")]
         users: String,
         /// Where payments runs
         #[arg(long, value_name = "URL")]
         payments: String,
-        /// The database; in memory where none is named
+    },
+    /// Runs the invoicing service
+    Invoicing {
+        #[command(flatten)]
+        listen: Listen,
+        #[command(flatten)]
+        kept: Kept,
+    },
+    /// Counts the invoices of a database
+    Invoices {
+        /// The database of invoicing
         #[arg(long, value_name = "FILE")]
-        database: Option<std::path::PathBuf>,
+        database: PathBuf,
     },
     /// Registers a user and places an order, through the generated clients
     Try {
@@ -57,25 +78,53 @@ struct Listen {
     states: bool,
 }
 
+/// What a service keeps, and what carries its messages.
+#[derive(Debug, Args)]
+struct Kept {
+    /// The database; in memory where none is named
+    #[arg(long, value_name = "FILE")]
+    database: Option<PathBuf>,
+    /// The embedded broker, a file that all services share; without it messages stay in the outbox
+    #[arg(long, value_name = "FILE")]
+    broker: Option<PathBuf>,
+    /// Publishes every message twice, as a broker does that lost an acknowledgement
+    #[arg(long)]
+    twice: bool,
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Users(listen) => {
-            serve(&listen, Users::new(shop::system_time).router(listen.states)).await
+            let router = Users::new(shop::system_time).router(listen.states);
+            serve(&listen, router).await
         }
-        Command::Payments(listen) => {
-            serve(&listen, Payments::open(None).await?.router(listen.states)).await
+        Command::Payments { listen, kept } => {
+            let payments = Payments::open(kept.database.as_deref()).await?;
+            let runner = kept.broker(|broker| payments.runner(broker))?;
+            let router = payments.router(listen.states);
+            run(&listen, router, runner).await
         }
         Command::Orders {
             listen,
+            kept,
             users,
             payments,
-            database,
         } => {
             let (users, payments) = shop::orders::clients(&users, &payments, payments::TOKEN)?;
-            let orders = Orders::open(database.as_deref(), users, payments, shop::system_time);
-            let orders = orders.await?;
-            serve(&listen, orders.router()).await
+            let file = kept.database.as_deref();
+            let orders = Orders::open(file, users, payments, shop::system_time).await?;
+            let runner = kept.broker(|broker| orders.runner(broker))?;
+            run(&listen, orders.router(), runner).await
+        }
+        Command::Invoicing { listen, kept } => {
+            let invoicing = Invoicing::open(kept.database.as_deref()).await?;
+            let runner = kept.broker(|broker| invoicing.runner(broker))?;
+            run(&listen, Router::new(), runner).await
+        }
+        Command::Invoices { database } => {
+            let (invoices, orders) = Invoicing::open(Some(&database)).await?.count().await?;
+            print(&format!("{invoices} invoices for {orders} orders"))
         }
         Command::Try { orders, users } => {
             for line in shop::customer::visit(&orders, &users).await? {
@@ -83,6 +132,37 @@ async fn main() -> Result<()> {
             }
             Ok(())
         }
+    }
+}
+impl Kept {
+    /// What the service does with messages on the broker, if it has one.
+    fn broker<M>(&self, messages: impl FnOnce(Broker) -> M) -> Result<Option<M>> {
+        let Some(file) = &self.broker else {
+            return Ok(None);
+        };
+        let broker = Broker::embedded(file)?;
+        Ok(Some(messages(broker.with_doubles(self.twice))))
+    }
+}
+
+/// Serves, and works on messages, until the process is asked to stop.
+async fn run<M: Messages>(listen: &Listen, router: Router, messages: Option<M>) -> Result<()> {
+    let Some(messages) = messages else {
+        return serve(listen, router).await;
+    };
+    // Before anybody can ask for anything: nothing that is published then is missed.
+    messages.prepare().await?;
+    let (running, mut stopped) = watch::channel(());
+    let mut working = tokio::spawn(messages.run(async move {
+        let _ = stopped.changed().await;
+    }));
+    tokio::select! {
+        served = serve(listen, router) => {
+            drop(running);
+            served?;
+            working.await.context("the messages stopped")?
+        }
+        worked = &mut working => worked.context("the messages stopped")?,
     }
 }
 

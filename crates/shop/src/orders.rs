@@ -12,11 +12,10 @@ use dovetail_client::Credential;
 use dovetail_messaging::consumer::{Context as Delivered, HandlerError};
 use dovetail_messaging::store::sqlite::{Sqlite, SqliteTransaction};
 use dovetail_messaging::store::{Store, Transaction};
-use dovetail_messaging::{Chance, Clock};
 use orders_client::types::{NewOrder, Order, OrderStatus};
 use orders_consumers::PaymentsHandler;
 use orders_messages::OrdersEvents;
-use orders_messages::types::{OrderCreated, OrderCreatedLinesItem};
+use orders_messages::types::{Line as ToldLine, OrderCreated};
 use payments_client::errors::ChargeError;
 use payments_client::types::{Card, ChargeOptions, ChargeRequest, Currency, MethodType, Payment};
 use payments_messages::types::PaymentSettled;
@@ -25,6 +24,7 @@ use users_client::errors::GetUserError;
 use users_client::types::UserStatus;
 
 use crate::Now;
+use crate::broker::{self, Broker};
 use crate::problem::Problem;
 
 /// The service and what it stands on.
@@ -59,19 +59,29 @@ impl Orders {
         let store = crate::store(file)?;
         let prepared = store.transact(|database| database.execute_batch(book::SCHEMA));
         prepared.await.context("cannot prepare the database")?;
+        let (clock, chance) = broker::world();
         Ok(Self {
             store,
             users,
             payments,
-            events: OrdersEvents::new(Clock::system(), Chance::from_entropy()),
+            events: OrdersEvents::new(clock, chance),
             now,
         })
     }
 
-    /// Where it keeps its orders, and what it tells of them.
+    /// What the service consumes and publishes, on a broker.
     #[must_use]
-    pub const fn store(&self) -> &Sqlite {
-        &self.store
+    pub fn runner(&self, broker: Broker) -> orders_consumers::Consumers<Sqlite, Broker> {
+        let (store, (clock, chance)) = (self.store.clone(), broker::world());
+        let options = broker::options();
+        orders_consumers::Consumers::with_options(
+            store,
+            broker,
+            self.clone(),
+            options,
+            clock,
+            chance,
+        )
     }
 
     /// The service.
@@ -193,7 +203,7 @@ async fn place(
 
 /// What others are told of an order.
 fn told(order: &Order) -> OrderCreated {
-    let lines = order.lines.iter().map(|line| OrderCreatedLinesItem {
+    let lines = order.lines.iter().map(|line| ToldLine {
         sku: line.sku.clone(),
         quantity: line.quantity,
         price: line.price,
@@ -203,7 +213,7 @@ fn told(order: &Order) -> OrderCreated {
         user_id: order.user_id.clone(),
         total: order.total,
         lines: lines.collect(),
-        note: order.note.as_ref().value().cloned(),
+        note: order.note.clone().value(),
         placed_at: order.placed_at,
     }
 }

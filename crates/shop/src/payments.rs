@@ -9,15 +9,16 @@ use anyhow::{Context, Result};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::{Json, Router, routing};
+use dovetail_messaging::service::Runner;
 use dovetail_messaging::store::sqlite::Sqlite;
 use dovetail_messaging::store::{Store, Transaction};
-use dovetail_messaging::{Chance, Clock};
 use payments_client::types::{ChargeRequest, Payment};
 use payments_messages::PaymentsEvents;
 use payments_messages::types::PaymentSettled;
 use serde_json::{Value, json};
 
 use self::ledger::Charged;
+use crate::broker::{self, Broker};
 use crate::problem::Problem;
 use crate::states::{self, Action, Change};
 
@@ -43,17 +44,20 @@ impl Payments {
         let store = crate::store(file)?;
         let prepared = store.transact(|database| database.execute_batch(ledger::SCHEMA));
         prepared.await.context("cannot prepare the database")?;
+        let (clock, chance) = broker::world();
         Ok(Self {
             store,
-            events: PaymentsEvents::new(Clock::system(), Chance::from_entropy()),
+            events: PaymentsEvents::new(clock, chance),
             declining: Arc::default(),
         })
     }
 
-    /// Where it keeps its payments, and what it tells of them.
+    /// What the service publishes, on a broker.
     #[must_use]
-    pub const fn store(&self) -> &Sqlite {
-        &self.store
+    pub fn runner(&self, broker: Broker) -> Runner<Sqlite, Broker> {
+        let (store, (clock, chance)) = (self.store.clone(), broker::world());
+        Runner::new("payments", store, broker, broker::options(), clock, chance)
+            .declaring(payments_messages::channels::ALL)
     }
 
     /// The service. `with_states` mounts the endpoint for verification.

@@ -16,56 +16,45 @@ use crate::routes;
 
 /// All that the service consumes, on a store, a broker and a handler.
 #[derive(Debug)]
-pub struct Consumers<S, B, H> {
+pub struct Consumers<S, B> {
     runner: Runner<S, B>,
-    handler: Arc<H>,
 }
 
-impl<S, B, H> Consumers<S, B, H>
+impl<S, B> Consumers<S, B>
 where
     S: Store + Outbox + Leases,
     B: Transport + Clone,
-    H: ParcelsHandler<S::Transaction> + ParcelsLeaseHandler + 'static,
 {
     /// Consumers with the usual options: the store is the database of the effects, the broker brings the messages.
     #[must_use]
-    pub fn new(
+    pub fn new<H>(
         store: S,
         transport: B,
         handler: H,
         clock: Clock,
         chance: Chance,
-    ) -> Self {
+    ) -> Self
+    where
+        H: ParcelsHandler<S::Transaction> + ParcelsLeaseHandler + 'static,
+    {
         Self::with_options(store, transport, handler, Options::default(), clock, chance)
     }
 
     /// Consumers with options of their own.
     #[must_use]
-    pub fn with_options(
+    pub fn with_options<H>(
         store: S,
         transport: B,
         handler: H,
         options: Options,
         clock: Clock,
         chance: Chance,
-    ) -> Self {
-        Self {
-            runner: Runner::new("depot", store, transport, options, clock, chance),
-            handler: Arc::new(handler),
-        }
-    }
-
-    /// Consumes until `stop` resolves. What is under way then is finished first.
-    ///
-    /// # Errors
-    ///
-    /// Where the broker refuses a channel for good, or a part panics outside of any handler.
-    pub async fn run(
-        self,
-        stop: impl std::future::Future<Output = ()>,
-    ) -> Result<(), RunError> {
-        let Self { runner, handler } = self;
-        runner
+    ) -> Self
+    where
+        H: ParcelsHandler<S::Transaction> + ParcelsLeaseHandler + 'static,
+    {
+        let handler = Arc::new(handler);
+        let runner = Runner::new("depot", store, transport, options, clock, chance)
             .declaring(depot_messages::channels::ALL)
             .mixed(
                 parcels_messages::channels::PARCELS,
@@ -82,9 +71,31 @@ where
                 parcels_messages::channels::ALL_X2E5C,
                 routes::FROM_ALL,
                 All(Arc::clone(&handler)),
-            )
-            .run(stop)
-            .await
+            );
+        Self { runner }
+    }
+
+    /// Sees to it that the broker has the channels and the subscriptions. [`run`](Self::run) does so itself.
+    ///
+    /// What is published to a topic before that does not come to this service.
+    ///
+    /// # Errors
+    ///
+    /// Where the broker refuses a channel for good.
+    pub async fn prepare(&self) -> Result<(), RunError> {
+        self.runner.prepare().await
+    }
+
+    /// Consumes until `stop` resolves. What is under way then is finished first.
+    ///
+    /// # Errors
+    ///
+    /// Where the broker refuses a channel for good, or a part panics outside of any handler.
+    pub async fn run(
+        self,
+        stop: impl std::future::Future<Output = ()>,
+    ) -> Result<(), RunError> {
+        self.runner.run(stop).await
     }
 }
 

@@ -16,43 +16,63 @@ use crate::routes;
 
 /// All that the service consumes, on a store, a broker and a handler.
 #[derive(Debug)]
-pub struct Consumers<S, B, H> {
+pub struct Consumers<S, B> {
     runner: Runner<S, B>,
-    handler: Arc<H>,
 }
 
-impl<S, B, H> Consumers<S, B, H>
+impl<S, B> Consumers<S, B>
 where
     S: Store + Outbox,
     B: Transport + Clone,
-    H: ParcelsHandler<S::Transaction> + 'static,
 {
     /// Consumers with the usual options: the store is the database of the effects, the broker brings the messages.
     #[must_use]
-    pub fn new(
+    pub fn new<H>(
         store: S,
         transport: B,
         handler: H,
         clock: Clock,
         chance: Chance,
-    ) -> Self {
+    ) -> Self
+    where
+        H: ParcelsHandler<S::Transaction> + 'static,
+    {
         Self::with_options(store, transport, handler, Options::default(), clock, chance)
     }
 
     /// Consumers with options of their own.
     #[must_use]
-    pub fn with_options(
+    pub fn with_options<H>(
         store: S,
         transport: B,
         handler: H,
         options: Options,
         clock: Clock,
         chance: Chance,
-    ) -> Self {
-        Self {
-            runner: Runner::new("parcels", store, transport, options, clock, chance),
-            handler: Arc::new(handler),
-        }
+    ) -> Self
+    where
+        H: ParcelsHandler<S::Transaction> + 'static,
+    {
+        let handler = Arc::new(handler);
+        let runner = Runner::new("parcels", store, transport, options, clock, chance)
+            .declaring(parcels_messages::channels::ALL)
+            .transactional(
+                parcels_messages::channels::DESK,
+                routes::FROM_DESK,
+                Desk(Arc::clone(&handler)),
+            );
+        Self { runner }
+    }
+
+    /// Sees to it that the broker has the channels and the subscriptions. [`run`](Self::run) does so itself.
+    ///
+    /// What is published to a topic before that does not come to this service.
+    ///
+    /// # Errors
+    ///
+    /// Where the broker refuses a channel for good.
+    pub async fn prepare(&self) -> Result<(), RunError> {
+        self.runner.prepare().await
     }
 
     /// Consumes until `stop` resolves. What is under way then is finished first.
@@ -64,16 +84,7 @@ where
         self,
         stop: impl std::future::Future<Output = ()>,
     ) -> Result<(), RunError> {
-        let Self { runner, handler } = self;
-        runner
-            .declaring(parcels_messages::channels::ALL)
-            .transactional(
-                parcels_messages::channels::DESK,
-                routes::FROM_DESK,
-                Desk(Arc::clone(&handler)),
-            )
-            .run(stop)
-            .await
+        self.runner.run(stop).await
     }
 }
 
