@@ -83,6 +83,7 @@ impl Ui {
     }
 
     /// Shows how far something is, in a line of a terminal that replaces itself; nothing anywhere else. An empty text takes it away.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn progress(self, text: &str) {
         let mut err = std::io::stderr().lock();
         if !self.quiet && err.is_terminal() {

@@ -28,6 +28,7 @@ pub use self::job::{Counts, Job, JobState, RECENT_DECIDED, SAMPLE_MIN};
 pub(crate) use self::job::{Progress, micros};
 use crate::{
     dead_letter::{Act, Search, Selection, State},
+    message::Message,
     store::{ErrorKind, Replays, StoreError},
 };
 
@@ -248,4 +249,17 @@ async fn pause<S: Replays>(
     store.turn(number, Turn::Pause, act).await?;
     let job = store.replay_job(number).await?;
     job.ok_or(RunError::Unknown(number))
+}
+
+/// A message for one consumer, or for all; and for as long as it takes: what was too late once would be so again, and whoever sends it wants it
+/// nevertheless.
+pub(crate) fn addressed(mut message: Message, consumer: Option<&str>) -> Message {
+    message.expires_at = None;
+    message.headers.retain(|(name, _)| name != CONSUMER);
+    if let Some(consumer) = consumer {
+        message
+            .headers
+            .push((CONSUMER.to_owned(), consumer.to_owned()));
+    }
+    message
 }

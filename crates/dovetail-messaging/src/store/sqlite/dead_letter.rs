@@ -8,8 +8,7 @@ use super::{Sqlite, inbox, millis, outbox, rows, time};
 use crate::{
     dead_letter::{Burial, DeadLetter, Filter, Reason, State, Tally},
     inbox::{Fingerprint, Key},
-    message::Message,
-    replay::CONSUMER,
+    replay::addressed,
     store::{DeadLetters, ErrorKind, StoreError},
 };
 
@@ -245,19 +244,6 @@ pub(super) fn replay(
     let addressee = is_of_consumer.then_some(letter.consumer.as_str());
     outbox::insert(connection, &addressed(letter.message, addressee), now)?;
     Ok(Replayed::Sent(None))
-}
-
-/// A message for one consumer, or for all; and for as long as it takes: what was too late once would be so again, and whoever sends it wants it
-/// nevertheless.
-pub(super) fn addressed(mut message: Message, consumer: Option<&str>) -> Message {
-    message.expires_at = None;
-    message.headers.retain(|(name, _)| name != CONSUMER);
-    if let Some(consumer) = consumer {
-        message
-            .headers
-            .push((CONSUMER.to_owned(), consumer.to_owned()));
-    }
-    message
 }
 
 /// Closes an open letter without sending it, and returns it; what waited behind it in the outbox goes on.

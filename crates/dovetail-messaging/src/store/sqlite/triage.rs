@@ -13,6 +13,7 @@ use crate::{
         Act, Action, By, Closed, Entry, Group, Listed, Matches, Reason, Restored, Selection, State,
     },
     message::{Message, shortened},
+    replay::addressed,
     store::{LETTERS_MAX, StoreError, Triage},
 };
 
@@ -292,7 +293,7 @@ fn send_copy(
     // What no broker took was never seen by anybody; anything else is for the consumer that could not handle it.
     let is_of_consumer = letter.reason != Reason::PublishRejected;
     let addressee = is_of_consumer.then_some(letter.consumer.as_str());
-    outbox::insert(connection, &dead_letter::addressed(copy, addressee), act.at)?;
+    outbox::insert(connection, &addressed(copy, addressee), act.at)?;
     record(connection, act, Action::Edit, (Some(number), None), &detail)?;
     Ok(Closed::Now)
 }
