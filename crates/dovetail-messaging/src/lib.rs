@@ -6,6 +6,7 @@
 //! - [`consumer`] leads from a delivery to what becomes of it, on a [`store`]: what a consumer claims ([`inbox`]), what it publishes
 //!   ([`outbox`]), and what it could not handle ([`dead_letter`]) is written in the same transaction as its effect, so that a crash at any
 //!   point leaves either all of it or nothing.
+//! - [`replay`] sends many dead letters again: slowly, in their order, a few first, and never twice.
 //! - [`transport`] is what carries messages; the embedded one lives in the same SQLite file.
 //! - [`declared`] is what contracts say of messages, as generated crates hold it; [`producer`] makes events of payloads, and [`service`] runs
 //!   all that consumes and publishes in one service.
@@ -26,6 +27,7 @@ pub mod inbox;
 pub mod migrate;
 pub mod outbox;
 pub mod producer;
+pub mod replay;
 pub mod service;
 pub mod store;
 pub mod transport;

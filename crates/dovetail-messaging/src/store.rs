@@ -9,6 +9,7 @@
 
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod triage;
 
 use std::{
     fmt,
@@ -17,6 +18,7 @@ use std::{
 
 use thiserror::Error;
 
+pub use self::triage::{LETTERS_MAX, Replays, Triage};
 use crate::{
     dead_letter::{Burial, DeadLetter, Filter, Tally},
     inbox::{Claim, Claimed, Fingerprint, Key, Position},

@@ -10,10 +10,11 @@ use dovetail_messaging::{
     Message,
     consumer::{Done, RetryCause, Settlement},
     dead_letter::{Filter, Reason, State},
+    replay::CONSUMER,
     store::{DeadLetters, ErrorKind, Outbox, Store},
 };
 
-use crate::support::{Bench, after, config, message, start};
+use crate::support::{Bench, NAME, after, config, message, start};
 
 /// Delivers a message until it is acknowledged, and returns how, and after how many deliveries.
 async fn to_the_end(bench: &Bench, message: Message) -> (Done, u32) {
@@ -219,7 +220,14 @@ async fn a_replayed_letter_is_handled_under_its_old_identity() {
         .await
         .unwrap();
     let replayed = taken.messages[0].message.clone();
-    assert_eq!(replayed, message("m-1", "fail at first"));
+    let addressed = Message {
+        headers: vec![(CONSUMER.to_owned(), NAME.to_owned())],
+        ..message("m-1", "fail at first")
+    };
+    assert_eq!(
+        replayed, addressed,
+        "to the consumer that could not handle it"
+    );
     assert_eq!(
         consumer.process(replayed.clone()).await,
         Settlement::Ack(Done::Handled)
