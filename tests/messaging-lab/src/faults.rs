@@ -1,0 +1,121 @@
+//! The list of faults, and how they are run.
+
+mod kill;
+mod process;
+mod race;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::{
+    common::{Watch, print},
+    ground::{Ground, sqlite::OnSqlite},
+    report::{Outcome, Said},
+};
+
+/// Which faults, and how many of each.
+#[derive(Debug, Args)]
+pub(crate) struct Asked {
+    /// The faults to run; all without any
+    #[arg(value_name = "FAULT")]
+    names: Vec<String>,
+    /// Few of each, for CI
+    #[arg(long)]
+    small: bool,
+    /// How many histories the faults that chance decides have
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// One history only, told step by step
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Prints what came of it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How large a fault is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    small: bool,
+    seeds: Option<u64>,
+}
+
+impl Size {
+    /// A number for people who wait, or one for CI.
+    pub(crate) fn of<T>(self, full: T, small: T) -> T {
+        if self.small { small } else { full }
+    }
+
+    /// How many histories: as asked, or else as usual.
+    pub(crate) fn seeds(self, full: u64, small: u64) -> u64 {
+        self.seeds.unwrap_or_else(|| self.of(full, small))
+    }
+}
+
+/// A fault: its number, what it is, and what runs it.
+struct Fault {
+    name: &'static str,
+    what: &'static str,
+    run: fn(Size) -> Result<Vec<(&'static str, Said)>>,
+}
+
+const FAULTS: &[Fault] = &[
+    Fault {
+        name: "f1",
+        what: "every message is delivered eight times, to two processes of sixteen workers",
+        run: |size| on::<OnSqlite>(size, race::run::<OnSqlite>),
+    },
+    Fault {
+        name: "f2",
+        what: "the process is killed at each of twelve places",
+        run: |size| on::<OnSqlite>(size, kill::run::<OnSqlite>),
+    },
+];
+
+/// Runs a fault on one store.
+fn on<G: Ground>(size: Size, fault: fn(Size) -> Result<Said>) -> Result<Vec<(&'static str, Said)>> {
+    Ok(vec![(G::NAME, fault(size)?)])
+}
+
+/// Runs faults, and says what came of each. Fails where a promise was broken, or where a control was not.
+pub(crate) fn run(asked: &Asked) -> Result<()> {
+    let names: Vec<&str> = FAULTS.iter().map(|fault| fault.name).collect();
+    for name in &asked.names {
+        if !names.contains(&name.as_str()) {
+            bail!("there is no fault `{name}`; there are {}", names.join(", "));
+        }
+    }
+    let size = Size {
+        small: asked.small,
+        seeds: asked.seeds,
+    };
+    let mut outcomes = Vec::new();
+    let is_asked = |fault: &&Fault| {
+        asked.names.is_empty() || asked.names.iter().any(|name| name == fault.name)
+    };
+    for fault in FAULTS.iter().filter(is_asked) {
+        if !asked.json {
+            print(&format!("{}: {}", fault.name, fault.what))?;
+        }
+        let watch = Watch::start();
+        for (store, said) in (fault.run)(size)? {
+            let outcome = said.lasting(fault.name, store, watch.elapsed());
+            if !asked.json {
+                print(&outcome.line())?;
+            }
+            outcomes.push(outcome);
+        }
+    }
+    if asked.json {
+        print(&serde_json::to_string_pretty(&outcomes)?)?;
+    }
+    let failed: Vec<&str> = outcomes
+        .iter()
+        .filter(|outcome| !outcome.holds())
+        .map(|outcome: &Outcome| outcome.fault)
+        .collect();
+    if !failed.is_empty() {
+        bail!("{} did not hold", failed.join(", "));
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! F2: the process is killed at each place where that could hurt, and started again an hour later.
+
+use anyhow::{Result, ensure};
+use dovetail_messaging::{
+    failpoint,
+    outbox::Publisher as _,
+    transport::{Channel, Kind as ChannelKind, Transport as _},
+};
+use dovetail_resilience::{Chance, Clock};
+
+use super::{
+    Size,
+    process::{End, Process},
+};
+use crate::{
+    child::{block_on, broker},
+    common::{below, start},
+    ground::Ground,
+    naive::{self, Kind},
+    report::{Control, Said},
+    tally::Tally,
+    work::{BILLING, CHARGES, MAIL, ORDERS, ids, order, subscription, tally},
+};
+
+const MESSAGES: usize = 12;
+const KEYS: usize = 3;
+/// How often a process may come to a place before it is killed there: places that a batch passes once come less often.
+const PASSES: u64 = 4;
+
+pub(crate) fn run<G: Ground>(size: Size) -> Result<Said> {
+    let seeds = size.seeds(20, 2);
+    let mut own = Tally::default();
+    let mut broken = Vec::new();
+    for place in failpoint::PLACES {
+        let mut killed = 0;
+        for seed in 0..seeds {
+            let run = kill::<G>(place, seed, None)?;
+            own += run.tally;
+            killed += u64::from(run.was_killed);
+            broken.extend(run.broken);
+        }
+        if killed * 2 < seeds {
+            broken.push(format!(
+                "only {killed} of {seeds} processes died at `{place}`"
+            ));
+        }
+    }
+    let mut control = Tally::default();
+    for kind in [Kind::CheckFirst, Kind::MarkFirst] {
+        for place in naive::PLACES {
+            for seed in 0..seeds.min(2) {
+                control += kill::<G>(place, seed, Some(kind))?.tally;
+            }
+        }
+    }
+    let places = failpoint::PLACES.len();
+    Ok(Said {
+        size: format!(
+            "SIGKILL at {places} places × {seeds} seeds, {MESSAGES} messages through inbox, outbox and a second inbox"
+        ),
+        tally: own,
+        broken,
+        control: Control::new("check, process, insert; mark first; no outbox", control),
+    })
+}
+
+/// What came of one process that was killed, and the one after it.
+struct Run {
+    tally: Tally,
+    was_killed: bool,
+    broken: Vec<String>,
+}
+
+fn kill<G: Ground>(place: &str, seed: u64, kind: Option<Kind>) -> Result<Run> {
+    let folder = tempfile::tempdir()?;
+    let ground = block_on(async {
+        let broker = broker(folder.path(), Clock::pinned_at(start()))?;
+        for (channel, group) in [(ORDERS, BILLING), (CHARGES, MAIL)] {
+            broker
+                .declare(&Channel::new(channel, ChannelKind::Topic))
+                .await?;
+            broker.subscribe(&subscription(channel, group)).await?;
+        }
+        for number in 0..MESSAGES {
+            broker.publish(&order(number, KEYS)).await?;
+        }
+        G::open(folder.path()).await
+    })?;
+    let nth = 1 + below(&Chance::seeded(seed), PASSES);
+    let first = [
+        "work".to_owned(),
+        format!("--kill-at={place}"),
+        format!("--nth={nth}"),
+    ];
+    let was_killed = Process::start(folder.path(), G::NAME, kind, &first)?.wait()? == End::Killed;
+    let second = ["work".to_owned(), "--hours=1".to_owned()];
+    let end = Process::start(folder.path(), G::NAME, kind, &second)?.wait()?;
+    ensure!(end == End::Done, "the second process was killed");
+    block_on(async {
+        let effects = ground.effects().await?;
+        let expected = ids(MESSAGES);
+        let mut tallies = tally(BILLING, &expected, &effects);
+        tallies += tally(MAIL, &expected, &effects);
+        let mut broken = Vec::new();
+        let outbox = ground.outbox().await?;
+        if kind.is_none() && outbox.len() != MESSAGES {
+            broken.push(format!(
+                "{place}, seed {seed}: {} messages in the outbox for {MESSAGES} effects",
+                outbox.len()
+            ));
+        }
+        Ok(Run {
+            tally: tallies,
+            was_killed,
+            broken,
+        })
+    })
+}
