@@ -11,6 +11,7 @@ use crate::{
     common::{Watch, print},
     ground::{Ground, sqlite::OnSqlite},
     report::{Outcome, Said},
+    simulation,
 };
 
 /// Which faults, and how many of each.
@@ -25,7 +26,7 @@ pub(crate) struct Asked {
     /// How many histories the faults that chance decides have
     #[arg(long)]
     seeds: Option<u64>,
-    /// One history only, told step by step
+    /// One history of f15 only, told step by step
     #[arg(long)]
     seed: Option<u64>,
     /// Prints what came of it as JSON
@@ -70,6 +71,11 @@ const FAULTS: &[Fault] = &[
         what: "the process is killed at each of twelve places",
         run: |size| on::<OnSqlite>(size, kill::run::<OnSqlite>),
     },
+    Fault {
+        name: "f15",
+        what: "seeded histories, in which every step can fail or be the last one",
+        run: |size| on::<OnSqlite>(size, simulation::run),
+    },
 ];
 
 /// Runs a fault on one store.
@@ -84,6 +90,9 @@ pub(crate) fn run(asked: &Asked) -> Result<()> {
         if !names.contains(&name.as_str()) {
             bail!("there is no fault `{name}`; there are {}", names.join(", "));
         }
+    }
+    if let Some(seed) = asked.seed {
+        return simulation::replay(seed);
     }
     let size = Size {
         small: asked.small,

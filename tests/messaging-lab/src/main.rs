@@ -9,6 +9,7 @@ mod faults;
 mod ground;
 mod naive;
 mod report;
+mod simulation;
 mod tally;
 mod work;
 

@@ -67,10 +67,6 @@ impl Process {
         drop(self.0.stdin.take());
         end_of(self.0.wait().context("cannot wait for a process")?)
     }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.0.id()
-    }
 }
 
 fn end_of(status: ExitStatus) -> Result<End> {

@@ -50,8 +50,8 @@ fn race<G: Ground>(count: usize, naive: Option<Kind>) -> Result<(Tally, usize)> 
     let folder = tempfile::tempdir()?;
     let ground = block_on(G::open(folder.path()))?;
     let mut processes = Vec::new();
-    for part in 0..2 {
-        processes.push(start::<G>(folder.path(), count, part, naive)?);
+    for _ in 0..2 {
+        processes.push(start::<G>(folder.path(), count, naive)?);
     }
     for process in &mut processes {
         process.wait_until_ready()?;
@@ -75,7 +75,6 @@ fn race<G: Ground>(count: usize, naive: Option<Kind>) -> Result<(Tally, usize)> 
 fn start<G: Ground>(
     folder: &Path,
     count: usize,
-    part: usize,
     naive: Option<Kind>,
 ) -> Result<Process> {
     let task = [
@@ -83,7 +82,6 @@ fn start<G: Ground>(
         format!("--ids={count}"),
         format!("--deliveries={DELIVERIES}"),
         format!("--workers={WORKERS}"),
-        format!("--part={part}"),
     ];
     Process::start(folder, G::NAME, naive, &task)
 }
