@@ -38,7 +38,7 @@ pub(crate) fn run(size: Size) -> Result<Said> {
         }
         tally += found.tally;
         total.add(&found);
-        if broken.len() >= 5 {
+        if !broken.is_empty() {
             break;
         }
     }

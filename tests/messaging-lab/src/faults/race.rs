@@ -72,11 +72,7 @@ fn race<G: Ground>(count: usize, naive: Option<Kind>) -> Result<(Tally, usize)> 
     })
 }
 
-fn start<G: Ground>(
-    folder: &Path,
-    count: usize,
-    naive: Option<Kind>,
-) -> Result<Process> {
+fn start<G: Ground>(folder: &Path, count: usize, naive: Option<Kind>) -> Result<Process> {
     let task = [
         "race".to_owned(),
         format!("--ids={count}"),

@@ -240,9 +240,13 @@ impl Transport for Client {
             let changed = self.broker.changed.notified();
             let received = self.broker.take(&subscription.channel, limit);
             if !received.is_empty() {
-                let ids = received.iter().map(|one| one.delivery.message.id.as_deref());
+                let ids = received
+                    .iter()
+                    .map(|one| one.delivery.message.id.as_deref());
                 let ids: Vec<&str> = ids.map(Option::unwrap_or_default).collect();
-                self.life.step(&format!("received {}", ids.join(", "))).await;
+                self.life
+                    .step(&format!("received {}", ids.join(", ")))
+                    .await;
                 return Ok(received);
             }
             // Entries become visible without a word; so look again at times.

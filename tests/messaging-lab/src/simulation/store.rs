@@ -315,11 +315,7 @@ impl Outbox for Stepped {
         .await
     }
 
-    async fn forget_published(
-        &self,
-        before: SystemTime,
-        limit: u32,
-    ) -> Result<u32, StoreError> {
+    async fn forget_published(&self, before: SystemTime, limit: u32) -> Result<u32, StoreError> {
         self.operate("forget what was published", async |ground| {
             ground.store().forget_published(before, limit).await
         })

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// A history that is not over by then never will be.
-const TIME_MAX: Duration = Duration::from_secs(2 * 3_600);
+const TIME_MAX: Duration = Duration::from_secs(1_800);
 const PROCESSES: usize = 2;
 
 /// What a history came to.
@@ -179,11 +179,17 @@ impl<'a> World<'a> {
     ) {
         const SKEWS_S: [i64; 6] = [0, 0, 0, 2, -2, 30];
         let draw = below(&history.chance, SKEWS_S.len() as u64);
-        let skew = usize::try_from(draw).ok().and_then(|draw| SKEWS_S.get(draw));
+        let skew = usize::try_from(draw)
+            .ok()
+            .and_then(|draw| SKEWS_S.get(draw));
         let skew = skew.copied().unwrap_or_default();
         let distance = Duration::from_secs(skew.unsigned_abs());
         let now = history.clock.wall();
-        let wall = if skew < 0 { now - distance } else { now + distance };
+        let wall = if skew < 0 {
+            now - distance
+        } else {
+            now + distance
+        };
         let clock = Clock::pinned_at(wall);
         let life = Life::new(history.clone(), format!("p{number}"));
         history.tell(&life.name, &format!("begins, its clock off by {skew} s"));
