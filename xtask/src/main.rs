@@ -48,7 +48,7 @@ enum Task {
     Wire,
     /// Loads and generates every OpenAPI document below a folder
     Corpus(corpus::Corpus),
-    /// Measures generating and compiling beside other generators
+    /// Measures generating and compiling beside other generators, and consuming messages beside other protocols
     Bench(bench::Bench),
     /// Holds what messaging promises against crashes, races, outages and seeded bugs
     Faults(faults::Faults),

@@ -3,6 +3,7 @@
 //! `cargo xtask faults` and `cargo xtask bench messaging` build and run this program. It starts itself again for the processes that it kills. Each fault
 //! has a control, which does what everybody writes first and has to fail: a fault that harms nobody proves nothing.
 
+mod bench;
 mod child;
 mod common;
 mod faults;
@@ -29,6 +30,8 @@ struct Cli {
 enum What {
     /// Runs the fault tests
     Faults(faults::Asked),
+    /// Measures what the promise costs
+    Bench(bench::Bench),
     /// What the fault tests kill
     #[command(hide = true)]
     Child(child::Child),
@@ -37,6 +40,7 @@ enum What {
 fn main() -> ExitCode {
     let done = match Cli::parse().what {
         What::Faults(asked) => faults::run(&asked),
+        What::Bench(asked) => bench::run(&asked),
         What::Child(child) => child::run(child),
     };
     match done {

@@ -130,7 +130,7 @@ impl Ground for OnSqlite {
     }
 }
 
-fn write(connection: &Connection, effect: &Effect) -> rusqlite::Result<()> {
+pub(crate) fn write(connection: &Connection, effect: &Effect) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT INTO effect (consumer, id, key, sequence) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![
