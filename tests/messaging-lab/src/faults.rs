@@ -63,11 +63,14 @@ impl Size {
     }
 }
 
+/// What a fault said on each store.
+type Runs = Vec<(&'static str, Said)>;
+
 /// A fault: its number, what it is, and what runs it.
 struct Fault {
     name: &'static str,
     what: &'static str,
-    run: fn(Size) -> Result<Vec<(&'static str, Said)>>,
+    run: fn(Size) -> Result<Runs>,
 }
 
 const FAULTS: &[Fault] = &[
