@@ -1,8 +1,10 @@
-//! `cargo xtask bench`: what generating and compiling cost, beside the other generators, in one run on one machine.
+//! `cargo xtask bench`: what generating and compiling cost beside the other generators, and what consuming messages once costs beside other protocols, in
+//! one run on one machine.
 
 mod codegen;
 mod compile;
 mod measure;
+mod messaging;
 mod peers;
 mod table;
 
@@ -37,6 +39,8 @@ enum What {
     Codegen(Asked),
     /// Runs `cargo check` on what every generator makes of some documents, and measures the compiler on that crate alone
     Compile(Asked),
+    /// Consumes messages once, one at a time and in batches, beside other protocols on the same stores
+    Messaging(messaging::Messaging),
 }
 
 /// What is measured, and where the figures go.
@@ -88,12 +92,19 @@ pub(crate) fn run(asked: &Bench) -> Result<()> {
         if asked.install_peers {
             return Ok(());
         }
-        bail!("say what to measure: `codegen` or `compile`");
+        bail!("say what to measure: `codegen`, `compile` or `messaging`");
     };
-    let (present, missing) = peers::present(&asked.without)?;
-    let failed = match what {
-        What::Codegen(asked) => codegen::run(asked, &present)?,
-        What::Compile(asked) => compile::run(asked, &present)?,
+    let present = || peers::present(&asked.without);
+    let (failed, missing) = match what {
+        What::Codegen(asked) => {
+            let (present, missing) = present()?;
+            (codegen::run(asked, &present)?, missing)
+        }
+        What::Compile(asked) => {
+            let (present, missing) = present()?;
+            (compile::run(asked, &present)?, missing)
+        }
+        What::Messaging(asked) => return messaging::run(asked),
     };
     if !missing.is_empty() {
         bail!("not compared with {}", missing.join(", "));

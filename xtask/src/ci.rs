@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::process::{self, cargo, run as run_program};
-use crate::{corpus, layers, roundtrip, tidy, wire};
+use crate::{corpus, faults, layers, roundtrip, tidy, wire};
 
 /// Runs what CI runs.
 #[derive(Debug, Args)]
@@ -26,12 +26,13 @@ enum Step {
     Generated,
     Test,
     Wire,
+    Faults,
     Real,
     Docs,
     Package,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step::Format,
     Step::Clippy,
     Step::Tidy,
@@ -39,6 +40,7 @@ const STEPS: [Step; 10] = [
     Step::Generated,
     Step::Test,
     Step::Wire,
+    Step::Faults,
     Step::Real,
     Step::Docs,
     Step::Package,
@@ -92,6 +94,7 @@ fn run_step(step: Step) -> Result<()> {
         Step::Generated => generated(),
         Step::Test => test(),
         Step::Wire => wire::run(),
+        Step::Faults => faults::run(&faults::Faults::small()),
         Step::Real => real(),
         Step::Docs => run_program(cargo().env("RUSTDOCFLAGS", "-D warnings").args([
             "doc",

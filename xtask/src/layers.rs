@@ -96,6 +96,16 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "requests are recorded as in tests",
     ),
     ("dovetail-tests", "*", "tests see everything"),
+    (
+        "messaging-lab",
+        "dovetail-messaging",
+        "faults are tried on the runtime",
+    ),
+    (
+        "messaging-lab",
+        "dovetail-resilience",
+        "faults go by its clock and chance",
+    ),
 ];
 
 /// Checks every dependency between members, those of tests included.

@@ -9,6 +9,7 @@ mod ci;
 mod corpus;
 mod demo;
 mod document;
+mod faults;
 mod layers;
 mod process;
 mod roundtrip;
@@ -47,14 +48,16 @@ enum Task {
     Wire,
     /// Loads and generates every OpenAPI document below a folder
     Corpus(corpus::Corpus),
-    /// Measures generating and compiling beside other generators
+    /// Measures generating and compiling beside other generators, and consuming messages beside other protocols
     Bench(bench::Bench),
+    /// Holds what messaging promises against crashes, races, outages and seeded bugs
+    Faults(faults::Faults),
     /// Sends samples of every schema of the corpus through the types that are generated for it
     Roundtrip(roundtrip::Roundtrip),
 }
 
 /// The words that are tasks; every other word is a command of dovetail.
-const TASKS: [&str; 9] = [
+const TASKS: [&str; 10] = [
     "demo",
     "test",
     "ci",
@@ -63,6 +66,7 @@ const TASKS: [&str; 9] = [
     "wire",
     "corpus",
     "bench",
+    "faults",
     "roundtrip",
 ];
 
@@ -84,6 +88,7 @@ fn main() -> ExitCode {
         Task::Wire => wire::run(),
         Task::Corpus(corpus) => corpus::run(&corpus),
         Task::Bench(bench) => bench::run(&bench),
+        Task::Faults(faults) => faults::run(&faults),
         Task::Roundtrip(roundtrip) => roundtrip::run(&roundtrip),
     };
     match done {

@@ -22,6 +22,10 @@ pub mod consumer;
 pub mod dead_letter;
 pub mod declared;
 pub mod envelope;
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
+#[cfg(not(feature = "failpoints"))]
+mod failpoint;
 pub mod inbox;
 #[cfg(feature = "sqlite")]
 pub mod migrate;

@@ -18,6 +18,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use crate::{
+    failpoint::reach,
     message::{Message, shortened},
     store::{Outbox, StoreError},
 };
@@ -214,7 +215,9 @@ impl<S: Outbox, P: Publisher> Relay<S, P> {
         if taken.messages.is_empty() {
             return Ok(turn);
         }
+        reach("taken");
         let settled = self.publish(taken.messages, taken.until).await;
+        reach("marking");
         let sent = u32::try_from(settled.len()).unwrap_or(u32::MAX);
         for one in &settled {
             match one.fate {
@@ -307,7 +310,10 @@ impl<P: Publisher> Lane<P> {
 
     async fn publish(&self, waiting: &Waiting) -> Fate {
         match self.publisher.publish(&waiting.message).await {
-            Ok(()) => Fate::Published,
+            Ok(()) => {
+                reach("published");
+                Fate::Published
+            }
             Err(PublishError::Rejected(error)) => Fate::Rejected {
                 error: shortened(&error),
                 blocks_key: self.config.rejected_blocks_key,

@@ -7,6 +7,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::{Consumer, Delivery, Handler, Held, LeaseConsumer, Settlement};
 use crate::{
+    failpoint::reach,
     store::{Leases, Store, StoreError},
     transport::{Received, Subscription, Transport},
 };
@@ -172,6 +173,7 @@ impl<T: Transport + Clone, P: Process> Runner<T, P> {
         let wake = wake.into_iter().find(|wake| *wake > now).unwrap_or(now);
         let sleep = self.clock.sleep(wake.saturating_duration_since(now));
         tokio::select! {
+            biased;
             Some(ended) = self.tasks.join_next_with_id() => Some(ended),
             () = sleep => None,
         }
@@ -230,8 +232,11 @@ impl<T: Transport + Clone, P: Process> Runner<T, P> {
         let (transport, consumer) = (self.transport.clone(), Arc::clone(&self.consumer));
         let clock = self.clock;
         self.tasks.spawn(async move {
+            reach("received");
             let settlement = consumer.process(received.delivery).await;
+            reach("settling");
             settle(&transport, &received.receipt, settlement).await;
+            reach("settled");
             Ended::Settled(match settlement {
                 Settlement::Pause { after } => clock.now().checked_add(after),
                 Settlement::Ack(_) | Settlement::Retry { .. } => None,

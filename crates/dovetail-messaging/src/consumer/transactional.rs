@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     dead_letter::Reason,
+    failpoint::reach,
     inbox::{Claim, Claimed, Fingerprint, Key, Position},
     message::{Message, shortened},
     store::{ErrorKind, Failure, Parking, Store, StoreError, Transaction},
@@ -137,7 +138,7 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
             .attempt(route, &mut transaction, event, &delivery.message)
             .await
         {
-            Ok(()) => match transaction.commit().await {
+            Ok(()) => match commit(transaction).await {
                 Ok(()) => {
                     self.rules.worked();
                     Settlement::Ack(Done::Handled)
@@ -269,6 +270,12 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
             Err(error) => self.rules.store_failed(route, &error),
         }
     }
+}
+
+/// Commits what a handler did.
+async fn commit(transaction: impl Transaction) -> Result<(), StoreError> {
+    reach("handled");
+    transaction.commit().await
 }
 
 fn is_ordered(route: &Route, message: &Message) -> bool {

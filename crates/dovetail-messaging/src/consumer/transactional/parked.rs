@@ -2,7 +2,7 @@
 
 use super::{
     Claim, Claimed, Consumer, Delivery, ErrorKind, Failed, Handler, Key, Message, Reason,
-    Rejection, Route, Store, StoreError, Transaction, id_reuse, is_exhausted, refused,
+    Rejection, Route, Store, StoreError, Transaction, commit, id_reuse, is_exhausted, refused,
 };
 use crate::store::Parked;
 
@@ -79,7 +79,7 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
         };
         let attempt = self.attempt(&route, &mut transaction, event, &message);
         let failed = match attempt.await {
-            Ok(()) => match transaction.commit().await {
+            Ok(()) => match commit(transaction).await {
                 Ok(()) => {
                     self.rules.worked();
                     return Ok(Head::Handled);

@@ -10,6 +10,7 @@ use super::{
     writer::{Desk, Stop, gone},
 };
 use crate::{
+    failpoint::reach,
     inbox::{Claim, Claimed},
     message::Message,
     store::{ErrorKind, PUBLISHED_MAX, Parking, StoreError, Transaction},
@@ -151,7 +152,9 @@ fn begin(
     first: impl FnOnce(&Connection) -> rusqlite::Result<Found>,
 ) -> rusqlite::Result<(u64, Found)> {
     let session = desk.begin()?;
+    reach("begun");
     let found = first(&desk.connection)?;
+    reach("claimed");
     match found {
         Found::Fresh { .. } | Found::Behind => {}
         Found::Duplicate => desk.commit()?,
@@ -266,13 +269,17 @@ impl Transaction for SqliteTransaction {
             for message in &published {
                 outbox::insert(&desk.connection, message, now)?;
             }
+            reach("enqueued");
             if let Some(claim) = &claim {
                 inbox::forget_attempts(&desk.connection, &claim.key)?;
                 if is_parked {
                     parked::leave(&desk.connection, claim)?;
                 }
             }
-            desk.commit()
+            reach("committing");
+            desk.commit()?;
+            reach("committed");
+            Ok(())
         })
         .await?;
         if has_published {

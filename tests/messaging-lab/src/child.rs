@@ -1,0 +1,327 @@
+//! The processes that the faults start, and kill.
+
+use std::{
+    io::{BufRead as _, Write as _},
+    path::PathBuf,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use dovetail_messaging::{
+    consumer::{Done, Pace, Process, Settlement, run as consume},
+    failpoint,
+    outbox::{self, Relay},
+    store::{Outbox as _, sqlite::Durability},
+    transport::{Subscription, embedded::Embedded},
+};
+use dovetail_resilience::{Chance, Clock};
+use nix::sys::signal::{Signal, raise};
+use tokio::sync::Semaphore;
+
+use crate::{
+    common::{shuffled, start},
+    ground::{
+        Ground,
+        sqlite::{OnSqlite, options},
+    },
+    naive::{Kind, Naive},
+    work::{BILLING, CHARGES, MAIL, ORDERS, consumer, order, subscription},
+};
+
+/// Messages that a relay takes at once.
+pub(crate) const BATCH_MAX: u32 = 3;
+
+/// What a process is to do.
+#[derive(Debug, Args)]
+pub(crate) struct Child {
+    /// The folder of its files
+    #[arg(long)]
+    folder: PathBuf,
+    /// The store that it works on
+    #[arg(long, value_enum)]
+    store: OnStore,
+    /// Whether it works without inbox and outbox
+    #[arg(long, value_enum)]
+    naive: Option<Kind>,
+    #[command(subcommand)]
+    task: Task,
+}
+
+/// A store by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnStore {
+    /// The embedded store
+    Sqlite,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Consumes, relays and consumes again, until nothing is left to do
+    Work {
+        /// Where to die
+        #[arg(long)]
+        kill_at: Option<String>,
+        /// Where to be frozen
+        #[arg(long, conflicts_with = "kill_at")]
+        freeze_at: Option<String>,
+        /// The how many-th time it comes there
+        #[arg(long, default_value_t = 1)]
+        nth: u64,
+        /// By how many hours its clock is ahead: as if it had been started that much later
+        #[arg(long, default_value_t = 0)]
+        hours: u64,
+    },
+    /// Takes its part of deliveries as fast as it can, once it is told to begin
+    Race {
+        #[arg(long)]
+        ids: usize,
+        #[arg(long)]
+        deliveries: usize,
+        #[arg(long)]
+        workers: usize,
+    },
+}
+
+/// Does what a process is to do.
+pub(crate) fn run(child: Child) -> Result<()> {
+    match child.store {
+        OnStore::Sqlite => block_on(work::<OnSqlite>(child)),
+    }
+}
+
+/// Runs on as many threads as a service has.
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?
+        .block_on(future)
+}
+
+async fn work<G: Ground>(child: Child) -> Result<()> {
+    match child.task {
+        Task::Work {
+            kill_at,
+            freeze_at,
+            nth,
+            hours,
+        } => {
+            let death = kill_at.map(|place| (place, Signal::SIGKILL));
+            let sleep = freeze_at.map(|place| (place, Signal::SIGSTOP));
+            if let Some((place, signal)) = death.or(sleep) {
+                signal_self_at(place, nth, signal)?;
+            }
+            let clock = Clock::pinned_at(start() + Duration::from_secs(hours * 3_600));
+            pipeline::<G>(&child.folder, child.naive, clock).await
+        }
+        Task::Race {
+            ids,
+            deliveries,
+            workers,
+        } => {
+            let ground = G::open(&child.folder).await?;
+            wait_for_start()?;
+            // The deliveries of a message come one after the other, and to both processes at about the same time.
+            let mine: Vec<usize> = shuffled(&Chance::seeded(1), ids)
+                .into_iter()
+                .flat_map(|id| std::iter::repeat_n(id, deliveries / 2))
+                .collect();
+            let clock = Clock::pinned_at(start());
+            match child.naive {
+                None => race(consumer(BILLING, &ground, clock), mine, workers).await,
+                Some(kind) => {
+                    let broker = broker(&child.folder, clock)?;
+                    race(naive(kind, BILLING, &ground, broker), mine, workers).await
+                }
+            }
+        }
+    }
+}
+
+/// Says that it is ready, and waits for a line.
+fn wait_for_start() -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "ready")?;
+    out.flush()?;
+    std::io::stdin().lock().read_line(&mut String::new())?;
+    Ok(())
+}
+
+/// Takes each delivery until it is acknowledged.
+async fn race<P: Process>(process: P, mine: Vec<usize>, workers: usize) -> Result<()> {
+    let process = Arc::new(process);
+    let places = Arc::new(Semaphore::new(workers));
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in mine {
+        let place = Arc::clone(&places).acquire_owned().await?;
+        let process = Arc::clone(&process);
+        tasks.spawn(async move {
+            let _place = place;
+            until_acknowledged(process.as_ref(), number).await
+        });
+        while let Some(done) = tasks.try_join_next() {
+            done?;
+        }
+    }
+    while let Some(done) = tasks.join_next().await {
+        done?;
+    }
+    Ok(())
+}
+
+async fn until_acknowledged<P: Process>(process: &P, number: usize) -> Done {
+    // No key: one delivery of a message is as good as any other.
+    let mut message = order(number, 1);
+    message.key = None;
+    loop {
+        match process.process(message.clone().into()).await {
+            Settlement::Ack(done) => return done,
+            Settlement::Retry { .. } | Settlement::Pause { .. } => tokio::task::yield_now().await,
+        }
+    }
+}
+
+/// The broker of a folder, in a file of its own: a broker and a database fail apart.
+pub(crate) fn broker(folder: &std::path::Path, clock: Clock) -> Result<Embedded> {
+    let store = dovetail_messaging::store::sqlite::Sqlite::open(
+        folder.join("broker.db"),
+        options(Durability::Normal),
+        start(),
+    )?;
+    Ok(Embedded::new(store, Duration::from_secs(60), clock))
+}
+
+fn naive<G: Ground>(
+    kind: Kind,
+    consumer: &'static str,
+    ground: &G,
+    publisher: Embedded,
+) -> Naive<G, Embedded> {
+    Naive {
+        kind,
+        consumer,
+        ground: ground.clone(),
+        publisher,
+        reach,
+        pause: Duration::ZERO,
+    }
+}
+
+/// Both consumers and the relay, until nothing waits anywhere.
+async fn pipeline<G: Ground>(
+    folder: &std::path::Path,
+    kind: Option<Kind>,
+    clock: Clock,
+) -> Result<()> {
+    let ground = G::open(folder).await?;
+    let broker = broker(folder, clock)?;
+    match kind {
+        None => {
+            let consumers = [BILLING, MAIL].map(|name| Arc::new(consumer(name, &ground, clock)));
+            drive(&ground, broker, consumers, clock).await
+        }
+        Some(kind) => {
+            let consumers =
+                [BILLING, MAIL].map(|name| Arc::new(naive(kind, name, &ground, broker.clone())));
+            drive(&ground, broker, consumers, clock).await
+        }
+    }
+}
+
+async fn drive<G: Ground, P: Process>(
+    ground: &G,
+    broker: Embedded,
+    [billing, mail]: [Arc<P>; 2],
+    clock: Clock,
+) -> Result<()> {
+    let pace = Pace {
+        concurrency: 4,
+        wait: Duration::from_millis(10),
+    };
+    let orders = subscription(ORDERS, BILLING);
+    let charges = subscription(CHARGES, MAIL);
+    let relay = Relay::new(
+        ground.store().clone(),
+        broker.clone(),
+        outbox::Config {
+            batch_max: BATCH_MAX,
+            hold: G::HOLD,
+            poll: Duration::from_millis(5),
+            ..outbox::Config::default()
+        },
+        clock,
+        Chance::seeded(1),
+    );
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let until = || {
+        let mut stopped = stopped.clone();
+        async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+        }
+    };
+    let watch = async {
+        let done = until_done(ground, &broker, (&orders, &charges), clock).await;
+        let _ = stop.send(true);
+        done
+    };
+    let (done, (), (), ()) = tokio::join!(
+        watch,
+        consume(
+            broker.clone(),
+            orders.clone(),
+            billing,
+            pace,
+            clock,
+            until()
+        ),
+        consume(broker.clone(), charges.clone(), mail, pace, clock, until()),
+        relay.run(until()),
+    );
+    done
+}
+
+/// Waits until nothing waits anywhere: looked for in the direction in which messages go, so that none slips by.
+async fn until_done<G: Ground>(
+    ground: &G,
+    broker: &Embedded,
+    (orders, charges): (&Subscription, &Subscription),
+    clock: Clock,
+) -> Result<()> {
+    loop {
+        clock.sleep(Duration::from_millis(5)).await;
+        if broker.backlog(orders).await? == 0
+            && ground.parked().await? == 0
+            && ground.store().pending().await?.count == 0
+            && broker.backlog(charges).await? == 0
+        {
+            return Ok(());
+        }
+    }
+}
+
+/// Where this process sends itself a signal, how many times more it passes by before, and which.
+static FATE: OnceLock<(String, AtomicU64, Signal)> = OnceLock::new();
+
+fn signal_self_at(place: String, nth: u64, signal: Signal) -> Result<()> {
+    if FATE.set((place, AtomicU64::new(nth), signal)).is_err() {
+        bail!("a process has one fate");
+    }
+    failpoint::set(reach);
+    Ok(())
+}
+
+/// Raised by the process itself, a signal that none can catch comes at this place and no other.
+fn reach(place: &'static str) {
+    if let Some((end, left, signal)) = FATE.get()
+        && end == place
+        && left.fetch_sub(1, Ordering::SeqCst) == 1
+    {
+        let _ = raise(*signal);
+    }
+}

@@ -1,0 +1,97 @@
+//! The stores on which every fault is tried, behind what a service does with one: effects in the transaction of a message, and, for the controls,
+//! outside of it.
+
+pub(crate) mod sqlite;
+
+use std::{fmt, marker::PhantomData, path::Path, time::Duration};
+
+use anyhow::Result;
+use dovetail_messaging::store::{DeadLetters, Leases, Outbox, Store, StoreError};
+use tempfile::TempDir;
+
+use crate::tally::Effect;
+
+/// What a fault needs of a store.
+pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
+    /// What tables and arguments call it.
+    const NAME: &'static str;
+
+    /// For how long a relay holds what it took. By default as long as usual: who comes after a crash has a clock that is ahead.
+    const HOLD: Duration = Duration::from_secs(30);
+
+    /// How long leases are where the database goes by its own clock, so that their end has to be waited for.
+    const LEASE: Option<Duration> = None;
+
+    /// The store under test.
+    type Store: Store + Leases + Outbox + DeadLetters;
+
+    /// Opens the store that belongs to a folder, and makes it with the tables of the service where it is not there.
+    fn open(folder: &Path) -> impl Future<Output = Result<Self>> + Send;
+
+    /// The same, for a service that does not wait long for a database that is away.
+    fn open_impatient(folder: &Path) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Has the database away for a while, as far as those who write are concerned.
+    fn hold(&self, time: Duration) -> impl Future<Output = Result<()>> + Send;
+
+    /// Removes what belongs to a folder and is not in it.
+    fn remove(folder: &Path) {
+        let _ = folder;
+    }
+
+    /// The store.
+    fn store(&self) -> &Self::Store;
+
+    /// Writes an effect in a transaction.
+    fn write(
+        transaction: &mut <Self::Store as Store>::Transaction,
+        effect: Effect,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Writes an effect in a transaction of its own.
+    fn write_alone(&self, effect: Effect) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Whether the control noted the message.
+    fn is_noted(&self, id: &str) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Notes the message for the control.
+    fn note(&self, id: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// All effects, in the order in which they were written.
+    fn effects(&self) -> impl Future<Output = Result<Vec<Effect>, StoreError>> + Send;
+
+    /// How many messages wait for an attempt in the queues of their keys.
+    fn parked(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// The identifiers of all messages that ever were in the outbox.
+    fn outbox(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+}
+
+/// An open transaction of a ground.
+pub(crate) type Open<G> = <<G as Ground>::Store as Store>::Transaction;
+
+/// A folder, and what belongs to it, for as long as one history takes.
+#[derive(Debug)]
+pub(crate) struct Home<G: Ground> {
+    folder: TempDir,
+    ground: PhantomData<fn() -> G>,
+}
+
+impl<G: Ground> Home<G> {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            folder: tempfile::tempdir()?,
+            ground: PhantomData,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl<G: Ground> Drop for Home<G> {
+    fn drop(&mut self) {
+        G::remove(self.folder.path());
+    }
+}

@@ -1,0 +1,161 @@
+//! The embedded store as a ground.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::Result;
+use dovetail_messaging::store::{
+    StoreError,
+    sqlite::{
+        Durability, Options, Sqlite, SqliteTransaction,
+        rusqlite::{self, Connection, params},
+    },
+};
+use dovetail_resilience::Clock;
+
+use super::Ground;
+use crate::{common::start, tally::Effect};
+
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS effect (
+        place INTEGER PRIMARY KEY AUTOINCREMENT, consumer TEXT NOT NULL, id TEXT NOT NULL, key TEXT NOT NULL, sequence INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS note (id TEXT PRIMARY KEY) WITHOUT ROWID;";
+
+/// A file of SQLite, used as a service uses it.
+#[derive(Debug, Clone)]
+pub(crate) struct OnSqlite(Sqlite);
+
+/// How the file of a folder is opened. What is killed leaves its pages to the kernel, so a crash of the process needs no disk.
+pub(crate) const fn options(durability: Durability) -> Options {
+    Options {
+        durability,
+        busy_timeout: Duration::from_secs(20),
+        queue_max: 1_024,
+    }
+}
+
+impl OnSqlite {
+    pub(crate) async fn open_as(folder: &Path, options: Options) -> Result<Self> {
+        let store = Sqlite::open(folder.join("shop.db"), options, start())?;
+        store
+            .transact(|connection| connection.execute_batch(TABLES))
+            .await?;
+        Ok(Self(store))
+    }
+}
+
+impl Ground for OnSqlite {
+    const NAME: &'static str = "sqlite";
+
+    type Store = Sqlite;
+
+    async fn open(folder: &Path) -> Result<Self> {
+        Self::open_as(folder, options(Durability::Normal)).await
+    }
+
+    async fn open_impatient(folder: &Path) -> Result<Self> {
+        let options = Options {
+            busy_timeout: Duration::from_millis(20),
+            ..options(Durability::Normal)
+        };
+        Self::open_as(folder, options).await
+    }
+
+    async fn hold(&self, time: Duration) -> Result<()> {
+        let connection = Connection::open(self.0.path())?;
+        connection.busy_timeout(Duration::from_secs(20))?;
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        Clock::system().sleep(time).await;
+        connection.execute_batch("ROLLBACK")?;
+        Ok(())
+    }
+
+    fn store(&self) -> &Sqlite {
+        &self.0
+    }
+
+    async fn write(transaction: &mut SqliteTransaction, effect: Effect) -> Result<(), StoreError> {
+        transaction
+            .run(move |connection| write(connection, &effect))
+            .await
+    }
+
+    async fn write_alone(&self, effect: Effect) -> Result<(), StoreError> {
+        self.0
+            .transact(move |connection| write(connection, &effect))
+            .await
+    }
+
+    async fn is_noted(&self, id: &str) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.0
+            .transact(move |connection| {
+                connection
+                    .prepare_cached("SELECT 1 FROM note WHERE id = ?1")?
+                    .exists([id])
+            })
+            .await
+    }
+
+    async fn note(&self, id: &str) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.0
+            .transact(move |connection| {
+                connection
+                    .prepare_cached("INSERT INTO note (id) VALUES (?1) ON CONFLICT DO NOTHING")?
+                    .execute([id])
+                    .map(drop)
+            })
+            .await
+    }
+
+    async fn effects(&self) -> Result<Vec<Effect>, StoreError> {
+        self.0
+            .transact(|connection| {
+                let mut statement = connection
+                    .prepare("SELECT consumer, id, key, sequence FROM effect ORDER BY place")?;
+                statement
+                    .query_map([], |row| {
+                        Ok(Effect {
+                            consumer: row.get(0)?,
+                            id: row.get(1)?,
+                            key: row.get(2)?,
+                            sequence: row.get(3)?,
+                        })
+                    })?
+                    .collect()
+            })
+            .await
+    }
+
+    async fn parked(&self) -> Result<u64, StoreError> {
+        self.0
+            .transact(|connection| {
+                connection.query_row("SELECT count(*) FROM dovetail_parked", [], |row| {
+                    row.get::<_, i64>(0).map(i64::unsigned_abs)
+                })
+            })
+            .await
+    }
+
+    async fn outbox(&self) -> Result<Vec<String>, StoreError> {
+        self.0
+            .transact(|connection| {
+                let mut statement =
+                    connection.prepare("SELECT id FROM dovetail_outbox ORDER BY place")?;
+                statement.query_map([], |row| row.get(0))?.collect()
+            })
+            .await
+    }
+}
+
+pub(crate) fn write(connection: &Connection, effect: &Effect) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO effect (consumer, id, key, sequence) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![
+            effect.consumer,
+            effect.id,
+            effect.key,
+            effect.sequence
+        ])
+        .map(drop)
+}

@@ -1,0 +1,35 @@
+//! `cargo xtask bench messaging`: what consuming once costs, beside what others do. The program that measures is in the package `messaging-lab`.
+
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::process::{self, Profile, build};
+
+/// How it is measured.
+#[derive(Debug, Args)]
+pub(super) struct Messaging {
+    /// How often each pair runs, of which the median is taken
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=50))]
+    rounds: u8,
+    /// How many messages each side handles in a round
+    #[arg(long, default_value_t = 400)]
+    messages: usize,
+    /// Prints the figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures. Fails where a target was missed.
+pub(super) fn run(asked: &Messaging) -> Result<()> {
+    let program = build("messaging-lab", "messaging-lab", Profile::Release)?;
+    let mut command = Command::new(program);
+    command.arg("bench");
+    command.arg(format!("--rounds={}", asked.rounds));
+    command.arg(format!("--messages={}", asked.messages));
+    if asked.json {
+        command.arg("--json");
+    }
+    process::run(&mut command)
+}
