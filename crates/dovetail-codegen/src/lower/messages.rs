@@ -114,48 +114,23 @@ pub(crate) fn lower(request: &Request<'_>) -> Lowered {
     let roots: Vec<usize> = drafts.iter().map(|draft| draft.payload).collect();
     let items = Items::new(&types, speller, (roots.clone(), roots));
     let written = types_of(&items, types.drafts.len());
-    let channels = channels(request, &drafts);
     let payload = |draft: &Draft<'_>| name_of(&types, draft.payload);
-    let constants: Vec<ir::MessageType> = drafts
-        .iter()
-        .map(|draft| constant(request, draft, &channels))
-        .collect();
     let producers = producers::producers(request, &own, &drafts, &payload);
-    let provided = Provided {
-        package: package_name(request.service),
-        messages: drafts
-            .iter()
-            .zip(&constants)
-            .map(|(draft, constant)| {
-                let message = ProvidedMessage {
-                    constant: draft.constant.clone(),
-                    payload: payload(draft),
-                    channel: constant.channel.clone(),
-                };
-                (draft.name.to_owned(), message)
-            })
-            .collect(),
-    };
-    let mut exports = Uses::default();
-    for producer in &producers {
-        exports.add("producer", &producer.name);
-    }
-    let mut channel_uses = Uses::default();
-    channel_uses.add("dovetail_messaging::declared", "Channel");
-    channel_uses.add("dovetail_messaging::transport", "Kind");
-    if channels.values().any(|channel| channel.retention != "None") {
-        channel_uses.add("std::time", "Duration");
-    }
+    let channels = channels(request, &drafts);
+    let provided = provided(request, &drafts, &channels, &payload);
+    let constants = drafts
+        .iter()
+        .map(|draft| constant(request, draft, &channels));
     let krate = ir::Messages {
         source: literal::visible(request.source),
         manifest: manifest_of(request, &written.uses),
         readme: readme(request, &drafts, &producers),
         docs: docs(request),
         recursion_limit: super::recursion_limit(graph.depth),
-        exports: exports.paths(),
-        channel_uses: channel_uses.lines(),
+        exports: exports(&producers),
+        channel_uses: channel_uses(&channels),
+        messages: constants.collect(),
         channels: channels.into_values().collect(),
-        messages: constants,
         producers,
         has_flags: written.types.items.iter().any(super::has_flags),
         types: written.types,
@@ -168,6 +143,50 @@ pub(crate) fn lower(request: &Request<'_>) -> Lowered {
         open_ended,
         findings: types.findings,
     }
+}
+
+/// What other crates may name.
+fn provided<'a>(
+    request: &Request<'_>,
+    drafts: &[Draft<'a>],
+    channels: &IndexMap<&str, ir::Channel>,
+    payload: &dyn Fn(&Draft<'a>) -> String,
+) -> Provided {
+    let message = |draft: &Draft<'a>| {
+        let message = ProvidedMessage {
+            constant: draft.constant.clone(),
+            payload: payload(draft),
+            channel: channel_constant(draft, channels),
+        };
+        (draft.name.to_owned(), message)
+    };
+    Provided {
+        package: package_name(request.service),
+        messages: drafts.iter().map(message).collect(),
+    }
+}
+
+fn exports(producers: &[ir::Producer]) -> Vec<String> {
+    let mut exports = Uses::default();
+    for producer in producers {
+        exports.add("producer", &producer.name);
+    }
+    exports.paths()
+}
+
+fn channel_uses(channels: &IndexMap<&str, ir::Channel>) -> Vec<String> {
+    let mut uses = Uses::default();
+    uses.add("dovetail_messaging::declared", "Channel");
+    uses.add("dovetail_messaging::transport", "Kind");
+    if channels.values().any(|channel| channel.retention != "None") {
+        uses.add("std::time", "Duration");
+    }
+    uses.lines()
+}
+
+fn channel_constant(draft: &Draft<'_>, channels: &IndexMap<&str, ir::Channel>) -> String {
+    let channel = channels.get(draft.channel);
+    channel.map_or_else(String::new, |channel| channel.constant.clone())
 }
 
 /// Messages go one way, and no member of them is known to one side only.
@@ -344,16 +363,13 @@ fn constant(
         within_urn(&version)
     );
     let key = draft.message.key.as_ref();
-    let channel = channels.get(draft.channel);
     ir::MessageType {
         docs: doc::wrap(&about),
         constant: draft.constant.clone(),
         name: literal::rust(draft.name),
         provider: literal::rust(request.service),
         version: literal::rust(&version),
-        channel: channel
-            .map(|channel| channel.constant.clone())
-            .unwrap_or_default(),
+        channel: channel_constant(draft, channels),
         key: optional(key.map(|key| literal::rust(&key.value))),
         content_type: literal::rust(&draft.message.content_type),
         schema: literal::rust(&schema),

@@ -29,11 +29,11 @@ mod service {
     /// # Errors
     ///
     /// Where the broker refuses a channel for good.
-    pub async fn run<S, B>(
-        store: S,
-        transport: B,
+    pub async fn run(
+        store: impl Store + Outbox,
+        transport: impl Transport + Clone,
         stop: impl std::future::Future<Output = ()>,
-    ) -> Result<(), RunError> where S: Store + Outbox, B: Transport + Clone, {
+    ) -> Result<(), RunError> {
         parcels_consumers::Consumers::new(
             store,
             transport,
