@@ -1,0 +1,58 @@
+//! A line to a broker that can be cut.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+/// Carries bytes between an address of its own and the broker. Dropping it ends everything.
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    lines: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    accepting: JoinHandle<()>,
+}
+
+impl Proxy {
+    pub(crate) async fn to(broker: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let accepted = Arc::clone(&lines);
+        let accepting = tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let broker = broker.clone();
+                let line = tokio::spawn(async move {
+                    if let Ok(mut server) = TcpStream::connect(broker).await {
+                        let _ = copy_bidirectional(&mut client, &mut server).await;
+                    }
+                });
+                accepted.lock().unwrap().push(line);
+            }
+        });
+        Self {
+            address,
+            lines,
+            accepting,
+        }
+    }
+
+    /// Ends every connection; new ones are taken.
+    pub(crate) fn cut(&self) {
+        for line in self.lines.lock().unwrap().drain(..) {
+            line.abort();
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.cut();
+    }
+}
