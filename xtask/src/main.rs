@@ -12,6 +12,8 @@ mod document;
 mod layers;
 mod process;
 mod roundtrip;
+#[cfg(unix)]
+mod services;
 mod tidy;
 mod wire;
 
@@ -51,10 +53,13 @@ enum Task {
     Bench(bench::Bench),
     /// Sends samples of every schema of the corpus through the types that are generated for it
     Roundtrip(roundtrip::Roundtrip),
+    /// Starts brokers and a database from what is installed, for the tests that need them
+    #[cfg(unix)]
+    Services(services::Services),
 }
 
 /// The words that are tasks; every other word is a command of dovetail.
-const TASKS: [&str; 9] = [
+const TASKS: [&str; 10] = [
     "demo",
     "test",
     "ci",
@@ -64,6 +69,7 @@ const TASKS: [&str; 9] = [
     "corpus",
     "bench",
     "roundtrip",
+    "services",
 ];
 
 fn main() -> ExitCode {
@@ -85,6 +91,8 @@ fn main() -> ExitCode {
         Task::Corpus(corpus) => corpus::run(&corpus),
         Task::Bench(bench) => bench::run(&bench),
         Task::Roundtrip(roundtrip) => roundtrip::run(&roundtrip),
+        #[cfg(unix)]
+        Task::Services(services) => return services::run(&services),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
