@@ -7,4 +7,6 @@ mod laws;
     expect(dead_code, reason = "only brokers have a line that can be cut")
 )]
 mod proxy;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod rig;

@@ -13,12 +13,25 @@ use tokio::{
 
 /// Carries bytes between an address of its own and the broker. Dropping it ends everything.
 pub(crate) struct Proxy {
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
     lines: Arc<Mutex<Vec<JoinHandle<()>>>>,
     accepting: JoinHandle<()>,
 }
 
 impl Proxy {
+    /// The host and port that a URL names.
+    pub(crate) fn broker(url: &str) -> String {
+        let (_, rest) = url
+            .rsplit_once('@')
+            .unwrap_or_else(|| url.split_once("//").unwrap());
+        rest.split('/').next().unwrap().to_owned()
+    }
+
+    /// The same URL, by way of this.
+    pub(crate) fn through(&self, url: &str) -> String {
+        url.replace(&Self::broker(url), &self.address.to_string())
+    }
+
     pub(crate) async fn to(broker: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

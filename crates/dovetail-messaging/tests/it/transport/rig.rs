@@ -73,7 +73,7 @@ impl<T> Deref for Opened<T> {
 }
 
 /// Nothing that must come takes longer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A name that no other test uses, nor another run.
 pub(crate) fn fresh(hint: &str) -> String {
@@ -146,16 +146,17 @@ pub(crate) async fn gather<T: Transport>(
     let clock = Clock::system();
     let end = clock.now() + PATIENCE;
     let mut gathered = Vec::new();
+    let mut problem = None;
     while gathered.len() < count {
         let limit = u32::try_from(count - gathered.len()).unwrap();
         let wait = Duration::from_millis(500);
         match transport.receive(subscription, limit, wait).await {
             Ok(received) => gathered.extend(received),
-            Err(_) => tokio::task::yield_now().await,
+            Err(error) => problem = Some(error),
         }
         assert!(
             clock.now() < end,
-            "{count} were to come, and these did: {:?}",
+            "{count} were to come, and these did: {:?}; {problem:?}",
             ids(&gathered)
         );
     }
