@@ -13,6 +13,8 @@ mod faults;
 mod layers;
 mod process;
 mod roundtrip;
+#[cfg(unix)]
+mod services;
 mod tidy;
 mod wire;
 
@@ -54,6 +56,9 @@ enum Task {
     Faults(faults::Faults),
     /// Sends samples of every schema of the corpus through the types that are generated for it
     Roundtrip(roundtrip::Roundtrip),
+    /// Starts brokers and a database from what is installed, for the tests that need them
+    #[cfg(unix)]
+    Services(services::Services),
 }
 
 /// The words that are tasks; every other word is a command of dovetail.
@@ -68,6 +73,7 @@ const TASKS: [&str; 10] = [
     "bench",
     "faults",
     "roundtrip",
+    "services",
 ];
 
 fn main() -> ExitCode {
@@ -90,6 +96,8 @@ fn main() -> ExitCode {
         Task::Bench(bench) => bench::run(&bench),
         Task::Faults(faults) => faults::run(&faults),
         Task::Roundtrip(roundtrip) => roundtrip::run(&roundtrip),
+        #[cfg(unix)]
+        Task::Services(services) => return services::run(&services),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

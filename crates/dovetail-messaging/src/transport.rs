@@ -1,16 +1,35 @@
 //! What brings messages from where they are published to those who consume them, as laws.
 //!
-//! - **At least once.** A message that a group has not acknowledged comes again.
+//! - **At least once.** A message that a group has not acknowledged comes again, also where its receiver died.
 //! - **Acknowledged is done.** A message that a group has acknowledged does not come again to this group.
 //! - **One at a time.** While a delivery is visible to one receiver, the group has no other of the same message.
-//! - **Late receipts are void.** After its time, a receipt changes nothing.
+//! - **Unsettled comes again.** A delivery that is not settled in its time comes again, though its receiver lives.
+//! - **Late receipts are void.** After its time, or once it was used, a receipt changes nothing.
 //! - **Keys keep their order.** Of one key a group has at most one delivery at a time, the earliest.
+//! - **Keys keep their order across redelivery.** The same where one of its messages comes again.
+//! - **Topics begin at the subscription.** A group has every message that is published after it subscribed, and none from before.
+//! - **Groups are independent.** What one group does with a message is nothing to another group.
+//! - **Queues keep messages.** A queue keeps them until its one group takes them, and gives each to one receiver.
+//! - **Given back comes after its time.** It comes again once the time has passed, and not before.
+//! - **Bytes survive.** Envelope and body arrive byte for byte.
+//! - **Foreign messages arrive.** What is no event arrives as a message without identity, so that it can become a dead letter.
+//! - **Undeclared is rejected.** What is published to a channel that nobody declared is rejected: a misspelt name would lose it.
+//! - **Confirmed is kept.** Publishing returns once the broker has the message, so that nothing after that loses it.
+//! - **It reconnects.** A lost connection is made again without being asked.
+//! - **Deliveries are counted.** `deliveries` says how many times a message came to the group.
+//!
+//! A transport that cannot keep a law says so in [`Transport::laws`] and in its docs. One suite holds every transport to what it claims.
+
+mod laws;
 
 #[cfg(feature = "sqlite")]
 pub mod embedded;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 
 use std::time::Duration;
 
+pub use self::laws::Laws;
 use crate::{consumer::Delivery, outbox::Publisher, store::StoreError};
 
 /// A channel, as a broker is to have it.
@@ -72,6 +91,11 @@ pub struct Received<R> {
 pub trait Transport: Publisher {
     /// What a delivery is acknowledged by.
     type Receipt: Clone + Send + Sync + 'static;
+
+    /// The laws that it keeps, as it is configured.
+    fn laws(&self) -> Laws {
+        Laws::ALL
+    }
 
     /// Sees to it that the channel is there, once however often it is called. What is published to any other is rejected, because a misspelt
     /// name would lose it.

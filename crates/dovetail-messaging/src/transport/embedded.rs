@@ -203,7 +203,9 @@ impl Transport for Embedded {
         let is_own = self
             .store
             .transact(move |connection| {
-                let statement = format!("UPDATE dovetail_delivery SET visible_at = ?5 WHERE {OWN}");
+                let statement = format!(
+                    "UPDATE dovetail_delivery SET visible_at = ?5, token = token + 1 WHERE {OWN}"
+                );
                 let count = connection.prepare_cached(&statement)?.execute(params![
                     own.channel,
                     own.group,
@@ -304,13 +306,15 @@ fn take(
         })?
         .collect::<rusqlite::Result<_>>()?;
     let mut hide = connection.prepare_cached(
-        "UPDATE dovetail_delivery SET token = token + 1, visible_at = ?4
+        "UPDATE dovetail_delivery SET token = ?5, visible_at = ?4
          WHERE channel = ?1 AND name = ?2 AND place = ?3",
     )?;
     let mut read = connection.prepare_cached("SELECT * FROM dovetail_message WHERE place = ?1")?;
     let mut received = Vec::with_capacity(places.len());
-    for (place, token) in places {
-        hide.execute(params![channel, group, place, millis(visible_at)])?;
+    for (place, before) in places {
+        // Odd while somebody has it, even once it was given back: a receipt that was used fits neither.
+        let token = (before + 1) | 1;
+        hide.execute(params![channel, group, place, millis(visible_at), token])?;
         let message = read.query_row([place], rows::message)?;
         received.push(Received {
             delivery: Delivery::from(message),
@@ -318,9 +322,9 @@ fn take(
                 channel: channel.to_owned(),
                 group: group.to_owned(),
                 place,
-                token: token + 1,
+                token,
             },
-            deliveries: u32::try_from(token + 1).unwrap_or(u32::MAX),
+            deliveries: u32::try_from((token + 1) / 2).unwrap_or(u32::MAX),
         });
     }
     Ok(received)

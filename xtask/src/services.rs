@@ -1,0 +1,158 @@
+//! `cargo xtask services`: real brokers and a real database for the tests, from what is installed.
+//!
+//! Each server listens on a free port of loopback, keeps its data in a folder that goes with the run, and is a child of this process: it is
+//! stopped by its process id, also when the run is interrupted. Where something is not installed that is said, and is an error if it was required.
+
+mod child;
+mod moment;
+mod server;
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+
+use self::{child::Place, moment::Signals, server::Server};
+use crate::process::{print, root, say};
+
+/// What was required is missing or did not start: the number of `dovetail` for infrastructure.
+const INFRASTRUCTURE: u8 = 5;
+const INTERRUPTED: u8 = 130;
+
+/// Starts the servers that tests run against.
+#[derive(Debug, Args)]
+pub(crate) struct Services {
+    /// Starts these only
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME")]
+    only: Vec<Name>,
+    /// Fails with exit code 5 where one of these is missing or does not start
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME")]
+    require: Vec<Name>,
+    /// Runs this command with the servers' addresses in its environment, and stops them after it. Without a command they run until ctrl-c
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+/// What can be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    Postgres,
+    Rabbitmq,
+    Nats,
+    Kafka,
+    Aws,
+}
+
+impl Name {
+    /// The variable that tells tests where it is.
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Postgres => "DOVETAIL_POSTGRES_URL",
+            Self::Rabbitmq => "DOVETAIL_RABBITMQ_URL",
+            Self::Nats => "DOVETAIL_NATS_URL",
+            Self::Kafka => "DOVETAIL_KAFKA_BROKERS",
+            Self::Aws => "DOVETAIL_AWS_ENDPOINT",
+        }
+    }
+
+    /// How to come by it.
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Postgres => "apt-get install postgresql",
+            Self::Rabbitmq => "apt-get install rabbitmq-server",
+            Self::Nats => "apt-get install nats-server",
+            Self::Kafka => {
+                "cargo install --locked tansu --no-default-features --features libsql,dynostore, or name the binary in DOVETAIL_TANSU"
+            }
+            Self::Aws => "pip install 'moto[server]'",
+        }
+    }
+}
+
+/// Runs the task. Its exit code is that of the command, where there is one.
+pub(crate) fn run(asked: &Services) -> ExitCode {
+    match serve(asked) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::from(INFRASTRUCTURE)
+        }
+    }
+}
+
+fn serve(asked: &Services) -> Result<u8> {
+    let mut signals = Signals::catch()?;
+    let mut variables: Vec<(&str, String)> = Vec::new();
+    let mut starting = Vec::new();
+    let mut missing = Vec::new();
+    for name in Name::value_variants().iter().copied() {
+        let is_asked = asked.only.is_empty() || asked.only.contains(&name);
+        if !is_asked && !asked.require.contains(&name) {
+            continue;
+        }
+        if let Some(there) = std::env::var_os(name.variable()) {
+            let there = there.into_string().ok();
+            let there = there.with_context(|| format!("{} is not text", name.variable()))?;
+            say(&format!("{name:?}: as {} says", name.variable()));
+            variables.push((name.variable(), there));
+            continue;
+        }
+        match begin(name) {
+            Ok(Some(server)) => starting.push((name, server)),
+            Ok(None) => {
+                say(&format!("missing: {name:?}: {}", name.advice()));
+                missing.push(name);
+            }
+            Err(error) => {
+                say(&format!("error: {name:?} cannot be started: {error:#}"));
+                missing.push(name);
+            }
+        }
+    }
+    let mut running = Vec::new();
+    for (name, mut server) in starting {
+        match server.wait(&mut signals) {
+            Ok(()) => {
+                variables.push((name.variable(), server.address().to_owned()));
+                running.push(server);
+            }
+            Err(_) if signals.is_interrupted() => return Ok(INTERRUPTED),
+            Err(error) => {
+                say(&format!("error: {name:?} did not start: {error:#}"));
+                missing.push(name);
+            }
+        }
+    }
+    if let Some(name) = asked.require.iter().find(|name| missing.contains(name)) {
+        say(&format!("error: {name:?} is required"));
+        return Ok(INFRASTRUCTURE);
+    }
+    for (name, value) in &variables {
+        print(&format!("export {name}='{value}'"))?;
+    }
+    let code = match asked.command.split_first() {
+        Some((program, args)) => {
+            let mut command = Command::new(program);
+            command.args(args).envs(variables).current_dir(root());
+            child::run(&mut command, &mut signals)?
+        }
+        None => {
+            say("running until ctrl-c");
+            signals.wait();
+            0
+        }
+    };
+    say("stopping");
+    Ok(code)
+}
+
+fn begin(name: Name) -> Result<Option<Server>> {
+    let place = Place::new(&format!("{name:?}").to_lowercase())?;
+    match name {
+        Name::Postgres => server::postgres(place),
+        Name::Rabbitmq => server::rabbitmq(place),
+        Name::Nats => server::nats(place),
+        Name::Kafka => server::kafka(place),
+        Name::Aws => server::aws(place),
+    }
+}
