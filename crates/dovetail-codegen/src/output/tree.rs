@@ -1,6 +1,7 @@
 //! The output folder as it is: what lies in the folders of crates, and how files there are replaced.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -59,13 +60,20 @@ fn lockable(root: &Path) -> io::Result<fs::File> {
 }
 
 impl Tree {
-    /// Reads the folders of these crates, and those of crates that were generated before.
+    /// Reads the folders of these crates, and those of crates that were generated before; for the empty name, the files of the folder itself and
+    /// nothing else.
     pub(super) fn read(root: &Path, names: &BTreeSet<&str>) -> Result<Self, OutputError> {
         let mut tree = Self {
             root: root.to_owned(),
             texts: BTreeMap::new(),
             blocked: BTreeSet::new(),
         };
+        if names.contains("") {
+            tree.read_files()?;
+            if names.len() == 1 {
+                return Ok(tree);
+            }
+        }
         for (name, kind) in entries(root)? {
             let is_wanted = names.contains(name.as_str());
             if is_wanted && kind.is_symlink() {
@@ -156,6 +164,29 @@ impl Tree {
         let manifest = self.root.join(name).join("Cargo.toml");
         fs::symlink_metadata(&manifest).is_ok_and(|found| found.is_file())
             && fs::read_to_string(manifest).is_ok_and(|text| is_generated(&text))
+    }
+
+    /// Reads the files of the output folder itself, as far as they may be ours.
+    fn read_files(&mut self) -> Result<(), OutputError> {
+        for (name, kind) in entries(&self.root)? {
+            let full = self.root.join(&name);
+            let extension = full.extension().and_then(OsStr::to_str);
+            if !matches!(extension, Some("yaml" | "json")) {
+                continue;
+            }
+            if kind.is_symlink() {
+                return Err(OutputError {
+                    path: full,
+                    kind: OutputErrorKind::Link,
+                });
+            }
+            if kind.is_dir() {
+                self.blocked.insert(name);
+            } else {
+                self.read_file(name, &full)?;
+            }
+        }
+        Ok(())
     }
 
     fn read_folder(

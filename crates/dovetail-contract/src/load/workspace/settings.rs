@@ -31,7 +31,7 @@ pub(crate) const IDEMPOTENCY: Keys = Keys {
 };
 pub(crate) const CODEGEN: Keys = Keys {
     what: "settings of code generation",
-    known: &["output", "runtime"],
+    known: &["output", "monitoring", "runtime"],
     required: &[],
 };
 pub(crate) const RUNTIME: Keys = Keys {
@@ -91,6 +91,12 @@ fn codegen(files: &mut Files, node: &Node) -> CodegenSettings {
         .and_then(|node| relative(files, node, "the output folder"))
     {
         settings.output = output;
+    }
+    if let Some(monitoring) = node
+        .get("monitoring")
+        .and_then(|node| relative(files, node, "the folder of alert rules"))
+    {
+        settings.monitoring = monitoring;
     }
     if let Some(runtime) = node.get("runtime").and_then(|node| runtime(files, node)) {
         settings.runtime = runtime;
