@@ -68,9 +68,7 @@ impl Cache {
     /// The last run, if nothing has changed since.
     pub(crate) fn unchanged(&self) -> Option<Unchanged> {
         let record = Record::parse(&read(&self.path, RECORD_BYTES_MAX)?)?;
-        if record.program != self.program
-            || record.names != self.names_without(&record.places)
-        {
+        if record.program != self.program || record.names != self.names_without(&record.places) {
             return None;
         }
         let mut texts = BTreeMap::new();

@@ -125,7 +125,10 @@ fn shared(services: &[&Service]) -> askama::Result<[(String, String); 2]> {
         panels: dashboard::panels(),
     };
     Ok([
-        ("alertmanager.yaml".to_owned(), Alertmanager { routes }.render()?),
+        (
+            "alertmanager.yaml".to_owned(),
+            Alertmanager { routes }.render()?,
+        ),
         ("dashboard.json".to_owned(), dashboard.render()?),
     ])
 }

@@ -67,7 +67,13 @@ fn repeat(
     for (number, (folder, counts)) in last.places.iter().enumerate() {
         let folder = workspace::tidy_path(&root.join(folder));
         let what = what(number, *counts);
-        ui.message(&summary(asked, &what, counts.files, &Drift::default(), &folder));
+        ui.message(&summary(
+            asked,
+            &what,
+            counts.files,
+            &Drift::default(),
+            &folder,
+        ));
     }
     Ok(Ran {
         exit: Exit::Ok,
@@ -86,9 +92,8 @@ fn generate(
     if checked.exit != Exit::Ok {
         return refuse(ui, outputs, &checked);
     }
-    let generated = dovetail_codegen::generate(&checked.workspace, &checked.sources);
-    let packages = &generated.packages;
-    checked.findings.extend(generated.findings);
+    let mut generated = dovetail_codegen::generate(&checked.workspace, &checked.sources);
+    checked.findings.append(&mut generated.findings);
     dovetail_contract::finding::sort(&mut checked.findings, &checked.sources);
     if findings::has_errors(&checked.findings) {
         checked.exit = Exit::Findings;
@@ -123,7 +128,13 @@ fn generate(
     for (number, (place, drift)) in places.iter().zip(&drifts).enumerate() {
         let counts = place.counts();
         let what = what(number, counts);
-        ui.message(&summary(asked, &what, counts.files, drift, &place.path(root)));
+        ui.message(&summary(
+            asked,
+            &what,
+            counts.files,
+            drift,
+            &place.path(root),
+        ));
     }
     Ok(Exit::Ok)
 }

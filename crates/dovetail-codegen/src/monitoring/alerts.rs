@@ -134,11 +134,11 @@ impl Draft {
         let (key, value) = self.about;
         let mut fires = vec![(key, text::yaml(&value))];
         fires.extend(own.iter().map(|(key, value)| (*key, text::yaml(value))));
-        let mut words = vec![
-            ("summary", self.summary),
-            ("description", self.description),
-        ];
-        words.extend(self.command.map(|command| ("command", Words::new(&command))));
+        let mut words = vec![("summary", self.summary), ("description", self.description)];
+        words.extend(
+            self.command
+                .map(|command| ("command", Words::new(&command))),
+        );
         let fields = |pick: fn(&Words) -> &str| -> Fields {
             words
                 .iter()
@@ -168,7 +168,10 @@ impl Draft {
 
 /// The command that lists the dead letters of a consumer.
 pub(super) fn list_command(consumer: &str) -> String {
-    format!("dovetail dead-letters list --consumer {}", text::shell(consumer))
+    format!(
+        "dovetail dead-letters list --consumer {}",
+        text::shell(consumer)
+    )
 }
 
 /// How many dead letters there are under a name. Every instance of a service counts those of the same database, so the most that one of them

@@ -91,8 +91,7 @@ fn aged(name: &'static str, consumer: &Consumer, limit: Duration) -> Draft {
     let labels = text::promql(&consumer.name);
     let seconds = seconds(limit);
     let kind = text::promql(&consumer.kind);
-    let series =
-        format!("dovetail_dlq_oldest_age_seconds{{consumer={labels},kind={kind}}}");
+    let series = format!("dovetail_dlq_oldest_age_seconds{{consumer={labels},kind={kind}}}");
     Draft {
         name,
         severity: Severity::Ticket,

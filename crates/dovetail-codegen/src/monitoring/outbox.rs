@@ -21,12 +21,7 @@ pub(super) fn alerts(workspace: &Workspace, service: &Service) -> Vec<Draft> {
     drafts
 }
 
-fn waits(
-    service: &Service,
-    name: &'static str,
-    severity: Severity,
-    seconds: u32,
-) -> Draft {
+fn waits(service: &Service, name: &'static str, severity: Severity, seconds: u32) -> Draft {
     let service = &service.name.value;
     let labels = text::promql(service);
     let age = format!("dovetail_outbox_oldest_age_seconds{{outbox={labels}}}");

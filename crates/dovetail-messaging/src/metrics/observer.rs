@@ -91,7 +91,10 @@ impl<S: DeadLetters + Outbox> Observer<S> {
         }
         let own = [("consumer", consumer), ("kind", kind)];
         let depth = |reason: Reason| {
-            let labels: Vec<_> = own.into_iter().chain([("reason", reason.as_str())]).collect();
+            let labels: Vec<_> = own
+                .into_iter()
+                .chain([("reason", reason.as_str())])
+                .collect();
             Gauge::new(&DEPTH, &labels)
         };
         self.consumers.push(Watched {

@@ -145,8 +145,10 @@ pub(super) const SKEWED: Metric = Metric::counter(
     "Messages that were handled before they were sent: two clocks disagree.",
 );
 /// `outbox`.
-pub(super) const PENDING: Metric =
-    Metric::gauge("dovetail.outbox.pending", "Messages that wait to be published.");
+pub(super) const PENDING: Metric = Metric::gauge(
+    "dovetail.outbox.pending",
+    "Messages that wait to be published.",
+);
 /// `outbox`.
 pub(super) const PENDING_AGE: Metric = Metric::age(
     "dovetail.outbox.oldest.age",
@@ -165,8 +167,25 @@ pub(super) const UNREAD: Metric = Metric::counter(
 
 /// All metrics.
 pub const ALL: [Metric; 19] = [
-    SENT, CONSUMED, OPERATION, PROCESS, OUTCOMES, RETRIES, DEAD, DEPTH, DEAD_AGE, REPLAYED, PARKED,
-    PAUSED, LAG, CRITICAL, SKEWED, PENDING, PENDING_AGE, PUBLISH, UNREAD,
+    SENT,
+    CONSUMED,
+    OPERATION,
+    PROCESS,
+    OUTCOMES,
+    RETRIES,
+    DEAD,
+    DEPTH,
+    DEAD_AGE,
+    REPLAYED,
+    PARKED,
+    PAUSED,
+    LAG,
+    CRITICAL,
+    SKEWED,
+    PENDING,
+    PENDING_AGE,
+    PUBLISH,
+    UNREAD,
 ];
 
 #[cfg(test)]
