@@ -235,7 +235,9 @@ fn wanted<'p>(
                         .chars()
                         .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
             };
-            if !full.split('/').all(is_plain) {
+            // What lies in the folder itself is looked at as far as it is of these kinds.
+            let is_placed = !package.name.is_empty() || tree::may_lie_alone(path);
+            if !is_placed || !full.split('/').all(is_plain) {
                 return Err(OutputError {
                     path: root.join(&full),
                     kind: OutputErrorKind::Name,

@@ -89,7 +89,7 @@ pub(super) struct Draft {
     pub(super) severity: Severity,
     pub(super) expression: String,
     pub(super) wait: Option<&'static str>,
-    /// The label by which the expression says whom it is about.
+    /// The label that says whom it is about.
     pub(super) about: (&'static str, String),
     /// One sentence.
     pub(super) summary: Words,
@@ -123,17 +123,17 @@ pub(super) fn owner(service: &Service) -> Option<String> {
 impl Draft {
     fn alert(self, service: &Service) -> Alert {
         let mut own = vec![
+            self.about,
             ("service", service.name.value.clone()),
             ("severity", self.severity.as_str().to_owned()),
         ];
         if let Some(owner) = owner(service) {
-            own.insert(0, ("owner", owner));
+            own.insert(1, ("owner", owner));
         }
         let labels = own.iter();
         let labels = labels.map(|(key, value)| (*key, text::yaml(&text::template(value))));
-        let (key, value) = self.about;
-        let mut fires = vec![(key, text::yaml(&value))];
-        fires.extend(own.iter().map(|(key, value)| (*key, text::yaml(value))));
+        let fires = own.iter().map(|(key, value)| (*key, text::yaml(value)));
+        let fires = fires.collect();
         let mut words = vec![("summary", self.summary), ("description", self.description)];
         words.extend(
             self.command

@@ -32,13 +32,14 @@ fn route(owner: Option<&str>, severity: Severity) -> Route {
     let severity_is = format!("severity={}", text::promql(severity.as_str()));
     let owner_is = owner.map(|owner| format!("owner={}", text::promql(owner)));
     let matchers = owner_is.iter().chain([&severity_is]);
+    // Without an owner there is no slash, so that no owner's receiver has the same name.
+    let receiver = match owner {
+        Some(owner) => format!("{owner}/{}", severity.as_str()),
+        None => severity.as_str().to_owned(),
+    };
     Route {
         matchers: matchers.map(|matcher| text::yaml(matcher)).collect(),
-        receiver: text::yaml(&format!(
-            "{}/{}",
-            owner.unwrap_or("anyone"),
-            severity.as_str()
-        )),
+        receiver: text::yaml(&receiver),
         again: match severity {
             Severity::Page => "1h",
             Severity::Ticket => "1d",

@@ -156,15 +156,15 @@ fn rules_hold_what_the_contract_says() {
     let shipping = &files["shipping.rules.yaml"];
     for expected in [
         // What is said of the message, and what is said of all.
-        "(dovetail_dlq_messages{consumer=\\\"shipping/orders/ship\\\"})) >= 5",
-        "(dovetail_dlq_messages{consumer=\\\"shipping/orders/plan\\\"})) >= 3",
+        "(dovetail_dlq_messages{consumer=\"shipping/orders/ship\"})) >= 5",
+        "(dovetail_dlq_messages{consumer=\"shipping/orders/plan\"})) >= 3",
         // 10 min, half of a week, and nine tenths of three weeks.
-        "{consumer=\\\"shipping/orders/ship\\\"}) > 600\"",
-        "{consumer=\\\"shipping/orders/plan\\\"}) > 302400\"",
-        "{consumer=\\\"shipping/orders/ship\\\"}) > 1632960\"",
+        "{consumer=\"shipping/orders/ship\"}) > 600'",
+        "{consumer=\"shipping/orders/plan\"}) > 302400'",
+        "{consumer=\"shipping/orders/ship\"}) > 1632960'",
         "owner: \"logistics\"",
         "command: \"dovetail dead-letters list --consumer 'shipping/orders/ship'\"",
-        "dovetail_consumer_paused{consumer=\\\"shipping/work\\\"}",
+        "dovetail_consumer_paused{consumer=\"shipping/work\"}",
     ] {
         assert!(shipping.contains(expected), "{expected}\n{shipping}");
     }
@@ -226,13 +226,14 @@ fn hostile_words_are_inert() {
         "*anchor &anchor !tag %TAG",
         "page",
         "  ",
+        "anyone",
         "日本 🦀",
         "$(reboot) `reboot` '; reboot; '",
     ];
-    for owner in owners {
+    for pair in owners.chunks(2) {
         let (mut workspace, sources) = workspace(&[]);
-        for service in workspace.services.values_mut() {
-            service.owner = Some(owner.to_owned());
+        for (service, owner) in workspace.services.values_mut().zip(pair) {
+            service.owner = Some((*owner).to_owned());
         }
         check(&generated(&workspace, &sources));
     }

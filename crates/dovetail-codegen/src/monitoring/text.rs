@@ -4,8 +4,13 @@ use std::fmt::Write as _;
 
 use crate::literal;
 
-/// A double-quoted YAML string of exactly this text. What parsers refuse unquoted by a number is written by its number.
+/// A YAML string of exactly this text, always quoted: singly where that spares escapes. What parsers refuse unless it is written by its
+/// number is written so.
 pub(super) fn yaml(text: &str) -> String {
+    let has_marks = text.contains(['"', '\\']);
+    if has_marks && !text.chars().any(needs_number) {
+        return format!("'{}'", text.replace('\'', "''"));
+    }
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {
@@ -13,7 +18,6 @@ pub(super) fn yaml(text: &str) -> String {
             '"' => quoted.push_str("\\\""),
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
             // Writing to a string cannot fail.
             _ if needs_number(c) => drop(write!(quoted, "\\u{:04x}", u32::from(c))),
             _ => quoted.push(c),
@@ -69,6 +73,8 @@ mod tests {
     fn what_a_contract_says_stays_text() {
         assert_eq!(yaml("a\"b\\c\nd\u{7}é"), "\"a\\\"b\\\\c\\nd\\u0007é\"");
         assert_eq!(yaml("\u{2028}\u{85}"), "\"\\u2028\\u0085\"");
+        assert_eq!(yaml("it's {a=\"b\\n\"}"), "'it''s {a=\"b\\n\"}'");
+        assert_eq!(yaml("it's"), "\"it's\"");
         assert_eq!(promql("a\"b\\\n"), "\"a\\\"b\\\\\\n\"");
         assert_eq!(template("{{ x }}"), "{{ \"{\" }}{{ \"{\" }} x }}");
         assert_eq!(shell("it's"), "'it'\\''s'");

@@ -59,6 +59,12 @@ fn lockable(root: &Path) -> io::Result<fs::File> {
         .open(root.join(".dovetail.lock"))
 }
 
+/// Whether a file may be one of ours that lies in the output folder itself.
+pub(super) fn may_lie_alone(path: &str) -> bool {
+    let extension = Path::new(path).extension().and_then(OsStr::to_str);
+    !path.contains('/') && matches!(extension, Some("yaml" | "json"))
+}
+
 impl Tree {
     /// Reads the folders of these crates, and those of crates that were generated before; for the empty name, the files of the folder itself and
     /// nothing else.
@@ -170,8 +176,7 @@ impl Tree {
     fn read_files(&mut self) -> Result<(), OutputError> {
         for (name, kind) in entries(&self.root)? {
             let full = self.root.join(&name);
-            let extension = full.extension().and_then(OsStr::to_str);
-            if !matches!(extension, Some("yaml" | "json")) {
+            if !may_lie_alone(&name) {
                 continue;
             }
             if kind.is_symlink() {
