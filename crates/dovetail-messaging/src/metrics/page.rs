@@ -22,7 +22,8 @@ const BOUNDS: [f64; 14] = [
 ];
 
 /// All that a program counts, as a page for Prometheus: in the text format of version 0.0.4, names as generated alert rules have them, always
-/// in the same order, and of bounded size. Clones are the same page.
+/// in the same order, and of bounded size. Clones are the same page. A service answers `GET /metrics` with [`Page::render`], as
+/// [`Page::CONTENT_TYPE`].
 ///
 /// ```
 /// use dovetail_messaging::metrics::Page;

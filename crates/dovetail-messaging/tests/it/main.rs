@@ -10,6 +10,7 @@ mod features;
 mod json_format;
 mod kill;
 mod leases;
+#[cfg(feature = "metrics")]
 mod metrics;
 mod offsets;
 mod order;
