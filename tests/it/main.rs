@@ -14,6 +14,7 @@ mod hostile;
 mod incoming;
 mod init;
 mod messages;
+mod monitoring;
 mod pages;
 mod readme;
 mod services;

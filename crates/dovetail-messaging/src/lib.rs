@@ -7,6 +7,7 @@
 //!   ([`outbox`]), and what it could not handle ([`dead_letter`]) is written in the same transaction as its effect, so that a crash at any
 //!   point leaves either all of it or nothing.
 //! - [`replay`] sends many dead letters again: slowly, in their order, a few first, and never twice.
+//! - [`metrics`] says how all of them fare.
 //! - [`transport`] is what carries messages; the embedded one lives in the same SQLite file.
 //! - [`declared`] is what contracts say of messages, as generated crates hold it; [`producer`] makes events of payloads, and [`service`] runs
 //!   all that consumes and publishes in one service.
@@ -27,6 +28,7 @@ pub mod failpoint;
 #[cfg(not(feature = "failpoints"))]
 mod failpoint;
 pub mod inbox;
+pub mod metrics;
 #[cfg(feature = "sqlite")]
 pub mod migrate;
 pub mod outbox;

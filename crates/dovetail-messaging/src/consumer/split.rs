@@ -23,6 +23,11 @@ impl<T, L> Split<T, L> {
 }
 
 impl<T: Process, L: Process> Process for Split<T, L> {
+    fn begin(&self, system: &str, channel: &str) {
+        self.transactional.begin(system, channel);
+        self.leased.begin(system, channel);
+    }
+
     async fn process(&self, delivery: Delivery) -> Settlement {
         let kind = delivery.message.kind.as_ref();
         if delivery.problem.is_some() || !kind.is_some_and(|kind| self.leased_kinds.contains(kind))
