@@ -62,7 +62,7 @@ enum Task {
 }
 
 /// The words that are tasks; every other word is a command of dovetail.
-const TASKS: [&str; 10] = [
+const TASKS: [&str; 11] = [
     "demo",
     "test",
     "ci",

@@ -1,4 +1,4 @@
-//! Words of contracts as YAML, JSON, PromQL, templates of Prometheus and arguments of a shell: the only way by which they get there.
+//! Words of contracts as YAML, JSON, `PromQL`, templates of Prometheus and arguments of a shell: the only way by which they get there.
 
 use std::fmt::Write as _;
 
@@ -41,7 +41,7 @@ pub(super) fn json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// A string of PromQL, or of a matcher of Alertmanager, of exactly this text.
+/// A string of `PromQL`, or of a matcher of Alertmanager, of exactly this text.
 pub(super) fn promql(text: &str) -> String {
     let text = text
         .replace('\\', "\\\\")
