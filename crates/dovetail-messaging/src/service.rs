@@ -27,7 +27,8 @@ pub struct Options {
     pub pace: Pace,
     /// How long a lease is, before it is extended. 30 s: a handler that died is succeeded after this time.
     pub lease: Duration,
-    /// How the relay of the outbox works; none where another process has it.
+    /// How the relay of the outbox works; none where another process has it. It publishes all that the store holds: where services share a
+    /// store, every channel has to be declared before one of their relays begins.
     pub relay: Option<outbox::Config>,
     /// How what is no longer needed is forgotten; none where another process does that, or where services with other times share the store.
     pub cleaning: Option<Cleaning>,

@@ -18,6 +18,7 @@ mod outbox;
 mod replays;
 mod routes;
 mod sample_events;
+mod service;
 mod shared;
 mod support;
 mod transport;
