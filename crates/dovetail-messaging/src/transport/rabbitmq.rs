@@ -152,7 +152,7 @@ impl RabbitMq {
         match link.in_time(told).await {
             Ok(Ok(is_done)) => Ok(is_done),
             Ok(Err(_)) => Ok(false),
-            Err(problem) => Err(problem.to_store("a delivery cannot be settled")),
+            Err(problem) => Err(problem.into_store("a delivery cannot be settled")),
         }
     }
 }
@@ -162,7 +162,7 @@ impl Publisher for RabbitMq {
         let Shared { link, outlet, .. } = &*self.shared;
         let frame = wire::write(message).map_err(PublishError::Rejected)?;
         let published = link.in_time(outlet.publish(link, &frame)).await;
-        published.flatten().map_err(Problem::to_publish)
+        published.flatten().map_err(Problem::into_publish)
     }
 }
 
@@ -185,7 +185,7 @@ impl Transport for RabbitMq {
             .await;
         declared
             .flatten()
-            .map_err(|problem| problem.to_store("the channel cannot be declared"))
+            .map_err(|problem| problem.into_store("the channel cannot be declared"))
     }
 
     async fn subscribe(&self, subscription: &Subscription) -> Result<(), StoreError> {
@@ -193,7 +193,7 @@ impl Transport for RabbitMq {
         let subscribed = link.in_time(link.subscribe(subscription)).await;
         subscribed
             .flatten()
-            .map_err(|problem| problem.to_store("the group cannot be subscribed"))
+            .map_err(|problem| problem.into_store("the group cannot be subscribed"))
     }
 
     async fn receive(
@@ -217,7 +217,7 @@ impl Transport for RabbitMq {
             return Err(StoreError::new(ACTION, ErrorKind::Unavailable));
         }
         match received.await {
-            Ok(received) => received.map_err(|problem| problem.to_store(ACTION)),
+            Ok(received) => received.map_err(|problem| problem.into_store(ACTION)),
             Err(_) => Err(StoreError::new(ACTION, ErrorKind::Unavailable)),
         }
     }

@@ -2,6 +2,8 @@
 
 mod embedded;
 mod laws;
+#[cfg(feature = "nats")]
+mod nats;
 #[cfg_attr(
     not(any(feature = "nats", feature = "rabbitmq")),
     expect(dead_code, reason = "only brokers have a line that can be cut")

@@ -39,14 +39,14 @@ impl Problem {
         Self::Unavailable(why.to_string())
     }
 
-    pub(super) fn to_store(self, action: &'static str) -> StoreError {
+    pub(super) fn into_store(self, action: &'static str) -> StoreError {
         match self {
             Self::Refused(why) => StoreError::because(action, ErrorKind::Refused, why),
             Self::Unavailable(why) => StoreError::because(action, ErrorKind::Unavailable, why),
         }
     }
 
-    pub(super) fn to_publish(self) -> PublishError {
+    pub(super) fn into_publish(self) -> PublishError {
         match self {
             Self::Refused(why) => PublishError::Rejected(why),
             Self::Unavailable(why) => PublishError::Unavailable(why),

@@ -1,0 +1,42 @@
+//! Messages as NATS carries them: CloudEvents in binary mode.
+
+use std::str::{FromStr, from_utf8};
+
+use async_nats::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::{cloudevents::Binding, consumer::Delivery, envelope, message::Message};
+
+/// The headers of a message, or why it cannot be one. The stream is named, so that no other takes it that happens to have the subject.
+pub(super) fn write(message: &Message, stream: &str) -> Result<HeaderMap, String> {
+    let written = envelope::wire(message, &Binding::NATS).map_err(|error| error.to_string())?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in &written.headers {
+        let wrong = |error: &dyn std::fmt::Display| format!("{name}: {error}");
+        let text = from_utf8(value).map_err(|error| wrong(&error))?;
+        let header = HeaderName::from_str(name).map_err(|error| wrong(&error))?;
+        let value = HeaderValue::from_str(text).map_err(|error| wrong(&error))?;
+        headers.insert(header, value);
+    }
+    if let Some((source, id)) = message.identity() {
+        // A hash, because neither of them is bound to what a header may hold.
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(source.as_bytes());
+        hasher.update(b"\0");
+        hasher.update(id.as_bytes());
+        headers.insert(header::NATS_MESSAGE_ID, hasher.finalize().to_hex().as_str());
+    }
+    headers.insert(header::NATS_EXPECTED_STREAM, stream);
+    Ok(headers)
+}
+
+/// What the protocol brought.
+pub(super) fn read(channel: &str, brought: async_nats::Message) -> Delivery {
+    const OWN: &str = "Nats-";
+    let headers = brought.headers.unwrap_or_default();
+    let pairs = headers
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(move |value| (name, value)))
+        .map(|(name, value)| (AsRef::<str>::as_ref(name), value.as_str().as_bytes()))
+        .filter(|(name, _)| !name.starts_with(OWN));
+    envelope::read(channel, &Binding::NATS, pairs, Some(brought.payload))
+}
