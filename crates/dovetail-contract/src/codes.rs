@@ -40,6 +40,7 @@ pub const ALL: &[&Code] = &[
     &UNFIT_KEY,
     &UNFIT_IDEMPOTENCY,
     &SHORT_RETENTION,
+    &UNREAD_BINDING,
 ];
 
 /// A key that this kind of file does not have.
@@ -278,6 +279,13 @@ pub static SHORT_RETENTION: Code = Code {
     id: "short-retention",
     severity: Severity::Warning,
     page: include_str!("../codes/short-retention.md"),
+};
+
+/// What an AsyncAPI document tells of brokers that can mean several things.
+pub static UNREAD_BINDING: Code = Code {
+    id: "unread-binding",
+    severity: Severity::Note,
+    page: include_str!("../codes/unread-binding.md"),
 };
 
 #[cfg(test)]

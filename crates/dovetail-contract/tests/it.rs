@@ -6,6 +6,8 @@ mod asyncapi;
 mod cases;
 #[path = "it/corpus.rs"]
 mod corpus;
+#[path = "it/export.rs"]
+mod export;
 #[path = "it/growth.rs"]
 mod growth;
 #[path = "it/hostile.rs"]
@@ -16,6 +18,8 @@ mod hostile_documents;
 mod hostile_messages;
 #[path = "it/hostile_workspaces.rs"]
 mod hostile_workspaces;
+#[path = "it/same.rs"]
+mod same;
 #[path = "it/second_opinion.rs"]
 mod second_opinion;
 #[path = "it/shared.rs"]

@@ -1,8 +1,9 @@
 //! AsyncAPI 2.0 to 3.1 as a source of messages: what an application sends and receives, on which channels, and what that looks like.
 //!
-//! It shares its references and schemas with OpenAPI, and so the reader. What says how to connect (servers, bindings, security) is not read: the
-//! channels of `dovetail.yaml` do.
+//! It shares its references and schemas with OpenAPI, and so the reader. What says how to connect (addresses of servers, security) is not read: the
+//! channels of `dovetail.yaml` do. What servers and bindings tell of the kind of broker is a hint.
 
+mod brokers;
 mod names;
 mod operations;
 
@@ -22,6 +23,7 @@ use crate::load::tree::NodeValue;
 use crate::schema::{SchemaId, Types};
 use crate::source::{Span, Spanned};
 
+use brokers::Servers;
 use names::{name_of, qualified};
 use operations::Directions;
 
@@ -57,6 +59,7 @@ struct Draft {
     taken: HashMap<String, (usize, String)>,
     channels: IndexMap<String, AsyncChannel>,
     directions: Directions,
+    servers: Servers,
     /// Whether there are more messages than are read.
     is_full: bool,
 }
@@ -92,6 +95,7 @@ impl<'d> Reader<'d, '_> {
             taken: HashMap::new(),
             channels: IndexMap::new(),
             directions: Directions::default(),
+            servers: self.server_transports(root),
             is_full: false,
         };
         if version == Version::Three {
@@ -150,10 +154,13 @@ impl<'d> Reader<'d, '_> {
             Version::Two => Some(name.value.clone()),
             Version::Three => self.text(channel, "address"),
         };
+        let transport = self.channel_transport(channel, &draft.servers);
         let read = AsyncChannel {
             span: name.span,
             address,
             description: self.text(channel, "description"),
+            kind: self.channel_kind(channel, transport),
+            transport,
         };
         draft.channels.insert(name.value.clone(), read);
         let named = match draft.version {
@@ -189,6 +196,10 @@ impl<'d> Reader<'d, '_> {
 
     /// Keeps a message under its name, or under that of its channel as well where another has it.
     fn async_message(&mut self, channel: &Spanned<String>, named: Named<'d>, draft: &mut Draft) {
+        // What an application consumes is told of in its document as well, and is somebody else's to provide.
+        if named.message.get("x-dovetail-provider").is_some() {
+            return;
+        }
         let identity = (place(named.message.node), channel.value.clone());
         let mut name = named.name;
         for _ in 0..2 {
@@ -226,13 +237,13 @@ impl<'d> Reader<'d, '_> {
                 .is_some()
                 .then(|| self.message_schema(at, draft.version))
                 .flatten(),
-            key: None,
+            key: self.message_key(at),
             channel: Some(channel.clone()),
             description: description
                 .into_iter()
                 .find_map(|key| self.message_text(at, key)),
             content_type: content_type.unwrap_or_else(|| JSON.to_owned()),
-            deprecated: false,
+            deprecated: self.note_flag(at, "x-dovetail-deprecated"),
         };
         draft.taken.insert(name.clone(), identity);
         draft.messages.insert(name, message);
