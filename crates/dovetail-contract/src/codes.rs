@@ -41,6 +41,7 @@ pub const ALL: &[&Code] = &[
     &UNFIT_IDEMPOTENCY,
     &SHORT_RETENTION,
     &UNREAD_BINDING,
+    &WRITTEN_AS_JSON,
 ];
 
 /// A key that this kind of file does not have.
@@ -286,6 +287,13 @@ pub static UNREAD_BINDING: Code = Code {
     id: "unread-binding",
     severity: Severity::Note,
     page: include_str!("../codes/unread-binding.md"),
+};
+
+/// A payload that another format describes, and that is written as JSON all the same.
+pub static WRITTEN_AS_JSON: Code = Code {
+    id: "written-as-json",
+    severity: Severity::Note,
+    page: include_str!("../codes/written-as-json.md"),
 };
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 #[path = "it/asyncapi.rs"]
 mod asyncapi;
+#[path = "it/avro.rs"]
+mod avro;
 #[path = "it/cases.rs"]
 mod cases;
 #[path = "it/corpus.rs"]

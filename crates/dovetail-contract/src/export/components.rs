@@ -121,7 +121,11 @@ impl<'a> Components<'a> {
         let mut next = 0;
         while let Some((arena, id)) = self.order.get(next).copied() {
             next += 1;
-            let body = self.body(arena, id, 0);
+            let body = match self.body(arena, id, 0) {
+                // AsyncAPI has no truth values among components.
+                Item::Bool(_) => Item::Map(vec![("not".to_owned(), Item::Map(Vec::new()))]),
+                body => body,
+            };
             let name = self.names.get(&(arena, id)).cloned();
             entries.push((name.unwrap_or_default(), body));
         }

@@ -53,6 +53,9 @@ pub(crate) fn schemas(
             continue;
         }
         let (one, other) = (a.schema(at), b.schema(bt));
+        if is_never(a, at) && is_never(b, bt) {
+            continue;
+        }
         equal(&path, &own(one), &own(other))?;
         let (ones, others) = (parts(one), parts(other));
         let names = |parts: &[(String, SchemaId)]| {
@@ -87,6 +90,14 @@ fn plain(schemas: &Schemas, id: SchemaId) -> SchemaId {
         at = target;
     }
     at
+}
+
+/// Whether nothing is accepted: by `false`, or by what is no value at all.
+fn is_never(schemas: &Schemas, id: SchemaId) -> bool {
+    let schema = schemas.schema(id);
+    let refused = schema.not.map(|id| schemas.schema(id));
+    schema.never
+        || refused.is_some_and(|refused| own(refused) == own(&Schema::any(refused.span, "")))
 }
 
 /// What a schema says itself, without those that it names.

@@ -292,17 +292,33 @@ impl<'d> Reader<'d, '_> {
             (None, Version::Two) => (at.get("schemaFormat"), Some(payload)),
             (None, Version::Three) => (None, Some(payload)),
         };
-        if let Some(format) = format.filter(|format| !is_json_schema(format)) {
+        if let Some(format) = format.filter(|format| !is_of(format, &JSON_SCHEMA)) {
+            if is_of(&format, &AVRO) {
+                return self.avro_of_message(&schema?, &format);
+            }
             let text = format.node.as_str().unwrap_or_default().to_owned();
             let message = format!("a payload in the format `{text}` is not read");
             self.files.push(
                 Finding::new(&codes::UNSUPPORTED_VERSION, format.place(), message)
-                    .expected("a JSON Schema")
+                    .expected("a JSON Schema or an Avro schema")
                     .help("describe the payload by a JSON Schema"),
             );
             return None;
         }
         Some(self.schema(&schema?))
+    }
+
+    /// The schema of a payload that is an Avro schema, here or in a file of its own.
+    fn avro_of_message(&mut self, schema: &At<'d>, format: &At<'d>) -> Option<SchemaId> {
+        let mut schema = schema.clone();
+        if let Some(reference) = schema.get("$ref") {
+            let text = reference.node.as_str().unwrap_or_default();
+            schema = self.resolve(&schema, text, reference.node.span, Kind::Schema)?;
+        }
+        let text = "the payload is described by an Avro schema, and is written as JSON";
+        let finding = Finding::new(&codes::WRITTEN_AS_JSON, format.place(), text);
+        self.files.push(finding);
+        Some(self.avro(&schema))
     }
 
     /// The object that holds a schema beside the name of its format, if the payload is or refers to one.
@@ -317,20 +333,25 @@ impl<'d> Reader<'d, '_> {
     }
 }
 
-/// Whether the name of a format is one for JSON Schema, or for what is read as such.
-fn is_json_schema(format: &At<'_>) -> bool {
-    const FORMATS: [&str; 5] = [
-        "application/schema+json",
-        "application/schema+yaml",
-        "application/vnd.aai.asyncapi",
-        "application/vnd.oai.openapi",
-        "application/json",
-    ];
+/// What the names of formats begin with that are JSON Schema, or are read as such.
+const JSON_SCHEMA: [&str; 5] = [
+    "application/schema+json",
+    "application/schema+yaml",
+    "application/vnd.aai.asyncapi",
+    "application/vnd.oai.openapi",
+    "application/json",
+];
+
+/// The same of Avro schemas.
+const AVRO: [&str; 1] = ["application/vnd.apache.avro"];
+
+/// Whether the name of a format begins as one of those that are known.
+fn is_of(format: &At<'_>, known: &[&str]) -> bool {
     let NodeValue::String(text) = &format.node.value else {
         return false;
     };
     let text = text.trim().to_ascii_lowercase();
-    FORMATS.iter().any(|known| text.starts_with(known))
+    known.iter().any(|known| text.starts_with(known))
 }
 
 #[cfg(test)]

@@ -56,8 +56,11 @@ pub(crate) fn read_payloads(
 impl<'d> Reader<'d, '_> {
     fn payload(&mut self, from: &At<'d>, reference: &Spanned<String>) -> Option<SchemaId> {
         let (text, span) = (&reference.value, reference.span);
-        let target = self.resolve(from, text, span, Kind::Schema)?;
         let (file, fragment) = split(text);
+        if Format::of(&file_part(file)) == Format::Avro {
+            return self.avro_payload(from, reference);
+        }
+        let target = self.resolve(from, text, span, Kind::Schema)?;
         let other = OTHER_FORMATS
             .iter()
             .find(|(key, _)| fragment.is_empty() && target.get(key).is_some());
@@ -75,9 +78,62 @@ impl<'d> Reader<'d, '_> {
         }
         Some(self.schema(&target))
     }
+
+    /// The schema of an Avro file, or of the type that the part after `#` names in it.
+    fn avro_payload(&mut self, from: &At<'d>, reference: &Spanned<String>) -> Option<SchemaId> {
+        let (file, name) = split(&reference.value);
+        let path = &self.files.sources().file(from.file).path;
+        let path = Files::join(path, &file_part(file)).ok()?;
+        let documents = self.documents;
+        let root = documents.at_path(&path)?;
+        let id = match name {
+            "" => self.avro(&root),
+            name => match self.avro_named(&root, name) {
+                Ok(id) => id,
+                Err(finding) => {
+                    let finding = finding.related(reference.span, "it is named here");
+                    self.files.push(finding);
+                    return None;
+                }
+            },
+        };
+        self.written_as_json(reference, "an Avro schema");
+        Some(id)
+    }
+
+    /// Says that the format of a schema is not that of the messages.
+    fn written_as_json(&mut self, reference: &Spanned<String>, what: &str) {
+        let text = format!("the payload is described by {what}, and is written as JSON");
+        let finding = Finding::new(&codes::WRITTEN_AS_JSON, reference.span, text);
+        self.files.push(finding);
+    }
 }
 
-/// The path of the file that is named, if it can be one of JSON Schema.
+/// The languages that payloads may be described in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// JSON Schema, as YAML or JSON.
+    JsonSchema,
+    /// An Avro schema, as JSON.
+    Avro,
+    /// Messages of protobuf.
+    Proto,
+}
+
+impl Format {
+    /// The language of a file, by its name.
+    fn of(path: &str) -> Self {
+        let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let is_one = |known: &str| extension.eq_ignore_ascii_case(known);
+        match extension {
+            _ if is_one("avsc") => Self::Avro,
+            _ if is_one("proto") => Self::Proto,
+            _ => Self::JsonSchema,
+        }
+    }
+}
+
+/// The path of the file that is named, if it can hold the schema of a payload.
 fn path(files: &mut Files, document: &Document, reference: &Spanned<String>) -> Option<String> {
     let (text, span) = (&reference.value, reference.span);
     let (file, _) = split(text);
@@ -91,16 +147,12 @@ fn path(files: &mut Files, document: &Document, reference: &Spanned<String>) -> 
         );
         return None;
     }
-    let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let other = ["avsc", "avdl", "proto"]
-        .into_iter()
-        .find(|known| extension.eq_ignore_ascii_case(known));
-    if let Some(other) = other {
-        let message = format!("a payload in a `.{other}` file is not read");
+    if file.to_ascii_lowercase().ends_with(".avdl") {
+        let message = "a payload in a `.avdl` file is not read";
         files.push(
             Finding::new(&codes::UNSUPPORTED_VERSION, span, message)
-                .expected("a JSON Schema, as YAML or JSON")
-                .help("describe the payload by a JSON Schema"),
+                .expected("an Avro schema as JSON, in a `.avsc` file")
+                .help("let the tools of Avro turn it into `.avsc` files"),
         );
         return None;
     }
