@@ -14,6 +14,7 @@ pub const ALL: &[&Code] = &[
     &UNREADABLE_FILE,
     &YAML_SYNTAX,
     &JSON_SYNTAX,
+    &PROTO_SYNTAX,
     &DUPLICATE_KEY,
     &TOO_LARGE,
     &INVALID_UTF8,
@@ -98,6 +99,13 @@ pub static JSON_SYNTAX: Code = Code {
     id: "json-syntax",
     severity: Severity::Error,
     page: include_str!("../codes/json-syntax.md"),
+};
+
+/// Text that is not one well-formed file of protobuf, or whose names lead nowhere.
+pub static PROTO_SYNTAX: Code = Code {
+    id: "proto-syntax",
+    severity: Severity::Error,
+    page: include_str!("../codes/proto-syntax.md"),
 };
 
 /// A key that stands twice in one mapping.

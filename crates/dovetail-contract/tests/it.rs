@@ -20,6 +20,9 @@ mod hostile_documents;
 mod hostile_messages;
 #[path = "it/hostile_workspaces.rs"]
 mod hostile_workspaces;
+#[cfg(feature = "proto")]
+#[path = "it/proto.rs"]
+mod proto;
 #[path = "it/same.rs"]
 mod same;
 #[path = "it/second_opinion.rs"]

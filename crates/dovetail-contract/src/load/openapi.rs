@@ -23,7 +23,7 @@ use reference::Kind;
 use schema::SchemaReader;
 
 pub(crate) use asyncapi::read_async_api;
-pub(crate) use payload::read_payloads;
+pub(crate) use payload::{is_proto, read_payloads};
 
 mod about;
 mod asyncapi;

@@ -58,6 +58,10 @@ fn every_schema_of_the_tests_of_avro_is_read() {
         let input = case.split("<<canonical").next().unwrap_or_default().trim();
         // An input of several lines ends with a line that says so.
         let input = input.strip_suffix("INPUT").unwrap_or(input);
+        // One has a number that is none in JSON, and says so itself.
+        if input.contains("parser broken") {
+            continue;
+        }
         assert_eq!(errors(input), [""; 0], "{input}");
         count += 1;
     }

@@ -174,6 +174,38 @@ fn every_message_comes_back_with_all_that_its_payload_says() {
 }
 
 #[test]
+fn payloads_of_other_formats_come_back() {
+    let avro = r#"{ "type": "record", "name": "shop.Order", "doc": "An order.", "fields": [
+      { "name": "id", "type": { "type": "string", "logicalType": "uuid" } },
+      { "name": "state", "type": { "type": "enum", "name": "State", "symbols": ["OPEN", "DONE"] }, "default": "OPEN", "doc": "How it is." },
+      { "name": "note", "type": ["null", "string"], "default": null },
+      { "name": "hash", "type": { "type": "fixed", "name": "Md5", "size": 16 } },
+      { "name": "parent", "type": ["null", "shop.Order"] },
+      { "name": "paid", "type": ["string", "long", { "type": "map", "values": "State" }] }
+    ] }"#;
+    let proto = "syntax = \"proto3\"; import \"google/protobuf/timestamp.proto\"; message Order { string id = 1; int64 n = 2;
+      oneof of { string a = 3; bytes b = 4; } repeated Order parts = 5; map<string, State> states = 6; google.protobuf.Timestamp at = 7; }
+      enum State { OPEN = 0; DONE = 1; }";
+    let proto_event = "proto: { schema: 'order.proto#Order', channel: own, key: id }";
+    let service = format!(
+        "service: a\nprovides: {{ events: {{ avro: {{ schema: order.avsc, channel: own, key: id }}, {} }} }}\n",
+        if cfg!(feature = "proto") {
+            proto_event
+        } else {
+            ""
+        }
+    );
+    let loaded = workspace(&[
+        ("dovetail.yaml", "dovetail: 1\nchannels: { own: {} }\n"),
+        ("a/service.yaml", &service),
+        ("a/order.avsc", avro),
+        ("a/order.proto", proto),
+    ]);
+    let expected = if cfg!(feature = "proto") { 2 } else { 1 };
+    assert_eq!(comes_back(&loaded.workspace), expected);
+}
+
+#[test]
 fn the_contracts_of_the_repository_come_back() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     for folder in ["contracts", "tests/golden/contracts"] {

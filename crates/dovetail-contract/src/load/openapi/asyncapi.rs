@@ -254,7 +254,7 @@ impl<'d> Reader<'d, '_> {
         let said = self.message_text(at, "contentType");
         let said = said.or_else(|| draft.content_type.clone());
         let said = said.unwrap_or_else(|| JSON.to_owned());
-        if lower::is_json(&said) {
+        if lower::is_plain_json(&said) {
             return Some(said);
         }
         let text = format!("a payload of `{}` is not read", lower::shorten(&said));

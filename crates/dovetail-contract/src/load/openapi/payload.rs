@@ -1,7 +1,7 @@
 //! Schemas that a contract names by their files, as messages do, rather than from an OpenAPI document.
 //!
 //! The files are JSON Schema, or hold it at a place that the part after `#` points at. They are read by the same rules, so that one type that an
-//! interface and a message share is one text.
+//! interface and a message share is one text. Avro schemas and messages of protobuf become schemas of the same arena.
 
 use std::collections::HashMap;
 
@@ -30,12 +30,18 @@ pub(crate) fn read_payloads(
 ) -> (Schemas, Vec<Option<SchemaId>>) {
     let mut starts: HashMap<String, Option<Document>> = HashMap::new();
     let mut order = Vec::new();
+    let mut protos: Vec<(usize, String)> = Vec::new();
     let is_read: Vec<bool> = named
         .iter()
-        .map(|reference| {
+        .enumerate()
+        .map(|(index, reference)| {
             let Some(path) = path(files, document, reference) else {
                 return false;
             };
+            if Format::of(&path) == Format::Proto {
+                protos.push((index, path));
+                return false;
+            }
             let known = starts.entry(path).or_insert_with_key(|path| {
                 let start = files.read(path, Some(reference.span));
                 order.extend(start.clone());
@@ -49,8 +55,76 @@ pub(crate) fn read_payloads(
     let mut reader = Reader::new(files, &documents, document.file);
     let ids = named.iter().zip(is_read);
     let ids = ids.map(|(reference, is_read)| is_read.then(|| reader.payload(&from, reference))?);
-    let ids = ids.collect();
-    (reader.finish_schemas(), ids)
+    let mut ids: Vec<Option<SchemaId>> = ids.collect();
+    let mut schemas = reader.finish_schemas();
+    read_protos(files, document, (named, &protos), &mut schemas, &mut ids);
+    (schemas, ids)
+}
+
+/// Whether a payload is described by a message of protobuf.
+pub(crate) fn is_proto(reference: &str) -> bool {
+    let (file, _) = split(reference);
+    Format::of(&file_part(file)) == Format::Proto
+}
+
+/// Adds the messages that `.proto` files declare. `protos` are their places in `named`, with the paths of the files.
+#[cfg(feature = "proto")]
+fn read_protos(
+    files: &mut Files,
+    document: &Document,
+    (named, protos): (&[Spanned<String>], &[(usize, String)]),
+    schemas: &mut Schemas,
+    ids: &mut [Option<SchemaId>],
+) {
+    use crate::load::proto::{Messages, Pool};
+    if protos.is_empty() {
+        return;
+    }
+    let references = || {
+        let all = protos.iter();
+        all.filter_map(|(index, path)| Some((*index, path, named.get(*index)?)))
+    };
+    let starts: Vec<(String, Span)> = references()
+        .map(|(_, path, reference)| (path.clone(), reference.span))
+        .collect();
+    let mut pool = Pool::read(files, document.file, &starts);
+    let mut messages = Messages::new(&mut pool, schemas);
+    for (index, path, reference) in references() {
+        let (_, name) = split(&reference.value);
+        let name = Spanned::new(name.to_owned(), reference.span);
+        let id = messages.message(files, path, &name);
+        if id.is_some() {
+            files.push(written_as_json(reference.span, "a message of protobuf"));
+        }
+        if let Some(slot) = ids.get_mut(index) {
+            *slot = id;
+        }
+    }
+}
+
+/// Says that this build does not read `.proto` files.
+#[cfg(not(feature = "proto"))]
+fn read_protos(
+    files: &mut Files,
+    _: &Document,
+    (named, protos): (&[Spanned<String>], &[(usize, String)]),
+    _: &mut Schemas,
+    _: &mut [Option<SchemaId>],
+) {
+    for reference in protos.iter().filter_map(|(index, _)| named.get(*index)) {
+        let message = "a payload in a `.proto` file is not read by this build";
+        files.push(
+            Finding::new(&codes::UNSUPPORTED_VERSION, reference.span, message)
+                .expected("a JSON Schema or an Avro schema")
+                .help("build dovetail-contract with the feature `proto`"),
+        );
+    }
+}
+
+/// Says that the format of a schema is not that of the messages.
+fn written_as_json(span: Span, what: &str) -> Finding {
+    let text = format!("the payload is described by {what}, and is written as JSON");
+    Finding::new(&codes::WRITTEN_AS_JSON, span, text)
 }
 
 impl<'d> Reader<'d, '_> {
@@ -97,15 +171,9 @@ impl<'d> Reader<'d, '_> {
                 }
             },
         };
-        self.written_as_json(reference, "an Avro schema");
+        let note = written_as_json(reference.span, "an Avro schema");
+        self.files.push(note);
         Some(id)
-    }
-
-    /// Says that the format of a schema is not that of the messages.
-    fn written_as_json(&mut self, reference: &Spanned<String>, what: &str) {
-        let text = format!("the payload is described by {what}, and is written as JSON");
-        let finding = Finding::new(&codes::WRITTEN_AS_JSON, reference.span, text);
-        self.files.push(finding);
     }
 }
 
