@@ -57,6 +57,8 @@ pub enum Command {
     Codegen(Codegen),
     /// Replays what consumers expect at a running provider
     Verify(Verify),
+    /// Writes the messages of services as documents of another format
+    Export(Export),
     /// Explains the code of a finding; without one, lists them
     Explain {
         /// The code, as printed in brackets
@@ -179,6 +181,26 @@ pub struct Verify {
     /// Lists the interactions that would be replayed
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Writes the messages of services as documents of another format.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// As AsyncAPI 3.0, one document for each service: YAML, or JSON by `--format json`
+    #[arg(long, required = true)]
+    pub asyncapi: bool,
+    /// Only this service
+    #[arg(long, value_name = "SERVICE")]
+    pub service: Option<String>,
+    /// Where to write: a folder, a file for one service, or `-` for standard output; by default the folder `asyncapi` beside `dovetail.yaml`
+    #[arg(long, value_name = "PATH")]
+    pub output: Vec<String>,
+    /// Also replaces files that were not written by this command
+    #[arg(long)]
+    pub force: bool,
+    /// Writes nothing; exits 6 where files are not what the contracts say
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// The exit codes as `--help` shows them.

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod codegen;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod init;
 #[cfg(feature = "sqlite")]
 pub(crate) mod operate;

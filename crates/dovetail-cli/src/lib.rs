@@ -67,6 +67,7 @@ fn dispatch(cli: &Cli, ui: Ui) -> Result<Exit, Stop> {
         Command::Check => commands::check::run(&cli.global, ui),
         Command::Codegen(codegen) => commands::codegen::run(&cli.global, ui, codegen),
         Command::Verify(verify) => commands::verify::run(&cli.global, ui, verify),
+        Command::Export(export) => commands::export::run(&cli.global, ui, export),
         Command::Explain { code } => commands::explain::run(ui, code.as_deref()),
         Command::Schema { file } => commands::schema::run(ui, *file),
         Command::DeadLetters(asked) => commands::operate::dead_letters(&cli.global, ui, asked),

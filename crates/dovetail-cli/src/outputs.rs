@@ -146,12 +146,12 @@ pub(crate) fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
 
 /// Temporary files are private; results are as readable as any file that the user makes.
 #[cfg(unix)]
-fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
+pub(crate) fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-fn make_readable(_: &std::fs::File) -> std::io::Result<()> {
+pub(crate) fn make_readable(_: &std::fs::File) -> std::io::Result<()> {
     Ok(())
 }

@@ -14,6 +14,7 @@ pub const ALL: &[&Code] = &[
     &UNREADABLE_FILE,
     &YAML_SYNTAX,
     &JSON_SYNTAX,
+    &PROTO_SYNTAX,
     &DUPLICATE_KEY,
     &TOO_LARGE,
     &INVALID_UTF8,
@@ -40,6 +41,8 @@ pub const ALL: &[&Code] = &[
     &UNFIT_KEY,
     &UNFIT_IDEMPOTENCY,
     &SHORT_RETENTION,
+    &UNREAD_BINDING,
+    &WRITTEN_AS_JSON,
 ];
 
 /// A key that this kind of file does not have.
@@ -96,6 +99,13 @@ pub static JSON_SYNTAX: Code = Code {
     id: "json-syntax",
     severity: Severity::Error,
     page: include_str!("../codes/json-syntax.md"),
+};
+
+/// Text that is not one well-formed file of protobuf, or whose names lead nowhere.
+pub static PROTO_SYNTAX: Code = Code {
+    id: "proto-syntax",
+    severity: Severity::Error,
+    page: include_str!("../codes/proto-syntax.md"),
 };
 
 /// A key that stands twice in one mapping.
@@ -278,6 +288,20 @@ pub static SHORT_RETENTION: Code = Code {
     id: "short-retention",
     severity: Severity::Warning,
     page: include_str!("../codes/short-retention.md"),
+};
+
+/// What an AsyncAPI document tells of brokers that can mean several things.
+pub static UNREAD_BINDING: Code = Code {
+    id: "unread-binding",
+    severity: Severity::Note,
+    page: include_str!("../codes/unread-binding.md"),
+};
+
+/// A payload that another format describes, and that is written as JSON all the same.
+pub static WRITTEN_AS_JSON: Code = Code {
+    id: "written-as-json",
+    severity: Severity::Note,
+    page: include_str!("../codes/written-as-json.md"),
 };
 
 #[cfg(test)]

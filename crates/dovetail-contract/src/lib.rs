@@ -8,6 +8,7 @@ pub mod conform;
 pub mod contract;
 pub mod escape;
 pub mod expect;
+pub mod export;
 pub mod finding;
 pub mod format;
 pub mod frame;

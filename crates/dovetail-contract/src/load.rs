@@ -13,6 +13,8 @@ mod json;
 mod lower;
 mod openapi;
 mod parse;
+#[cfg(feature = "proto")]
+mod proto;
 pub mod schemas;
 pub mod tree;
 mod workspace;

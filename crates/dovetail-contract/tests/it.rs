@@ -2,10 +2,14 @@
 
 #[path = "it/asyncapi.rs"]
 mod asyncapi;
+#[path = "it/avro.rs"]
+mod avro;
 #[path = "it/cases.rs"]
 mod cases;
 #[path = "it/corpus.rs"]
 mod corpus;
+#[path = "it/export.rs"]
+mod export;
 #[path = "it/growth.rs"]
 mod growth;
 #[path = "it/hostile.rs"]
@@ -16,6 +20,11 @@ mod hostile_documents;
 mod hostile_messages;
 #[path = "it/hostile_workspaces.rs"]
 mod hostile_workspaces;
+#[cfg(feature = "proto")]
+#[path = "it/proto.rs"]
+mod proto;
+#[path = "it/same.rs"]
+mod same;
 #[path = "it/second_opinion.rs"]
 mod second_opinion;
 #[path = "it/shared.rs"]

@@ -128,6 +128,10 @@ pub struct AsyncChannel {
     pub address: Option<String>,
     /// What it is for, as Markdown.
     pub description: Option<String>,
+    /// Who gets a message of it, where the document says.
+    pub kind: Option<ChannelKind>,
+    /// The kind of broker that it lives in, where the document leaves no choice.
+    pub transport: Option<Transport>,
 }
 
 /// A kind of broker.
@@ -206,6 +210,20 @@ impl MessageKind {
         match self {
             Self::Event => "an event",
             Self::Command => "a command",
+        }
+    }
+}
+
+impl ChannelKind {
+    /// Every kind with the word that contracts have for it.
+    pub const ALL: [(&'static str, Self); 2] = [("topic", Self::Topic), ("queue", Self::Queue)];
+
+    /// The word that contracts have for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Topic => "topic",
+            Self::Queue => "queue",
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::load::parse::parse;
 use crate::load::tree::Node;
 use crate::source::{FileId, Sources, Span};
 
+mod plain;
 mod text;
 
 /// Largest file.
@@ -76,6 +77,8 @@ enum Fetched {
     Parsed(Document, Vec<Finding>),
     /// It was read and holds no document.
     Broken(Vec<Finding>),
+    /// It was read, and is none of the formats that become a tree.
+    Plain(FileId),
     /// It could not be read; said wherever it is named.
     Refused(Refusal),
 }
@@ -137,6 +140,10 @@ impl Files {
                 });
                 (None, named.collect())
             }
+            Fetched::Plain(_) => {
+                let refusal = Self::not_a_document(path);
+                (None, vec![self.refused(path, named_at, refusal)])
+            }
             Fetched::Refused(refusal) => {
                 let refusal = refusal.clone();
                 (None, vec![self.refused(path, named_at, refusal)])
@@ -156,7 +163,7 @@ impl Files {
         }
         match self.fetched.get(path)? {
             Fetched::Parsed(document, _) => Some(document.clone()),
-            Fetched::Broken(_) | Fetched::Refused(_) => None,
+            Fetched::Broken(_) | Fetched::Plain(_) | Fetched::Refused(_) => None,
         }
     }
 

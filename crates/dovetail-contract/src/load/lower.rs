@@ -175,6 +175,11 @@ pub(crate) fn is_json(media_type: &str) -> bool {
         && !media_type.chars().any(char::is_control)
 }
 
+/// The same, without what looks like JSON and is an encoding of its own: Avro has one with tags around the branches of unions.
+pub(crate) fn is_plain_json(media_type: &str) -> bool {
+    is_json(media_type) && !media_type.to_ascii_lowercase().contains("avro")
+}
+
 /// A truth value.
 pub(crate) fn boolean(files: &mut Files, node: &Node, what: &str) -> Option<bool> {
     let value = node.as_bool();

@@ -23,11 +23,12 @@ use reference::Kind;
 use schema::SchemaReader;
 
 pub(crate) use asyncapi::read_async_api;
-pub(crate) use payload::read_payloads;
+pub(crate) use payload::{is_proto, read_payloads};
 
 mod about;
 mod asyncapi;
 mod at;
+mod avro;
 mod budget;
 mod content;
 mod cycle;
@@ -68,6 +69,8 @@ struct Reader<'d, 'f> {
     targets: Targets,
     /// Where chains of references end that were followed already, by the place of each reference.
     ends: HashMap<(usize, Kind), Option<At<'d>>>,
+    /// The Avro schemas that were read.
+    avro: avro::Known,
 }
 
 impl<'d, 'f> Reader<'d, 'f> {
@@ -82,6 +85,7 @@ impl<'d, 'f> Reader<'d, 'f> {
             budget: Budget::default(),
             targets: Targets::default(),
             ends: HashMap::new(),
+            avro: HashMap::new(),
         }
     }
 }

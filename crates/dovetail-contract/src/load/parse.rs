@@ -20,11 +20,12 @@ pub(crate) struct Parsed {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Parses the text of a file: JSON where its name ends so, YAML elsewhere.
+/// Parses the text of a file: JSON where its name ends so or in `.avsc`, as Avro schemas do, and YAML elsewhere.
 pub(crate) fn parse(path: &str, file: FileId, text: &str) -> Parsed {
-    let is_json = path
-        .rsplit_once('.')
-        .is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("json"));
+    let is_json = path.rsplit_once('.').is_some_and(|(_, extension)| {
+        let is_one = |known| extension.eq_ignore_ascii_case(known);
+        ["json", "avsc"].into_iter().any(is_one)
+    });
     if is_json {
         json::parse(file, text)
     } else {

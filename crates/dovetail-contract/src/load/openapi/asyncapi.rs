@@ -1,8 +1,9 @@
 //! AsyncAPI 2.0 to 3.1 as a source of messages: what an application sends and receives, on which channels, and what that looks like.
 //!
-//! It shares its references and schemas with OpenAPI, and so the reader. What says how to connect (servers, bindings, security) is not read: the
-//! channels of `dovetail.yaml` do.
+//! It shares its references and schemas with OpenAPI, and so the reader. What says how to connect (addresses of servers, security) is not read: the
+//! channels of `dovetail.yaml` do. What servers and bindings tell of the kind of broker is a hint.
 
+mod brokers;
 mod names;
 mod operations;
 
@@ -22,6 +23,7 @@ use crate::load::tree::NodeValue;
 use crate::schema::{SchemaId, Types};
 use crate::source::{Span, Spanned};
 
+use brokers::Servers;
 use names::{name_of, qualified};
 use operations::Directions;
 
@@ -57,6 +59,7 @@ struct Draft {
     taken: HashMap<String, (usize, String)>,
     channels: IndexMap<String, AsyncChannel>,
     directions: Directions,
+    servers: Servers,
     /// Whether there are more messages than are read.
     is_full: bool,
 }
@@ -92,6 +95,7 @@ impl<'d> Reader<'d, '_> {
             taken: HashMap::new(),
             channels: IndexMap::new(),
             directions: Directions::default(),
+            servers: self.server_transports(root),
             is_full: false,
         };
         if version == Version::Three {
@@ -150,10 +154,13 @@ impl<'d> Reader<'d, '_> {
             Version::Two => Some(name.value.clone()),
             Version::Three => self.text(channel, "address"),
         };
+        let transport = self.channel_transport(channel, &draft.servers);
         let read = AsyncChannel {
             span: name.span,
             address,
             description: self.text(channel, "description"),
+            kind: self.channel_kind(channel, transport),
+            transport,
         };
         draft.channels.insert(name.value.clone(), read);
         let named = match draft.version {
@@ -189,6 +196,10 @@ impl<'d> Reader<'d, '_> {
 
     /// Keeps a message under its name, or under that of its channel as well where another has it.
     fn async_message(&mut self, channel: &Spanned<String>, named: Named<'d>, draft: &mut Draft) {
+        // What an application consumes is told of in its document as well, and is somebody else's to provide.
+        if named.message.get("x-dovetail-provider").is_some() {
+            return;
+        }
         let identity = (place(named.message.node), channel.value.clone());
         let mut name = named.name;
         for _ in 0..2 {
@@ -226,13 +237,13 @@ impl<'d> Reader<'d, '_> {
                 .is_some()
                 .then(|| self.message_schema(at, draft.version))
                 .flatten(),
-            key: None,
+            key: self.message_key(at),
             channel: Some(channel.clone()),
             description: description
                 .into_iter()
                 .find_map(|key| self.message_text(at, key)),
             content_type: content_type.unwrap_or_else(|| JSON.to_owned()),
-            deprecated: false,
+            deprecated: self.note_flag(at, "x-dovetail-deprecated"),
         };
         draft.taken.insert(name.clone(), identity);
         draft.messages.insert(name, message);
@@ -243,7 +254,7 @@ impl<'d> Reader<'d, '_> {
         let said = self.message_text(at, "contentType");
         let said = said.or_else(|| draft.content_type.clone());
         let said = said.unwrap_or_else(|| JSON.to_owned());
-        if lower::is_json(&said) {
+        if lower::is_plain_json(&said) {
             return Some(said);
         }
         let text = format!("a payload of `{}` is not read", lower::shorten(&said));
@@ -281,17 +292,33 @@ impl<'d> Reader<'d, '_> {
             (None, Version::Two) => (at.get("schemaFormat"), Some(payload)),
             (None, Version::Three) => (None, Some(payload)),
         };
-        if let Some(format) = format.filter(|format| !is_json_schema(format)) {
+        if let Some(format) = format.filter(|format| !is_of(format, &JSON_SCHEMA)) {
+            if is_of(&format, &AVRO) {
+                return self.avro_of_message(&schema?, &format);
+            }
             let text = format.node.as_str().unwrap_or_default().to_owned();
             let message = format!("a payload in the format `{text}` is not read");
             self.files.push(
                 Finding::new(&codes::UNSUPPORTED_VERSION, format.place(), message)
-                    .expected("a JSON Schema")
+                    .expected("a JSON Schema or an Avro schema")
                     .help("describe the payload by a JSON Schema"),
             );
             return None;
         }
         Some(self.schema(&schema?))
+    }
+
+    /// The schema of a payload that is an Avro schema, here or in a file of its own.
+    fn avro_of_message(&mut self, schema: &At<'d>, format: &At<'d>) -> Option<SchemaId> {
+        let mut schema = schema.clone();
+        if let Some(reference) = schema.get("$ref") {
+            let text = reference.node.as_str().unwrap_or_default();
+            schema = self.resolve(&schema, text, reference.node.span, Kind::Schema)?;
+        }
+        let text = "the payload is described by an Avro schema, and is written as JSON";
+        let finding = Finding::new(&codes::WRITTEN_AS_JSON, format.place(), text);
+        self.files.push(finding);
+        Some(self.avro(&schema))
     }
 
     /// The object that holds a schema beside the name of its format, if the payload is or refers to one.
@@ -306,20 +333,25 @@ impl<'d> Reader<'d, '_> {
     }
 }
 
-/// Whether the name of a format is one for JSON Schema, or for what is read as such.
-fn is_json_schema(format: &At<'_>) -> bool {
-    const FORMATS: [&str; 5] = [
-        "application/schema+json",
-        "application/schema+yaml",
-        "application/vnd.aai.asyncapi",
-        "application/vnd.oai.openapi",
-        "application/json",
-    ];
+/// What the names of formats begin with that are JSON Schema, or are read as such.
+const JSON_SCHEMA: [&str; 5] = [
+    "application/schema+json",
+    "application/schema+yaml",
+    "application/vnd.aai.asyncapi",
+    "application/vnd.oai.openapi",
+    "application/json",
+];
+
+/// The same of Avro schemas.
+const AVRO: [&str; 1] = ["application/vnd.apache.avro"];
+
+/// Whether the name of a format begins as one of those that are known.
+fn is_of(format: &At<'_>, known: &[&str]) -> bool {
     let NodeValue::String(text) = &format.node.value else {
         return false;
     };
     let text = text.trim().to_ascii_lowercase();
-    FORMATS.iter().any(|known| text.starts_with(known))
+    known.iter().any(|known| text.starts_with(known))
 }
 
 #[cfg(test)]

@@ -276,18 +276,7 @@ impl<'d> Reader<'d, '_> {
         let discriminator = at.get("discriminator")?;
         let span = discriminator.declared();
         if let Some(property) = discriminator.node.as_str() {
-            // Swagger 2.0 had only the name.
-            self.wrong_type(
-                &discriminator,
-                "a mapping with `propertyName`",
-                Severity::Warning,
-            );
-            return Some(Discriminator {
-                span,
-                property: property.to_owned(),
-                mapping: IndexMap::new(),
-                fallback: None,
-            });
+            return Some(self.named_discriminator(at, &discriminator, property));
         }
         if discriminator.node.entries().is_none() {
             self.wrong_type(
@@ -315,6 +304,33 @@ impl<'d> Reader<'d, '_> {
             mapping,
             fallback: fallback.and_then(|target| self.tagged_branch(&target)),
         })
+    }
+
+    /// A discriminator that is but the name of a property, as AsyncAPI has it and Swagger 2.0 had it. Extensions beside it say the rest.
+    fn named_discriminator(
+        &mut self,
+        at: &At<'d>,
+        discriminator: &At<'d>,
+        property: &str,
+    ) -> Discriminator {
+        let root = self.documents.of_file(self.root);
+        if root.is_none_or(|root| root.get("asyncapi").is_none()) {
+            let expected = "a mapping with `propertyName`";
+            self.wrong_type(discriminator, expected, Severity::Warning);
+        }
+        let mut mapping = IndexMap::new();
+        for (entry, target) in self.entries(at, "x-dovetail-mapping") {
+            if let Some(branch) = self.tagged_branch(&target) {
+                mapping.insert(entry.key.clone(), branch);
+            }
+        }
+        let fallback = at.get("x-dovetail-default-mapping");
+        Discriminator {
+            span: discriminator.declared(),
+            property: property.to_owned(),
+            mapping,
+            fallback: fallback.and_then(|target| self.tagged_branch(&target)),
+        }
     }
 
     /// The branch that a mapping names: by the bare name of a schema, or by reference.

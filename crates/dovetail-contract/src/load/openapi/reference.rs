@@ -38,6 +38,9 @@ pub(super) enum Kind {
     MessageTrait,
     Channel,
     Operation,
+    Server,
+    ChannelBindings,
+    MessageBindings,
 }
 
 impl<'d> Reader<'d, '_> {
@@ -315,13 +318,17 @@ impl Kind {
             Self::MessageTrait => "messageTraits",
             Self::Channel => "channels",
             Self::Operation => "operations",
+            Self::Server => "servers",
+            Self::ChannelBindings => "channelBindings",
+            Self::MessageBindings => "messageBindings",
         }
     }
 
     /// How much it matters where a reference leads to none: nothing is made from what only describes.
     fn severity(self) -> Severity {
         match self {
-            Self::Example | Self::Link => Severity::Warning,
+            Self::Example | Self::Link | Self::Server => Severity::Warning,
+            Self::ChannelBindings | Self::MessageBindings => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -418,7 +425,7 @@ fn component_section(pointer: &str) -> Option<&str> {
 }
 
 /// The sections of `components`, with what their entries are. The last ones are those of AsyncAPI.
-const SECTIONS: [(&str, &str); 15] = [
+const SECTIONS: [(&str, &str); 18] = [
     ("schemas", "a schema"),
     ("responses", "a response"),
     ("parameters", "a parameter"),
@@ -434,6 +441,9 @@ const SECTIONS: [(&str, &str); 15] = [
     ("messageTraits", "a trait of messages"),
     ("channels", "a channel"),
     ("operations", "an operation"),
+    ("servers", "a server"),
+    ("channelBindings", "bindings of a channel"),
+    ("messageBindings", "bindings of a message"),
 ];
 
 /// Whether a node is `null` or not there.

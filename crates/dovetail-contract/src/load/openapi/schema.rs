@@ -115,6 +115,49 @@ impl<'d> Reader<'d, '_> {
         id
     }
 
+    /// A place in the arena for what stands here and is read by another reader than that of JSON Schema.
+    pub(super) fn schema_here(&mut self, at: &At<'d>) -> SchemaId {
+        let pointer = at.pointer();
+        self.schema_at_pointer(at, &pointer)
+    }
+
+    /// The same for a part of what stands here.
+    pub(super) fn part_at(&mut self, at: &At<'d>, part: &str, schema: Schema) -> SchemaId {
+        let pointer = format!("{}/{part}", at.pointer());
+        let id = self.schema_at_pointer(at, &pointer);
+        self.fill(id, schema);
+        id
+    }
+
+    fn schema_at_pointer(&mut self, at: &At<'d>, pointer: &str) -> SchemaId {
+        if let Some(full) = self.schemas.full {
+            return full;
+        }
+        match self.is_full(at, pointer.len()) {
+            Some(full) => full,
+            None => self.reserve(at.declared(), at.file, pointer),
+        }
+    }
+
+    /// Keeps what a schema says. Its place stays as it is.
+    pub(super) fn fill(&mut self, id: SchemaId, schema: Schema) {
+        if self.schemas.full == Some(id) {
+            return;
+        }
+        let known = self.schemas.arena.schema_mut(id);
+        let (span, pointer) = (known.span, std::mem::take(&mut known.pointer));
+        *known = Schema {
+            span,
+            pointer,
+            ..schema
+        };
+    }
+
+    /// What is known of a schema so far.
+    pub(super) fn schema_of(&self, id: SchemaId) -> &Schema {
+        self.schemas.arena.schema(id)
+    }
+
     /// Reads every schema that was met and those that they name, and gives them all away.
     pub(super) fn finish_schemas(&mut self) -> Schemas {
         while let Some((id, at)) = self.schemas.queue.pop_front() {

@@ -58,9 +58,9 @@ fn channel(files: &mut Files, entry: &Entry, default: Transport) -> Option<Chann
         return None;
     }
     let node = lower::mapping(files, &entry.value, &CHANNEL)?;
-    let kinds = [("topic", ChannelKind::Topic), ("queue", ChannelKind::Queue)];
     let kind = node.get("kind");
-    let kind = kind.and_then(|node| lower::word(files, node, "a kind of channel", &kinds));
+    let kind =
+        kind.and_then(|node| lower::word(files, node, "a kind of channel", &ChannelKind::ALL));
     let transport = node
         .get("transport")
         .and_then(|node| transport(files, node))

@@ -61,7 +61,7 @@ channels:
     messages:
       created: { $ref: '#/components/messages/Created' }
       do: { payload: { schemaFormat: application/schema+json;version=draft-07, schema: { properties: { d: {} } } } }
-      did: { payload: { schemaFormat: application/vnd.apache.avro;version=1.9.0, schema: { type: record } } }
+      did: { payload: { schemaFormat: application/vnd.apache.avro;version=1.9.0, schema: { type: record, name: A, fields: [] } } }
 operations:
   tell: { action: send, channel: { $ref: '#/channels/orders' }, messages: [ { $ref: '#/channels/orders/messages/created' } ] }
   take: { action: receive, channel: { $ref: '#/channels/orders' }, messages: [ { $ref: '#/channels/orders/messages/placed' } ] }
@@ -79,12 +79,12 @@ components:
     Event created on orders as application/cloudevents+json: ["id"]
     Event image on orders as application/json: 
     Event seen on orders as application/vnd.x+json: []
-    Event did on work as application/cloudevents+json: 
+    Event did on work as application/cloudevents+json: []
     Command placed on orders as application/json: ["p"]
     Command work.created on work as application/cloudevents+json: ["id"]
     Command do on work as application/cloudevents+json: ["d"]
     asyncapi.yaml:11:7 error unsupported-version: a payload of `image/png` is not read
-    asyncapi.yaml:18:39 error unsupported-version: a payload in the format `application/vnd.apache.avro;version=1.9.0` is not read
+    asyncapi.yaml:18:39 note written-as-json: the payload is described by an Avro schema, and is written as JSON
     "#);
 }
 
@@ -105,7 +105,7 @@ channels:
   audit:
     subscribe: { message: { $ref: '#/components/messages/created' } }
     publish: { message: { $ref: '#/components/messages/created' } }
-  avro: { publish: { message: { schemaFormat: application/vnd.apache.avro, payload: { type: record } } } }
+  avro: { publish: { message: { schemaFormat: application/vnd.google.protobuf, payload: { type: record } } } }
 components:
   messages:
     created: { payload: { properties: { id: {} } } }
@@ -117,7 +117,7 @@ components:
     Event audit.created on audit as application/json: ["id"]
     Command place on shop/{region}/orders as application/json: ["p"]
     Command avro on avro as application/json: 
-    asyncapi.yaml:16:47 error unsupported-version: a payload in the format `application/vnd.apache.avro` is not read
+    asyncapi.yaml:16:47 error unsupported-version: a payload in the format `application/vnd.google.protobuf` is not read
     "#);
 }
 

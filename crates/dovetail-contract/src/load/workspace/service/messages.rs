@@ -172,7 +172,11 @@ fn provided(
         let node = node.get(key)?;
         lower::text(files, node, what)
     };
-    let schema = text(files, "schema", "the path of a JSON Schema");
+    let schema = text(
+        files,
+        "schema",
+        "the path of a JSON Schema, of an Avro schema, or of a `.proto` file with the name of a message",
+    );
     let message = Message {
         span: entry.key_span,
         kind,
@@ -197,13 +201,18 @@ fn content_type(files: &mut Files, node: &Node) -> String {
     let Some(said) = said else {
         return DEFAULT.to_owned();
     };
-    if lower::is_json(&said.value) {
+    if lower::is_plain_json(&said.value) {
         return said.value;
     }
-    let message = format!("`{}` is not written as JSON", lower::shorten(&said.value));
+    let message = format!(
+        "payloads are not written as `{}`",
+        lower::shorten(&said.value)
+    );
     files.push(
         Finding::new(&codes::INVALID_VALUE, said.span, message)
-            .expected("a media type of JSON, since the payload is described by a JSON Schema")
+            .expected(
+                "a media type of JSON, since payloads are written as JSON whatever describes them",
+            )
             .help("write `application/json`, or one that ends in `+json`"),
     );
     DEFAULT.to_owned()
@@ -245,14 +254,29 @@ fn schemas(
     if paths.is_empty() {
         return Schemas::default();
     }
-    let (schemas, ids) = openapi::read_payloads(files, document, &paths);
+    let (mut schemas, ids) = openapi::read_payloads(files, document, &paths);
     let mut ids = ids.into_iter();
     for (message, named) in messages.values_mut().zip(named) {
-        if named.is_some() {
-            message.schema = ids.next().flatten();
+        let Some(named) = named else {
+            continue;
+        };
+        message.schema = ids.next().flatten();
+        if openapi::is_proto(&named.value) {
+            require_key(&mut schemas, message);
         }
     }
     schemas
+}
+
+/// The key of a message is in every message, which protobuf has no word for.
+fn require_key(schemas: &mut Schemas, message: &Message) {
+    let (Some(id), Some(key)) = (message.schema, &message.key) else {
+        return;
+    };
+    let object = &mut schemas.schema_mut(id).object;
+    if object.properties.contains_key(&key.value) && !object.required.contains(&key.value) {
+        object.required.push(key.value.clone());
+    }
 }
 
 fn consumes_of(files: &mut Files, node: &Node) -> IndexMap<String, Consumption> {

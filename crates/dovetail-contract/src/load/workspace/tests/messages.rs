@@ -444,7 +444,7 @@ provides:
   events:
     a/b: { schema: events/all.json, channel: orders }
     c: { schmea: x, channel: orders }
-    d: { schema: order.proto, channel: orders, content_type: application/x-protobuf, deprecated: maybe }
+    d: { schema: order.avdl, channel: orders, content_type: application/x-protobuf, deprecated: maybe }
     e: { schema: '#/x', channel: orders }
     f: { schema: ../../x.yaml, channel: orders }
     g: { schema: openapi.yaml, channel: work }
@@ -467,13 +467,13 @@ provides:
         orders/service.yaml:6:10 error unknown-key: a message has no key `schmea` [schmea]
             expected: one of `schema`, `key`, `channel`, `description`, `content_type`, `deprecated`
             help: did you mean `schema`?
-        orders/service.yaml:7:18 error unsupported-version: a payload in a `.proto` file is not read [order.proto]
-            expected: a JSON Schema, as YAML or JSON
-            help: describe the payload by a JSON Schema
-        orders/service.yaml:7:62 error invalid-value: `application/x-protobuf` is not written as JSON [application/x-protobuf]
-            expected: a media type of JSON, since the payload is described by a JSON Schema
+        orders/service.yaml:7:18 error unsupported-version: a payload in a `.avdl` file is not read [order.avdl]
+            expected: an Avro schema as JSON, in a `.avsc` file
+            help: let the tools of Avro turn it into `.avsc` files
+        orders/service.yaml:7:61 error invalid-value: payloads are not written as `application/x-protobuf` [application/x-protobuf]
+            expected: a media type of JSON, since payloads are written as JSON whatever describes them
             help: write `application/json`, or one that ends in `+json`
-        orders/service.yaml:7:98 error wrong-type: `maybe` does not fit here [maybe]
+        orders/service.yaml:7:97 error wrong-type: `maybe` does not fit here [maybe]
             expected: `true` or `false` for `deprecated`
         orders/service.yaml:8:18 error invalid-value: `#/x` names no file ['#/x']
             expected: the path of a JSON Schema, relative to this file
