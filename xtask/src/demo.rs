@@ -1,7 +1,8 @@
 //! `cargo xtask demo`: the whole path once, on real services. Contracts become clients, the sample system starts on free loopback ports, every consumer
 //! contract is replayed at it, one order goes through the generated clients, and everything is stopped again.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -57,13 +58,76 @@ pub(crate) fn run() -> Result<()> {
     let reports = root.join("target/dovetail");
     verify(&root, &reports, &[&users, &payments])?;
 
-    print("\n4. One order goes through the generated clients")?;
+    print("\n4. One order goes through the generated clients, producers and consumers")?;
     let placed =
         capture(Command::new(&shop).args(["try", "--orders", &orders.url, "--users", &users.url]))?;
     for line in placed.lines() {
         print(&format!("   {line}"))?;
     }
+    print("\n5. Every message was delivered twice, and had its effect once")?;
+    for (service, consumer) in [
+        (&invoicing, "invoicing/orders/create_invoice"),
+        (&orders, "orders/payments/mark_paid"),
+    ] {
+        told_twice(service, consumer)?;
+    }
+    let invoices = folder.file("invoicing")?;
+    let counted = capture(Command::new(&shop).args(["invoices", "--database", &invoices]))?;
+    if counted.trim() != "1 invoices for 1 orders" {
+        bail!("invoicing has {}", counted.trim());
+    }
+    print("   and so there is one invoice for the one order")?;
+
     print("\nEverything dovetails. Reports: target/dovetail/report.json, target/dovetail/junit.xml")
+}
+
+/// Waits until the consumer took as many messages for duplicates as it handled, and says so.
+fn told_twice(service: &Service, consumer: &str) -> Result<()> {
+    const LOOKS_MAX: u32 = 100;
+    let consumer_is = format!("consumer=\"{consumer}\"");
+    let outcomes = |page: &str, outcome: &str| {
+        let outcome_is = format!("outcome=\"{outcome}\"");
+        counter(
+            page,
+            "dovetail_inbox_outcomes_total",
+            &[&consumer_is, &outcome_is],
+        )
+    };
+    let (mut handled, mut duplicates) = (0, 0);
+    for _ in 0..LOOKS_MAX {
+        let page = get(&service.url, "/metrics")?;
+        handled = outcomes(&page, "processed");
+        duplicates = outcomes(&page, "duplicate");
+        if handled > 0 && handled <= duplicates {
+            return print(&format!(
+                "   {consumer:31} {} deliveries, {handled} handled, {duplicates} taken for duplicates",
+                handled + duplicates
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    bail!("{consumer} handled {handled} messages and saw {duplicates} duplicates")
+}
+
+/// A page of a service, over HTTP/1.0: the whole answer is there when the connection ends.
+fn get(url: &str, path: &str) -> Result<String> {
+    let address = url.strip_prefix("http://").unwrap_or(url);
+    let mut stream = TcpStream::connect(address).with_context(|| format!("cannot reach {url}"))?;
+    stream.set_read_timeout(Some(START_TIME_MAX))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .with_context(|| format!("{url}{path} did not answer"))?;
+    Ok(answer)
+}
+
+/// The value of a counter that has these labels, however many others it has.
+fn counter(page: &str, name: &str, labels: &[&str]) -> u64 {
+    page.lines()
+        .filter(|line| line.starts_with(name) && labels.iter().all(|label| line.contains(label)))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+        .sum()
 }
 
 /// Replays every consumer contract, and says for each pair of services what came of it.

@@ -13,8 +13,9 @@ use tokio::{sync::watch, task::JoinSet};
 use crate::{
     consumer::{self, Consumer, Handler, Held, LeaseConsumer, Pace, Process, Route, Split},
     declared::{Channel, Consumption, Inbox},
+    metrics::Observer,
     outbox::{self, Relay},
-    store::{ErrorKind, Leases, Outbox, Store, StoreError},
+    store::{DeadLetters, ErrorKind, Leases, Outbox, Store, StoreError},
     transport::{Subscription, Transport},
 };
 
@@ -32,6 +33,8 @@ pub struct Options {
     pub relay: Option<outbox::Config>,
     /// How what is no longer needed is forgotten; none where another process does that, or where services with other times share the store.
     pub cleaning: Option<Cleaning>,
+    /// How often dead letters and the outbox are counted for metrics; none where another process does that. 15 s.
+    pub observing: Option<Duration>,
     /// How long after its end a dead letter may be replayed from elsewhere, such as an export. None.
     pub replay: Duration,
 }
@@ -43,6 +46,7 @@ impl Default for Options {
             lease: Duration::from_secs(30),
             relay: Some(outbox::Config::default()),
             cleaning: Some(Cleaning::default()),
+            observing: Some(Duration::from_secs(15)),
             replay: Duration::ZERO,
         }
     }
@@ -91,6 +95,8 @@ pub struct Runner<S, B> {
     channels: Vec<Channel>,
     subscriptions: Vec<Subscription>,
     consumed: Vec<&'static Consumption>,
+    /// What has a name in metrics: the routes of each subscription.
+    watched: Vec<(String, Vec<Route>)>,
     parts: Vec<Begin>,
 }
 
@@ -106,7 +112,7 @@ impl<S, B> fmt::Debug for Runner<S, B> {
     }
 }
 
-impl<S: Store + Outbox, B: Transport + Clone> Runner<S, B> {
+impl<S: Store + Outbox + DeadLetters, B: Transport + Clone> Runner<S, B> {
     /// A service without any parts yet.
     #[must_use]
     pub const fn new(
@@ -127,6 +133,7 @@ impl<S: Store + Outbox, B: Transport + Clone> Runner<S, B> {
             channels: Vec::new(),
             subscriptions: Vec::new(),
             consumed: Vec::new(),
+            watched: Vec::new(),
             parts: Vec::new(),
         }
     }
@@ -247,6 +254,8 @@ impl<S: Store + Outbox, B: Transport + Clone> Runner<S, B> {
         let (transport, clock, pace) = (self.transport.clone(), self.clock, self.options.pace);
         self.subscriptions.push(subscription.clone());
         self.consumed.extend(consumed);
+        self.watched
+            .push((self.group(channel), routes(consumed, |_| true)));
         self.parts.push(Box::new(move |stop: Stop| {
             let process = Arc::new(process);
             let stop = stop.stopped();
@@ -323,6 +332,12 @@ impl<S: Store + Outbox, B: Transport + Clone> Runner<S, B> {
                 Box::pin(async move { relay.run(stop.stopped()).await })
             }));
         }
+        if let Some(period) = self.options.observing {
+            let observer = self.observer(period);
+            self.parts.push(Box::new(move |stop: Stop| {
+                Box::pin(async move { observer.run(stop.stopped()).await })
+            }));
+        }
         if let Some(cleaning) = self.options.cleaning {
             let (store, clock) = (self.store.clone(), self.clock);
             let by_id = self
@@ -342,6 +357,18 @@ impl<S: Store + Outbox, B: Transport + Clone> Runner<S, B> {
                 })
             }));
         }
+    }
+
+    fn observer(&self, period: Duration) -> Observer<S> {
+        let observer = Observer::new(self.service, self.store.clone(), self.clock).every(period);
+        let watched = self.watched.iter();
+        let observer = watched.fold(observer, |observer, (scope, routes)| {
+            observer.watching(scope, routes)
+        });
+        let channels = self.channels.iter();
+        channels.fold(observer, |observer, channel| {
+            observer.publishing(channel.address)
+        })
     }
 
     /// Sees to it that the broker has the channels and the subscriptions, and waits for it while it cannot be reached. [`run`](Self::run)

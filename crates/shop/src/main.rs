@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use axum::Router;
+use axum::http::header;
+use axum::{Router, routing};
 use clap::{Args, Parser, Subcommand};
+use dovetail_messaging::metrics::Page;
 use shop::broker::{Broker, Messages};
 use shop::invoicing::Invoicing;
 use shop::orders::Orders;
@@ -94,6 +96,9 @@ struct Kept {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let page = Page::default();
+    // Before anything is counted: consumers look their counters up when they begin.
+    metrics::set_global_recorder(page.clone()).context("metrics are taken")?;
     match Cli::parse().command {
         Command::Users(listen) => {
             let router = Users::new(shop::system_time).router(listen.states);
@@ -103,7 +108,7 @@ async fn main() -> Result<()> {
             let payments = Payments::open(kept.database.as_deref()).await?;
             let runner = kept.broker(|broker| payments.runner(broker))?;
             let router = payments.router(listen.states);
-            run(&listen, router, runner).await
+            run(&listen, with(&page, router), runner).await
         }
         Command::Orders {
             listen,
@@ -115,12 +120,12 @@ async fn main() -> Result<()> {
             let file = kept.database.as_deref();
             let orders = Orders::open(file, users, payments, shop::system_time).await?;
             let runner = kept.broker(|broker| orders.runner(broker))?;
-            run(&listen, orders.router(), runner).await
+            run(&listen, with(&page, orders.router()), runner).await
         }
         Command::Invoicing { listen, kept } => {
             let invoicing = Invoicing::open(kept.database.as_deref()).await?;
             let runner = kept.broker(|broker| invoicing.runner(broker))?;
-            run(&listen, Router::new(), runner).await
+            run(&listen, with(&page, Router::new()), runner).await
         }
         Command::Invoices { database } => {
             let (invoices, orders) = Invoicing::open(Some(&database)).await?.count().await?;
@@ -143,6 +148,13 @@ impl Kept {
         let broker = Broker::embedded(file)?;
         Ok(Some(messages(broker.with_doubles(self.twice))))
     }
+}
+
+/// The router, and what Prometheus reads.
+fn with(page: &Page, router: Router) -> Router {
+    let page = page.clone();
+    let render = async move || ([(header::CONTENT_TYPE, Page::CONTENT_TYPE)], page.render());
+    router.route("/metrics", routing::get(render))
 }
 
 /// Serves, and works on messages, until the process is asked to stop.

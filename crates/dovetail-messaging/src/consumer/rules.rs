@@ -19,8 +19,8 @@ use crate::{
     dead_letter::{Burial, Reason},
     inbox::Key,
     message::{ERROR_BYTES_MAX, IDENTITY_BYTES_MAX, Message, shortened},
-    replay::CONSUMER,
     metrics::{ConsumerMetrics, Origin, Watch},
+    replay::CONSUMER,
     store::{ErrorKind, StoreError},
 };
 

@@ -7,7 +7,7 @@ use dovetail_messaging::consumer::{
     Context, Handler, HandlerError, Held, Rejection, payload, unhandled,
 };
 use dovetail_messaging::service::{Options, RunError, Runner};
-use dovetail_messaging::store::{Leases, Outbox, Store};
+use dovetail_messaging::store::{DeadLetters, Leases, Outbox, Store};
 use dovetail_messaging::transport::Transport;
 use dovetail_messaging::{Chance, Clock, Message};
 
@@ -22,7 +22,7 @@ pub struct Consumers<S, B> {
 
 impl<S, B> Consumers<S, B>
 where
-    S: Store + Outbox + Leases,
+    S: Store + Outbox + DeadLetters + Leases,
     B: Transport + Clone,
 {
     /// Consumers with the usual options: the store is the database of the effects, the broker brings the messages.

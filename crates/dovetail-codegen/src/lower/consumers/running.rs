@@ -15,6 +15,7 @@ const RESERVED: &[&str] = &[
     "Clock",
     "Consumers",
     "Context",
+    "DeadLetters",
     "Err",
     "Handler",
     "HandlerError",
@@ -194,7 +195,7 @@ fn uses(request: &Request<'_>, drafts: &[Draft<'_>], traits: &Traits<'_>) -> Use
     for item in ["Options", "RunError", "Runner"] {
         uses.add("dovetail_messaging::service", item);
     }
-    for item in ["Outbox", "Store"] {
+    for item in ["DeadLetters", "Outbox", "Store"] {
         uses.add("dovetail_messaging::store", item);
     }
     if drafts.iter().any(Draft::is_leased) {

@@ -99,7 +99,10 @@ fn alert_rules_lie_beside_the_crates_and_never_among_them() {
             ("a/service.yaml", "service: a\n"),
         ])
     };
-    assert_eq!(of("{ output: ../crates/generated, monitoring: ../alerts }"), "");
+    assert_eq!(
+        of("{ output: ../crates/generated, monitoring: ../alerts }"),
+        ""
+    );
     assert_eq!(of("{ output: gen, monitoring: gen-alerts }"), "");
     insta::assert_snapshot!(of("{ output: gen, monitoring: ./gen/alerts }"), @r"
     dovetail.yaml:2:37 error invalid-value: alert rules lie among the crates, where Cargo would take them for one [./gen/alerts]
