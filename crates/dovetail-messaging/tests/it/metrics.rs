@@ -54,13 +54,13 @@ fn value(text: &str, series: &str) -> f64 {
     value.parse().unwrap()
 }
 
-/// Counts have to be exact; times have gone on meanwhile.
+/// Counts have to be exact; of times only the least is known, since clocks go on meanwhile.
 #[track_caller]
 fn check(text: &str, series: &[(&str, f64)]) {
     for (name, expected) in series {
         let found = value(text, name);
         let is_time = name.contains("_seconds{") || name.contains("_seconds_sum{");
-        let slack = if is_time { 600.0 } else { 0.0 };
+        let slack = if is_time { 1_200.0 } else { 0.0 };
         let is_right = found >= *expected && found <= *expected + slack;
         assert!(is_right, "{name}: {found}\n{text}");
     }
@@ -144,7 +144,7 @@ async fn a_run_of_a_consumer_is_a_sound_page() {
     );
     consume_all(&bench, &broker, &subscription).await;
     lag.observe().await.unwrap();
-    let observer = Observer::new("billing", bench.store.clone(), Clock::pinned_at(after(90)));
+    let observer = Observer::new("billing", bench.store.clone(), Clock::pinned_at(after(300)));
     let observer = observer
         .watching(SCOPE, &routes(&config()))
         .publishing("charges");
