@@ -6,6 +6,7 @@
 //! - [`consumer`] leads from a delivery to what becomes of it, on a [`store`]: what a consumer claims ([`inbox`]), what it publishes
 //!   ([`outbox`]), and what it could not handle ([`dead_letter`]) is written in the same transaction as its effect, so that a crash at any
 //!   point leaves either all of it or nothing.
+//! - [`metrics`] says how all of them fare.
 //! - [`transport`] is what carries messages; the embedded one lives in the same SQLite file.
 //!
 //! The crate knows nothing of contracts or HTTP. All that it reads is taken to be hostile: every size has a limit, no input makes it
@@ -19,6 +20,7 @@ pub mod consumer;
 pub mod dead_letter;
 pub mod envelope;
 pub mod inbox;
+pub mod metrics;
 #[cfg(feature = "sqlite")]
 pub mod migrate;
 pub mod outbox;

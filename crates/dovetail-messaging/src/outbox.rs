@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     message::{Message, shortened},
+    metrics::RelayMetrics,
     store::{Outbox, StoreError},
 };
 
@@ -87,6 +88,11 @@ pub struct Pending {
 
 /// The way to a broker.
 pub trait Publisher: Send + Sync + 'static {
+    /// What metrics call the broker: `messaging.system` of OpenTelemetry where it has a word for it.
+    fn system(&self) -> &'static str {
+        "dovetail"
+    }
+
     /// Publishes one message, and returns once the broker has confirmed it.
     fn publish(&self, message: &Message) -> impl Future<Output = Result<(), PublishError>> + Send;
 }
@@ -157,6 +163,7 @@ pub struct Relay<S, P> {
     config: Config,
     clock: Clock,
     chance: Chance,
+    metrics: Arc<RelayMetrics>,
 }
 
 impl<S: Outbox, P: Publisher> Relay<S, P> {
@@ -165,6 +172,7 @@ impl<S: Outbox, P: Publisher> Relay<S, P> {
     pub fn new(store: S, publisher: P, config: Config, clock: Clock, chance: Chance) -> Self {
         Self {
             store,
+            metrics: Arc::new(RelayMetrics::new(publisher.system())),
             publisher: Arc::new(publisher),
             config,
             clock,
@@ -238,6 +246,7 @@ impl<S: Outbox, P: Publisher> Relay<S, P> {
             let lane = Lane {
                 publisher: Arc::clone(&self.publisher),
                 config: self.config.clone(),
+                metrics: Arc::clone(&self.metrics),
                 clock: self.clock,
                 chance: self.chance.clone(),
                 until,
@@ -279,6 +288,7 @@ struct Lane<P> {
     config: Config,
     clock: Clock,
     chance: Chance,
+    metrics: Arc<RelayMetrics>,
     until: SystemTime,
 }
 
@@ -306,6 +316,15 @@ impl<P: Publisher> Lane<P> {
     }
 
     async fn publish(&self, waiting: &Waiting) -> Fate {
+        let started = self.clock.now();
+        let fate = self.attempt(waiting).await;
+        let time = self.clock.now().saturating_duration_since(started);
+        let metrics = self.metrics.channel(&waiting.message.channel);
+        metrics.published(&fate, time);
+        fate
+    }
+
+    async fn attempt(&self, waiting: &Waiting) -> Fate {
         match self.publisher.publish(&waiting.message).await {
             Ok(()) => Fate::Published,
             Err(PublishError::Rejected(error)) => Fate::Rejected {

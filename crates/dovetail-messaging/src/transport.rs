@@ -112,3 +112,12 @@ pub trait Transport: Publisher {
         after: Duration,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
+
+/// A broker that can tell how much waits for a group, for metrics.
+pub trait Backlog: Send + Sync + 'static {
+    /// How many messages the group has yet to acknowledge.
+    fn backlog(
+        &self,
+        subscription: &Subscription,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}

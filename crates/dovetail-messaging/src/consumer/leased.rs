@@ -13,6 +13,7 @@ use crate::{
     dead_letter::Reason,
     inbox::{Fingerprint, Key},
     message::Message,
+    metrics::Origin,
     store::{ErrorKind, Lease, Leased, Leases, PUBLISHED_MAX, StoreError},
 };
 
@@ -106,7 +107,18 @@ impl<S: Leases, H: Handler<Held>> LeaseConsumer<S, H> {
 
     /// Takes a delivery to its end, and says what the transport is to do with it. Any number of deliveries may be under way.
     pub async fn process(&self, delivery: impl Into<Delivery>) -> Settlement {
-        let mut delivery = delivery.into();
+        let delivery = delivery.into();
+        let watch = self.rules.watch(&delivery);
+        let settlement = self.settle(delivery).await;
+        self.rules.settled(&watch, settlement)
+    }
+
+    /// Looks up what everything is counted in, for messages of that channel of a broker of that kind.
+    pub(super) fn begin(&self, origin: Origin<'_>) {
+        self.rules.count(origin);
+    }
+
+    async fn settle(&self, mut delivery: Delivery) -> Settlement {
         let (route, key, event) = match self.rules.admit(&self.handler, &mut delivery) {
             Admission::Admitted { route, key, event } => (route, key, event),
             Admission::Rejected(route, rejection) => {

@@ -2,7 +2,10 @@
 
 use std::{
     error::Error,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -16,6 +19,7 @@ use crate::{
     dead_letter::{Burial, Reason},
     inbox::Key,
     message::{ERROR_BYTES_MAX, IDENTITY_BYTES_MAX, Message, shortened},
+    metrics::{ConsumerMetrics, Origin, Watch},
     store::{ErrorKind, StoreError},
 };
 
@@ -31,6 +35,8 @@ pub(super) struct Rules {
     chance: Chance,
     /// Pauses since the last success.
     troubles: AtomicU32,
+    /// Looked up when the consumer begins, and where it never does, with its first message.
+    metrics: OnceLock<ConsumerMetrics>,
 }
 
 /// What becomes of a delivery before anything is claimed.
@@ -60,7 +66,35 @@ impl Rules {
             clock,
             chance,
             troubles: AtomicU32::new(0),
+            metrics: OnceLock::new(),
         }
+    }
+
+    /// Looks up the series that everything is counted in.
+    pub(super) fn count(&self, origin: Origin<'_>) -> &ConsumerMetrics {
+        let make = || ConsumerMetrics::new(&self.scope, &self.routes, origin);
+        self.metrics.get_or_init(make)
+    }
+
+    pub(super) fn metrics(&self) -> &ConsumerMetrics {
+        self.count(Origin {
+            system: "dovetail",
+            channel: "",
+        })
+    }
+
+    /// What is known of a delivery before anything is done with it.
+    pub(super) fn watch(&self, delivery: &Delivery) -> Watch {
+        let kind = delivery.message.kind.as_deref();
+        let place = self.place(kind).filter(|_| delivery.problem.is_none());
+        Watch::new(&delivery.message, place, self.clock.now())
+    }
+
+    /// Counts what became of a delivery.
+    pub(super) fn settled(&self, watch: &Watch, settlement: Settlement) -> Settlement {
+        let now = (self.clock.now(), self.clock.wall());
+        self.metrics().settled(watch, settlement, now);
+        settlement
     }
 
     pub(super) fn now(&self) -> SystemTime {
@@ -78,7 +112,12 @@ impl Rules {
 
     /// The route of a kind of message.
     pub(super) fn route(&self, kind: Option<&str>) -> Option<&Route> {
-        self.routes.iter().find(|route| route.takes(kind))
+        self.routes.get(self.place(kind)?)
+    }
+
+    /// Which route takes a kind of message.
+    pub(super) fn place(&self, kind: Option<&str>) -> Option<usize> {
+        self.routes.iter().position(|route| route.takes(kind))
     }
 
     /// Reads a message, unless it is one that nobody could handle, or is for others.

@@ -7,12 +7,16 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::{Consumer, Delivery, Handler, Held, LeaseConsumer, Settlement};
 use crate::{
+    metrics::{Origin, RunMetrics},
     store::{Leases, Store, StoreError},
     transport::{Received, Subscription, Transport},
 };
 
 /// What a loop runs: a [`Consumer`] or a [`LeaseConsumer`].
 pub trait Process: Send + Sync + 'static {
+    /// Learns where deliveries come from, before the first one: the kind of broker and the channel, for metrics.
+    fn begin(&self, _system: &str, _channel: &str) {}
+
     /// Takes a delivery to its end, and says what the transport is to do with it.
     fn process(&self, delivery: Delivery) -> impl Future<Output = Settlement> + Send;
 
@@ -21,6 +25,10 @@ pub trait Process: Send + Sync + 'static {
 }
 
 impl<S: Store, H: Handler<S::Transaction> + 'static> Process for Consumer<S, H> {
+    fn begin(&self, system: &str, channel: &str) {
+        Self::begin(self, Origin { system, channel });
+    }
+
     async fn process(&self, delivery: Delivery) -> Settlement {
         Self::process(self, delivery).await
     }
@@ -41,6 +49,10 @@ impl<S: Store, H: Handler<S::Transaction> + 'static> Process for Consumer<S, H> 
 }
 
 impl<S: Leases, H: Handler<Held> + 'static> Process for LeaseConsumer<S, H> {
+    fn begin(&self, system: &str, channel: &str) {
+        Self::begin(self, Origin { system, channel });
+    }
+
     async fn process(&self, delivery: Delivery) -> Settlement {
         Self::process(self, delivery).await
     }
@@ -77,7 +89,9 @@ pub async fn run<T: Transport + Clone, P: Process>(
     clock: Clock,
     stop: impl Future<Output = ()>,
 ) {
+    consumer.begin(transport.system(), &subscription.channel);
     let mut runner = Runner {
+        metrics: Arc::new(RunMetrics::new(transport.system(), &subscription)),
         transport,
         subscription,
         consumer,
@@ -119,6 +133,7 @@ type Joined<R> = Result<(Id, Ended<R>), JoinError>;
 
 /// Receiving is a task like any other and never given up half-way: what a broker handed over and nobody took would be invisible for a while.
 struct Runner<T: Transport, P> {
+    metrics: Arc<RunMetrics>,
     transport: T,
     subscription: Subscription,
     consumer: Arc<P>,
@@ -150,8 +165,12 @@ impl<T: Transport + Clone, P: Process> Runner<T, P> {
         if self.receiving.is_none() && room > 0 {
             let (transport, subscription) = (self.transport.clone(), self.subscription.clone());
             let wait = self.pace.wait;
+            let (clock, metrics) = (self.clock, Arc::clone(&self.metrics));
             let task = self.tasks.spawn(async move {
-                Ended::Received(transport.receive(&subscription, room, wait).await)
+                let started = clock.now();
+                let received = transport.receive(&subscription, room, wait).await;
+                metrics.received(&received, clock.now().saturating_duration_since(started));
+                Ended::Received(received)
             });
             self.receiving = Some(task.id());
         }
@@ -228,10 +247,12 @@ impl<T: Transport + Clone, P: Process> Runner<T, P> {
 
     fn process(&mut self, received: Received<T::Receipt>) {
         let (transport, consumer) = (self.transport.clone(), Arc::clone(&self.consumer));
-        let clock = self.clock;
+        let (clock, metrics) = (self.clock, Arc::clone(&self.metrics));
         self.tasks.spawn(async move {
             let settlement = consumer.process(received.delivery).await;
+            let started = clock.now();
             settle(&transport, &received.receipt, settlement).await;
+            metrics.settled(clock.now().saturating_duration_since(started));
             Ended::Settled(match settlement {
                 Settlement::Pause { after } => clock.now().checked_add(after),
                 Settlement::Ack(_) | Settlement::Retry { .. } => None,

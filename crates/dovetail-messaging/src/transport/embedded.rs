@@ -13,7 +13,7 @@ use dovetail_resilience::Clock;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Notify;
 
-use super::{Channel, Kind, Received, Subscription, Transport};
+use super::{Backlog, Channel, Kind, Received, Subscription, Transport};
 use crate::{
     consumer::Delivery,
     message::Message,
@@ -119,6 +119,12 @@ impl Publisher for Embedded {
             )),
             Err(error) => Err(PublishError::Unavailable(error.to_string())),
         }
+    }
+}
+
+impl Backlog for Embedded {
+    async fn backlog(&self, subscription: &Subscription) -> Result<u64, StoreError> {
+        Self::backlog(self, subscription).await
     }
 }
 

@@ -10,6 +10,8 @@ mod features;
 mod json_format;
 mod kill;
 mod leases;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod offsets;
 mod order;
 mod outbox;

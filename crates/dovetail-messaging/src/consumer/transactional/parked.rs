@@ -66,6 +66,7 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
             Err(rejection) => return self.bury_parked(&route, message, rejection).await,
         };
         let delivery = Delivery::from(message);
+        let watch = self.rules.watch(&delivery);
         let claim = Claim {
             by_id: true,
             order_key: delivery.message.key.clone(),
@@ -82,6 +83,7 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
             Ok(()) => match transaction.commit().await {
                 Ok(()) => {
                     self.rules.worked();
+                    self.rules.metrics().drained(&watch, self.rules.now());
                     return Ok(Head::Handled);
                 }
                 Err(error) if error.kind() == ErrorKind::Refused => refused(&error),
@@ -118,7 +120,10 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
             let rejection = Rejection { reason, detail };
             return self.bury_parked(route, message, rejection).await;
         }
-        let retry_at = self.rules.now() + self.rules.backoff(route, attempts);
+        let wait = self.rules.backoff(route, attempts);
+        let place = self.rules.place(message.kind.as_deref());
+        self.rules.metrics().retried(place, wait);
+        let retry_at = self.rules.now() + wait;
         let key = message.key.as_deref().unwrap_or_default();
         self.store.rest(&self.rules.scope, key, retry_at).await?;
         Ok(Head::Waits)
@@ -130,8 +135,10 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
         message: Message,
         rejection: Rejection,
     ) -> Result<Head, StoreError> {
+        let place = self.rules.place(message.kind.as_deref());
         let burial = self.rules.burial(route, message, &rejection);
-        let buried = self.store.bury_parked(&self.rules.scope, burial).await;
-        buried.map(Head::Dead)
+        let buried = self.store.bury_parked(&self.rules.scope, burial).await?;
+        self.rules.metrics().buried(place, rejection.reason, buried);
+        Ok(Head::Dead(buried))
     }
 }
