@@ -11,13 +11,13 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use dovetail_codegen::Package;
 use dovetail_codegen::output;
 use dovetail_contract::finding::Finding;
 use dovetail_contract::source::Sources;
 
-use self::record::{Input, Record, SavedFinding};
+use self::record::{Input, Record, SavedFinding, SavedPlace};
 use crate::outputs;
+use crate::places::{Counts, Place};
 
 /// Larger records are not read.
 const RECORD_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -46,12 +46,8 @@ pub(crate) struct Unchanged {
     pub(crate) sources: Sources,
     /// The contracts that it read, relative to the workspace.
     pub(crate) inputs: Vec<String>,
-    /// The output folder as `dovetail.yaml` names it.
-    pub(crate) output: String,
-    /// How many crates it made.
-    pub(crate) crates: usize,
-    /// How many files they have.
-    pub(crate) files: usize,
+    /// The folders that it wrote to as `dovetail.yaml` names them, and how much is in each.
+    pub(crate) places: Vec<(String, Counts)>,
 }
 
 impl Cache {
@@ -72,9 +68,7 @@ impl Cache {
     /// The last run, if nothing has changed since.
     pub(crate) fn unchanged(&self) -> Option<Unchanged> {
         let record = Record::parse(&read(&self.path, RECORD_BYTES_MAX)?)?;
-        if record.program != self.program
-            || record.names != self.names_without(&record.output, &record.outputs)
-        {
+        if record.program != self.program || record.names != self.names_without(&record.places) {
             return None;
         }
         let mut texts = BTreeMap::new();
@@ -84,8 +78,10 @@ impl Cache {
                 texts.insert(path.as_str(), String::from_utf8(bytes).ok()?);
             }
         }
-        if !output::holds(&self.root.join(&record.output), &record.outputs).ok()? {
-            return None;
+        for place in &record.places {
+            if !output::holds(&self.root.join(&place.folder), &place.files).ok()? {
+                return None;
+            }
         }
         let mut sources = Sources::default();
         for (path, text) in texts {
@@ -93,13 +89,18 @@ impl Cache {
         }
         let findings = record.findings.iter();
         let findings = findings.map(|saved| saved.restore(&sources));
+        let places = record.places.iter().map(|place| {
+            let counts = Counts {
+                packages: place.packages,
+                files: place.files.len(),
+            };
+            (place.folder.clone(), counts)
+        });
         Some(Unchanged {
             findings: findings.collect::<Option<_>>()?,
             sources,
             inputs: record.inputs.keys().cloned().collect(),
-            output: record.output,
-            crates: record.crates,
-            files: record.outputs.len(),
+            places: places.collect(),
         })
     }
 
@@ -108,13 +109,17 @@ impl Cache {
         &self,
         sources: &Sources,
         findings: &[Finding],
-        output: &str,
-        packages: &[Package],
+        places: &[Place<'_>],
     ) -> bool {
-        let outputs = output::digests(packages);
-        let names = self.names_without(output, &outputs);
+        let places = places.iter().map(|place| SavedPlace {
+            folder: place.folder.to_owned(),
+            packages: place.packages.len(),
+            files: output::digests(place.packages),
+        });
+        let places: Vec<SavedPlace> = places.collect();
+        let names = self.names_without(&places);
         // A file that came while the run was going on may have been seen or not; but what it wrote itself came from it.
-        let now = list_names(&self.root).map(|now| without(&now, output, &outputs));
+        let now = list_names(&self.root).map(|now| without(&now, &places));
         if now.as_ref() != Some(&names) {
             return false;
         }
@@ -129,9 +134,7 @@ impl Cache {
             program: self.program.clone(),
             names,
             inputs: inputs.collect(),
-            crates: packages.len(),
-            output: output.to_owned(),
-            outputs,
+            places,
             findings: findings
                 .iter()
                 .map(|finding| SavedFinding::new(finding, sources))
@@ -145,8 +148,8 @@ impl Cache {
     }
 
     /// A digest of the names in the workspace that are not those of its output.
-    fn names_without(&self, output: &str, outputs: &BTreeMap<String, String>) -> String {
-        without(&self.names, output, outputs)
+    fn names_without(&self, places: &[SavedPlace]) -> String {
+        without(&self.names, places)
     }
 
     /// The text of a contract, if it is what it was and lies where contracts may lie.
@@ -243,11 +246,13 @@ fn list_names(root: &Path) -> Option<Vec<String>> {
 }
 
 /// A digest of those names that neither are output nor lead to some.
-fn without(names: &[String], output: &str, outputs: &BTreeMap<String, String>) -> String {
+fn without(names: &[String], places: &[SavedPlace]) -> String {
     let mut own = BTreeSet::new();
-    for file in outputs.keys() {
+    let files = places.iter();
+    let files = files.flat_map(|place| place.files.keys().map(move |file| (&place.folder, file)));
+    for (folder, file) in files {
         let mut path = String::new();
-        for step in output.split('/').chain(file.split('/')) {
+        for step in folder.split('/').chain(file.split('/')) {
             if !matches!(step, "" | ".") {
                 path = format!("{path}/{}", step.escape_default());
                 own.insert(path.clone());

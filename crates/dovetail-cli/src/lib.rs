@@ -14,6 +14,7 @@ mod commands;
 mod exit;
 mod findings;
 mod outputs;
+mod places;
 mod ui;
 mod workspace;
 

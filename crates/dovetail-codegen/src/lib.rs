@@ -12,6 +12,7 @@ mod format;
 mod ir;
 mod literal;
 mod lower;
+mod monitoring;
 mod parallel;
 mod render;
 mod rust_name;
@@ -31,6 +32,8 @@ use crate::render::RenderError;
 pub struct Generated {
     /// One package for each service that provides HTTP, in the order of services.
     pub packages: Vec<Package>,
+    /// Alert rules, their tests and routes, and a dashboard, for a folder of their own; no files where no service has messages.
+    pub monitoring: Package,
     /// What could not be said in Rust, and where. Nothing should be written where one of them is an error.
     pub findings: Vec<Finding>,
     /// What became a value without a type of its own, in the order of services.
@@ -55,7 +58,7 @@ pub struct Untyped {
 /// A crate as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Package {
-    /// The name of the crate, which is also the name of its folder.
+    /// The name of the crate, which is also the name of its folder. Empty for files that lie in the output folder itself.
     pub name: String,
     /// The files, by path within the folder, with forward slashes.
     pub files: BTreeMap<String, String>,
@@ -135,6 +138,14 @@ pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
         generated.untyped.extend(untyped(&service, &findings));
         generated.untyped.extend(open_ended);
         generated.findings.extend(findings);
+    }
+    match monitoring::monitoring(workspace, sources) {
+        Ok(package) => generated.monitoring = package,
+        Err((file, message)) => {
+            let place = Span::start_of(file);
+            let finding = Finding::new(&codes::BROKEN_OUTPUT, place, message);
+            generated.findings.push(finding);
+        }
     }
     generated
 }

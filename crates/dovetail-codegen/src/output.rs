@@ -1,5 +1,6 @@
 //! Generated files on disk: written whole or not at all, compared, and listed. The only part of this crate that touches files.
 //!
+//! - Files of a package without a name lie in the folder itself; folders in it are then none of ours, whatever they hold.
 //! - Only files whose first line is the banner are ever replaced or removed; everything else in the folder is left alone.
 //! - What has not changed keeps its time, so that Cargo does not build it again.
 //! - New text is put beside the old under another name first and then renamed, so a run that is cut short leaves whole files.
@@ -161,7 +162,7 @@ pub fn dry_run(packages: &[Package]) -> Vec<String> {
         package
             .files
             .keys()
-            .map(move |path| format!("{}/{path}", package.name))
+            .map(move |path| full_path(&package.name, path))
     });
     let mut paths: Vec<String> = paths.collect();
     paths.sort();
@@ -175,7 +176,7 @@ pub fn digests(packages: &[Package]) -> BTreeMap<String, String> {
         let files = package.files.iter();
         files.map(move |(path, text)| {
             let digest = digest(text.as_bytes());
-            (format!("{}/{path}", package.name), digest)
+            (full_path(&package.name, path), digest)
         })
     });
     digests.collect()
@@ -193,7 +194,8 @@ pub fn digest(bytes: &[u8]) -> String {
 ///
 /// As for [`check`].
 pub fn holds(root: &Path, digests: &BTreeMap<String, String>) -> Result<bool, OutputError> {
-    let folders = digests.keys().filter_map(|path| path.split('/').next());
+    let folders = digests.keys();
+    let folders = folders.map(|path| path.split_once('/').map_or("", |(folder, _)| folder));
     let tree = Tree::read(root, &folders.collect())?;
     let is_same = |(path, expected): (&String, &String)| {
         let text = tree.text(path);
@@ -209,6 +211,14 @@ fn names(packages: &[Package]) -> BTreeSet<&str> {
         .collect()
 }
 
+/// The path of a package's file within the output folder.
+fn full_path(package: &str, path: &str) -> String {
+    match package {
+        "" => path.to_owned(),
+        _ => format!("{package}/{path}"),
+    }
+}
+
 /// All files by path, once their names are known to stay within the folder.
 fn wanted<'p>(
     root: &Path,
@@ -217,7 +227,7 @@ fn wanted<'p>(
     let mut files = BTreeMap::new();
     for package in packages {
         for (path, text) in &package.files {
-            let full = format!("{}/{path}", package.name);
+            let full = full_path(&package.name, path);
             let is_plain = |part: &str| {
                 !part.is_empty()
                     && !part.starts_with('.')
@@ -225,7 +235,9 @@ fn wanted<'p>(
                         .chars()
                         .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
             };
-            if !full.split('/').all(is_plain) {
+            // What lies in the folder itself is looked at as far as it is of these kinds.
+            let is_placed = !package.name.is_empty() || tree::may_lie_alone(path);
+            if !is_placed || !full.split('/').all(is_plain) {
                 return Err(OutputError {
                     path: root.join(&full),
                     kind: OutputErrorKind::Name,

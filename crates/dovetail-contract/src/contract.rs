@@ -64,6 +64,8 @@ pub struct Settings {
 pub struct CodegenSettings {
     /// Folder of the generated crates, relative to `dovetail.yaml`.
     pub output: String,
+    /// Folder of what watches over messages: alert rules, their routes and a dashboard. Relative to `dovetail.yaml`.
+    pub monitoring: String,
     /// Where the manifests of generated crates take the runtime crates from.
     pub runtime: RuntimeSource,
 }
@@ -162,6 +164,7 @@ impl Default for CodegenSettings {
     fn default() -> Self {
         Self {
             output: "crates/generated".to_owned(),
+            monitoring: "monitoring".to_owned(),
             runtime: RuntimeSource::Version(env!("CARGO_PKG_VERSION").to_owned()),
         }
     }

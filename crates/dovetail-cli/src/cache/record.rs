@@ -19,12 +19,20 @@ pub(super) struct Record {
     pub(super) names: String,
     /// Contracts by path.
     pub(super) inputs: BTreeMap<String, Input>,
-    /// The output folder, relative to the workspace.
-    pub(super) output: String,
-    pub(super) crates: usize,
-    /// Digests of generated files by path.
-    pub(super) outputs: BTreeMap<String, String>,
+    /// What was generated where.
+    pub(super) places: Vec<SavedPlace>,
     pub(super) findings: Vec<SavedFinding>,
+}
+
+/// A folder of generated files.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SavedPlace {
+    /// Relative to the workspace.
+    pub(super) folder: String,
+    pub(super) packages: usize,
+    /// Digests of files by path within the folder.
+    pub(super) files: BTreeMap<String, String>,
 }
 
 /// A contract that was read.

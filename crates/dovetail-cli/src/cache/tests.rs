@@ -1,5 +1,6 @@
 //! A record counts while everything is as it was, and never otherwise.
 
+use dovetail_codegen::Package;
 use dovetail_contract::finding::Finding;
 use dovetail_contract::source::Span;
 
@@ -60,14 +61,16 @@ impl Place {
             .related(Span::start_of(file), "there")
             .help("change it");
         let cache = self.cache();
-        let packages = &self.packages;
-        assert!(cache.remember(
-            &sources,
-            std::slice::from_ref(&finding),
-            "../generated",
-            packages
-        ));
+        let places = [self.place("../generated")];
+        assert!(cache.remember(&sources, std::slice::from_ref(&finding), &places));
         finding
+    }
+
+    fn place<'a>(&'a self, folder: &'a str) -> crate::places::Place<'a> {
+        crate::places::Place {
+            folder,
+            packages: &self.packages,
+        }
     }
 
     fn is_unchanged(&self) -> bool {
@@ -99,7 +102,11 @@ fn an_unchanged_workspace_says_what_it_said() {
         unchanged.sources.place(again.place.span),
         "a/openapi.yaml:2:1"
     );
-    assert_eq!((unchanged.crates, unchanged.files), (1, 1));
+    let counts = Counts {
+        packages: 1,
+        files: 1,
+    };
+    assert_eq!(unchanged.places, [("../generated".to_owned(), counts)]);
     assert_eq!(unchanged.inputs, ["a/openapi.yaml", "dovetail.yaml"]);
 }
 
@@ -189,10 +196,9 @@ fn output_inside_the_workspace_is_no_change_but_what_joins_it_is() {
     let place = Place::new();
     let before = place.cache();
     output::write(&place.path("contracts/out/crates"), &place.packages).expect("an output");
-    let packages = &place.packages;
     let mut sources = Sources::default();
     sources.add("dovetail.yaml", "");
-    assert!(before.remember(&sources, &[], "out/crates", packages));
+    assert!(before.remember(&sources, &[], &[place.place("out/crates")]));
     assert!(place.is_unchanged(), "the run itself made those names");
     place.put("contracts/out/service.yaml", "");
     assert!(!place.is_unchanged());

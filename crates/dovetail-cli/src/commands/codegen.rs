@@ -1,4 +1,4 @@
-//! `dovetail codegen`: client crates from contracts.
+//! `dovetail codegen`: crates and alert rules from contracts.
 
 mod untyped;
 mod watch;
@@ -14,6 +14,7 @@ use crate::commands::check::{Checked, check};
 use crate::exit::{Exit, Stop};
 use crate::findings;
 use crate::outputs::Outputs;
+use crate::places::{self, Counts, Place};
 use crate::ui::Ui;
 use crate::workspace;
 
@@ -62,10 +63,18 @@ fn repeat(
     last: &Unchanged,
 ) -> Result<Ran, Stop> {
     outputs.write_findings(ui, &last.findings, &last.sources)?;
-    let folder = workspace::tidy_path(&root.join(&last.output));
-    let counts = (last.crates, last.files);
     ui.detail("nothing changed since the last run");
-    ui.message(&summary(asked, counts, &Drift::default(), &folder));
+    for (number, (folder, counts)) in last.places.iter().enumerate() {
+        let folder = workspace::tidy_path(&root.join(folder));
+        let what = what(number, *counts);
+        ui.message(&summary(
+            asked,
+            &what,
+            counts.files,
+            &Drift::default(),
+            &folder,
+        ));
+    }
     Ok(Ran {
         exit: Exit::Ok,
         inputs: last.inputs.iter().map(|path| root.join(path)).collect(),
@@ -83,9 +92,8 @@ fn generate(
     if checked.exit != Exit::Ok {
         return refuse(ui, outputs, &checked);
     }
-    let generated = dovetail_codegen::generate(&checked.workspace, &checked.sources);
-    let packages = &generated.packages;
-    checked.findings.extend(generated.findings);
+    let mut generated = dovetail_codegen::generate(&checked.workspace, &checked.sources);
+    checked.findings.append(&mut generated.findings);
     dovetail_contract::finding::sort(&mut checked.findings, &checked.sources);
     if findings::has_errors(&checked.findings) {
         checked.exit = Exit::Findings;
@@ -95,28 +103,39 @@ fn generate(
         return untyped::report(ui, outputs, &checked, &generated.untyped);
     }
     outputs.write_findings(ui, &checked.findings, &checked.sources)?;
-    let output = &checked.workspace.settings.codegen.output;
-    let folder = workspace::tidy_path(&root.join(output));
+    let places = places::of(root, &checked.workspace.settings.codegen, &generated);
     let failed = |error| Stop::new(Exit::Infrastructure, error);
-    output::refuse_links(root, output).map_err(failed)?;
-    let drift = output::check(&folder, packages).map_err(failed)?;
+    let drifts: Result<Vec<Drift>, _> = places.iter().map(|place| place.check(root)).collect();
+    let drifts = drifts.map_err(failed)?;
     if asked.diff {
-        ui.result(&output::diff(&folder, packages).map_err(failed)?)?;
-    } else if asked.check {
-        ui.result(&list(&drift))?;
-        return Ok(report_drift(ui, &drift));
-    } else if asked.dry_run {
-        ui.result(&list(&drift))?;
+        for place in &places {
+            ui.result(&output::diff(&place.path(root), place.packages).map_err(failed)?)?;
+        }
+    } else if asked.check || asked.dry_run {
+        ui.result(&list(&places, &drifts))?;
+        if asked.check {
+            return Ok(report_drift(ui, &drifts));
+        }
     } else {
-        output::write(&folder, packages).map_err(failed)?;
-        let remember =
-            |cache: &Cache| cache.remember(&checked.sources, &checked.findings, output, packages);
+        for place in &places {
+            output::write(&place.path(root), place.packages).map_err(failed)?;
+        }
+        let remember = |cache: &Cache| cache.remember(&checked.sources, &checked.findings, &places);
         if cache.is_some_and(|cache| !remember(cache)) {
             ui.detail("the next run generates again: what this one did could not be kept");
         }
     }
-    let files = packages.iter().map(|package| package.files.len()).sum();
-    ui.message(&summary(asked, (packages.len(), files), &drift, &folder));
+    for (number, (place, drift)) in places.iter().zip(&drifts).enumerate() {
+        let counts = place.counts();
+        let what = what(number, counts);
+        ui.message(&summary(
+            asked,
+            &what,
+            counts.files,
+            drift,
+            &place.path(root),
+        ));
+    }
     Ok(Exit::Ok)
 }
 
@@ -129,8 +148,9 @@ fn refuse(ui: Ui, outputs: &Outputs, checked: &Checked) -> Result<Exit, Stop> {
     Ok(checked.exit)
 }
 
-fn report_drift(ui: Ui, drift: &Drift) -> Exit {
-    let count = drift.changed.len() + drift.missing.len() + drift.stale.len();
+fn report_drift(ui: Ui, drifts: &[Drift]) -> Exit {
+    let files = |drift: &Drift| drift.changed.len() + drift.missing.len() + drift.stale.len();
+    let count: usize = drifts.iter().map(files).sum();
     if count == 0 {
         ui.message("generated files are what the contracts say");
         return Exit::Ok;
@@ -140,22 +160,41 @@ fn report_drift(ui: Ui, drift: &Drift) -> Exit {
     Exit::Drift
 }
 
-/// One line for each file that is not as it should be.
-fn list(drift: &Drift) -> String {
-    let kinds = [
-        ("changed", &drift.changed),
-        ("missing", &drift.missing),
-        ("stale", &drift.stale),
-    ];
-    let lines = kinds
-        .iter()
-        .flat_map(|(kind, paths)| paths.iter().map(move |path| format!("{kind:7}  {path}\n")));
-    lines.collect()
+/// One line for each file that is not as it should be. Crates are named within their folder, everything else with its own.
+fn list(places: &[Place<'_>], drifts: &[Drift]) -> String {
+    let mut text = String::new();
+    for (number, (place, drift)) in places.iter().zip(drifts).enumerate() {
+        let kinds = [
+            ("changed", &drift.changed),
+            ("missing", &drift.missing),
+            ("stale", &drift.stale),
+        ];
+        let lines = kinds
+            .iter()
+            .flat_map(|(kind, paths)| paths.iter().map(move |path| (kind, path)));
+        for (kind, path) in lines {
+            let folder = match number {
+                0 => String::new(),
+                _ => format!("{}/", place.folder),
+            };
+            text.push_str(&format!("{kind:7}  {folder}{path}\n"));
+        }
+    }
+    text
+}
+
+/// What lies in a folder: crates in the first one.
+fn what(number: usize, counts: Counts) -> String {
+    match number {
+        0 => format!("{} crates, {} files", counts.packages, counts.files),
+        _ => format!("{} files that watch over messages", counts.files),
+    }
 }
 
 fn summary(
     asked: &args::Codegen,
-    (crates, files): (usize, usize),
+    what: &str,
+    files: usize,
     drift: &Drift,
     folder: &Path,
 ) -> String {
@@ -167,7 +206,7 @@ fn summary(
         ("written", "removed")
     };
     format!(
-        "{crates} crates, {files} files in {}: {written} {verb}, {removed} {past}, {} unchanged",
+        "{what} in {}: {written} {verb}, {removed} {past}, {} unchanged",
         folder.display(),
         files - written,
     )

@@ -241,3 +241,41 @@ fn entries(root: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+#[test]
+fn a_package_without_a_name_lies_in_the_folder_itself_beside_what_is_not_ours() {
+    let root = folder();
+    fs::write(root.path().join("own.yaml"), "mine\n").unwrap();
+    fs::write(
+        root.path().join("own.json"),
+        format!("{{\n\"x\": \"{BANNER}\"}}\n"),
+    )
+    .unwrap();
+    let crates = [package("a-client", &[("Cargo.toml", "x")])];
+    write(root.path(), &crates).unwrap();
+    let old = [package(
+        "",
+        &[("a.rules.yaml", "x"), ("dashboard.json", "y")],
+    )];
+    let drift = write(root.path(), &old).unwrap();
+    assert_eq!(drift.missing, ["a.rules.yaml", "dashboard.json"]);
+    assert!(check(root.path(), &old).unwrap().is_empty());
+    assert!(check(root.path(), &crates).unwrap().is_empty());
+    assert!(holds(root.path(), &digests(&old)).unwrap());
+    let new = [package("", &[("a.rules.yaml", "z")])];
+    let drift = write(root.path(), &new).unwrap();
+    assert_eq!(
+        (drift.changed.as_slice(), drift.stale.as_slice()),
+        (
+            ["a.rules.yaml".to_owned()].as_slice(),
+            ["dashboard.json".to_owned()].as_slice()
+        )
+    );
+    assert_eq!(
+        entries(root.path()),
+        ["a-client", "a.rules.yaml", "own.json", "own.yaml"]
+    );
+    let in_the_way = [package("", &[("own.yaml", "z")])];
+    let error = write(root.path(), &in_the_way).unwrap_err();
+    assert!(matches!(error.kind, OutputErrorKind::NotGenerated));
+}

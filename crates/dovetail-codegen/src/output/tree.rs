@@ -1,6 +1,7 @@
 //! The output folder as it is: what lies in the folders of crates, and how files there are replaced.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -58,14 +59,27 @@ fn lockable(root: &Path) -> io::Result<fs::File> {
         .open(root.join(".dovetail.lock"))
 }
 
+/// Whether a file may be one of ours that lies in the output folder itself.
+pub(super) fn may_lie_alone(path: &str) -> bool {
+    let extension = Path::new(path).extension().and_then(OsStr::to_str);
+    !path.contains('/') && matches!(extension, Some("yaml" | "json"))
+}
+
 impl Tree {
-    /// Reads the folders of these crates, and those of crates that were generated before.
+    /// Reads the folders of these crates, and those of crates that were generated before; for the empty name, the files of the folder itself and
+    /// nothing else.
     pub(super) fn read(root: &Path, names: &BTreeSet<&str>) -> Result<Self, OutputError> {
         let mut tree = Self {
             root: root.to_owned(),
             texts: BTreeMap::new(),
             blocked: BTreeSet::new(),
         };
+        if names.contains("") {
+            tree.read_files()?;
+            if names.len() == 1 {
+                return Ok(tree);
+            }
+        }
         for (name, kind) in entries(root)? {
             let is_wanted = names.contains(name.as_str());
             if is_wanted && kind.is_symlink() {
@@ -156,6 +170,28 @@ impl Tree {
         let manifest = self.root.join(name).join("Cargo.toml");
         fs::symlink_metadata(&manifest).is_ok_and(|found| found.is_file())
             && fs::read_to_string(manifest).is_ok_and(|text| is_generated(&text))
+    }
+
+    /// Reads the files of the output folder itself, as far as they may be ours.
+    fn read_files(&mut self) -> Result<(), OutputError> {
+        for (name, kind) in entries(&self.root)? {
+            let full = self.root.join(&name);
+            if !may_lie_alone(&name) {
+                continue;
+            }
+            if kind.is_symlink() {
+                return Err(OutputError {
+                    path: full,
+                    kind: OutputErrorKind::Link,
+                });
+            }
+            if kind.is_dir() {
+                self.blocked.insert(name);
+            } else {
+                self.read_file(name, &full)?;
+            }
+        }
+        Ok(())
     }
 
     fn read_folder(

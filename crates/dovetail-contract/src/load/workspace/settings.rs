@@ -31,7 +31,7 @@ pub(crate) const IDEMPOTENCY: Keys = Keys {
 };
 pub(crate) const CODEGEN: Keys = Keys {
     what: "settings of code generation",
-    known: &["output", "runtime"],
+    known: &["output", "monitoring", "runtime"],
     required: &[],
 };
 pub(crate) const RUNTIME: Keys = Keys {
@@ -92,10 +92,31 @@ fn codegen(files: &mut Files, node: &Node) -> CodegenSettings {
     {
         settings.output = output;
     }
+    if let Some(node) = node.get("monitoring")
+        && let Some(monitoring) = relative(files, node, "the folder of alert rules")
+    {
+        if is_within(&monitoring, &settings.output) {
+            let message = "alert rules lie among the crates, where Cargo would take them for one";
+            let finding = Finding::new(&codes::INVALID_VALUE, node.span, message);
+            let finding = finding.expected("a folder outside of `output`");
+            files.push(finding.help("write it like `../monitoring`"));
+        }
+        settings.monitoring = monitoring;
+    }
     if let Some(runtime) = node.get("runtime").and_then(|node| runtime(files, node)) {
         settings.runtime = runtime;
     }
     settings
+}
+
+/// Whether a path is a folder or leads into it, as far as their words say so.
+fn is_within(path: &str, folder: &str) -> bool {
+    let steps = |path: &str| -> Vec<String> {
+        let steps = path.split('/').filter(|step| !matches!(*step, "" | "."));
+        steps.map(str::to_owned).collect()
+    };
+    let folder = steps(folder);
+    !folder.is_empty() && steps(path).starts_with(&folder)
 }
 
 fn runtime(files: &mut Files, node: &Node) -> Option<RuntimeSource> {

@@ -91,6 +91,32 @@ fn an_unknown_key_is_underlined_with_what_was_meant() {
 }
 
 #[test]
+fn alert_rules_lie_beside_the_crates_and_never_among_them() {
+    let of = |codegen: &str| {
+        let settings = format!("dovetail: 1\ncodegen: {codegen}\n");
+        findings(&[
+            ("dovetail.yaml", &settings),
+            ("a/service.yaml", "service: a\n"),
+        ])
+    };
+    assert_eq!(
+        of("{ output: ../crates/generated, monitoring: ../alerts }"),
+        ""
+    );
+    assert_eq!(of("{ output: gen, monitoring: gen-alerts }"), "");
+    insta::assert_snapshot!(of("{ output: gen, monitoring: ./gen/alerts }"), @r"
+    dovetail.yaml:2:37 error invalid-value: alert rules lie among the crates, where Cargo would take them for one [./gen/alerts]
+        expected: a folder outside of `output`
+        help: write it like `../monitoring`
+    ");
+    insta::assert_snapshot!(of("{ monitoring: /etc/prometheus }"), @r"
+    dovetail.yaml:2:24 error invalid-value: the folder of alert rules must be a relative path with `/` [/etc/prometheus]
+        expected: a path relative to `dovetail.yaml`
+        help: write it like `../crates/generated`
+    ");
+}
+
+#[test]
 fn every_problem_of_a_service_is_said_in_one_run() {
     let text = "service: Not A Slug\n";
     insta::assert_snapshot!(of_service(text), @r"
