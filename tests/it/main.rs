@@ -12,6 +12,7 @@ mod golden;
 mod hostile;
 mod incoming;
 mod init;
+mod monitoring;
 mod pages;
 mod readme;
 mod services;
