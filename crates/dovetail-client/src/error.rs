@@ -13,10 +13,11 @@ use thiserror::Error;
 
 pub(crate) use self::failure::is_passing;
 pub use self::{
-    failure::{DecodeError, Failure, FailureKind, InvalidRequest, Unexpected},
+    failure::{Failure, FailureKind, InvalidRequest, Unexpected},
     token::{TokenError, TokenRefusal},
 };
 use crate::{headers::telling, policy::PolicyError, response::Refusal};
+pub(crate) use dovetail_wire::DecodeError;
 
 /// Why a call has no result.
 #[derive(Debug)]

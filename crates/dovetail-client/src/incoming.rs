@@ -30,6 +30,7 @@ mod reply;
 use std::fmt;
 
 use bytes::Bytes;
+use dovetail_wire::read_json;
 use http::HeaderMap;
 use serde::de::DeserializeOwned;
 
@@ -39,7 +40,7 @@ use crate::{
     error::DecodeError,
     headers::telling,
     http::BODY_MAX,
-    response::{is_json, read_json},
+    response::{is_json, no_json, no_text},
 };
 
 /// Most fields of a query or a form that are looked at.
@@ -147,7 +148,7 @@ impl Incoming {
             essence.trim().to_ascii_lowercase()
         });
         if let Some(media_type) = media_type.filter(|media_type| !is_json(media_type)) {
-            return Err(DecodeError::media_type(&media_type).into());
+            return Err(no_json(&media_type).into());
         }
         read_json(&self.body).map_err(Reply::from)
     }
@@ -172,7 +173,7 @@ impl Incoming {
     pub fn text(&self) -> Result<String, Reply> {
         let text = std::str::from_utf8(&self.body);
         text.map(str::to_owned)
-            .map_err(|error| DecodeError::text(error.valid_up_to()).into())
+            .map_err(|error| no_text(error.valid_up_to()).into())
     }
 
     /// The body as it came.

@@ -158,8 +158,6 @@ mod response;
 mod server;
 mod stream;
 
-pub mod decode;
-pub mod encode;
 pub mod incoming;
 pub mod multipart;
 pub mod pagination;
@@ -167,29 +165,18 @@ pub mod parameter;
 pub mod policy;
 pub mod testing;
 pub mod transport;
-pub mod types;
 
 mod wire;
 
-/// What the macros for generated types name, so that they work whatever the crate around them calls its own things.
-#[doc(hidden)]
-pub mod generated {
-    pub use std::{
-        collections::BTreeMap,
-        convert::From,
-        default::Default,
-        fmt::{Display, Formatter, Result as FormatResult},
-        matches,
-        option::Option::{self, None, Some},
-        result::Result::{self, Err, Ok},
-        string::String,
-    };
+/// How generated types stand on the wire.
+#[doc(inline)]
+pub use dovetail_wire::{
+    Base64, Decimal, DecodeError, Patch, UnknownValue, UnknownVariant, alike, decode, encode,
+    object, open_enum, open_numbers, types, union,
+};
 
-    pub use serde::{
-        Deserialize, Deserializer, Serialize, Serializer,
-        de::{Error as DecodeError, MapAccess},
-    };
-}
+#[doc(hidden)]
+pub use dovetail_wire::generated;
 
 /// The policies themselves, for those who configure them or call other things than HTTP.
 pub use dovetail_resilience as resilience;
@@ -200,13 +187,12 @@ pub use crate::{
     call::{Call, WithHeaders},
     credentials::{ClientAuthentication, ClientCredentials, Credential, Secret},
     error::{
-        Answer, ConfigError, DecodeError, Error, Failure, FailureKind, InvalidRequest, TokenError,
-        TokenRefusal, Unexpected,
+        Answer, ConfigError, Error, Failure, FailureKind, InvalidRequest, TokenError, TokenRefusal,
+        Unexpected,
     },
     http::{BODY_MAX, CONNECT_TIMEOUT, Http, HttpBuilder, STREAM_IDLE_TIMEOUT},
     operation::{Idempotency, Method, Operation, Placement, SecurityScheme, Service},
     response::{DecodeResult, Refusal, Response, Success, Undeclared},
     server::{ServerTemplate, ServerVariable},
     stream::{ByteStream, Event, EventStream, LineStream},
-    types::{Base64, Decimal, Patch, UnknownValue, UnknownVariant},
 };

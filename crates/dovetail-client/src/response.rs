@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use dovetail_wire::read_json;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 
@@ -112,7 +113,7 @@ impl Response {
     /// [`DecodeError`] where the body calls itself something else, or does not decode; with the path of the place.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         if let Some(media_type) = self.media_type().filter(|media_type| !is_json(media_type)) {
-            return Err(DecodeError::media_type(&media_type));
+            return Err(no_json(&media_type));
         }
         read_json(&self.body)
     }
@@ -125,22 +126,19 @@ impl Response {
     pub fn text(&self) -> Result<String, DecodeError> {
         match std::str::from_utf8(&self.body) {
             Ok(text) => Ok(text.to_owned()),
-            Err(error) => Err(DecodeError::text(error.valid_up_to())),
+            Err(error) => Err(no_text(error.valid_up_to())),
         }
     }
 }
 
-/// Reads JSON, with the path of the place where it does not decode.
-pub(crate) fn read_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, DecodeError> {
-    // The path costs an allocation for each key, so it is only followed once something is known to be wrong.
-    serde_json::from_slice(json).map_err(|first| {
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-            Err(error) => DecodeError::json(&error.path().to_string(), error.inner()),
-            // What follows the value is wrong, rather than the value.
-            Ok(_) => DecodeError::json(".", &first),
-        }
-    })
+/// A body of another media type.
+pub(crate) fn no_json(media_type: &str) -> DecodeError {
+    DecodeError::new(".", format!("the body is {media_type} instead of JSON"))
+}
+
+/// A body that is no text from this byte on.
+pub(crate) fn no_text(offset: usize) -> DecodeError {
+    DecodeError::new(".", format!("the body is not UTF-8 from byte {offset} on"))
 }
 
 /// Whether a media type is JSON, or a format written in it.

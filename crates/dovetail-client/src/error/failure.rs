@@ -5,9 +5,10 @@ use std::{error::Error as StdError, fmt, time::Duration};
 use http::HeaderMap;
 use thiserror::Error;
 
+use dovetail_wire::{DecodeError, EncodeError};
+
 use super::TokenError;
 use crate::{
-    decode,
     operation::Operation,
     policy::PolicyError,
     transport::{TransportError, TransportErrorKind},
@@ -243,62 +244,6 @@ pub struct Unexpected {
     pub retry_after: Option<Duration>,
 }
 
-/// A body is not what the contract says.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("at {path}: {message}")]
-pub struct DecodeError {
-    path: String,
-    message: String,
-}
-
-impl DecodeError {
-    /// A place of the body, and what is wrong there.
-    #[must_use]
-    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        // Both may quote the body, which may be megabytes of one text.
-        Self {
-            path: shortened(path.into()),
-            message: shortened(message.into()),
-        }
-    }
-
-    pub(crate) fn json(path: &str, error: &serde_json::Error) -> Self {
-        let (path, message) = decode::within(path, &error.to_string());
-        Self::new(path, message)
-    }
-
-    pub(crate) fn media_type(media_type: &str) -> Self {
-        Self::new(".", format!("the body is {media_type} instead of JSON"))
-    }
-
-    pub(crate) fn text(offset: usize) -> Self {
-        Self::new(".", format!("the body is not UTF-8 from byte {offset} on"))
-    }
-
-    /// The place in the body, such as `items[2].price`; a full stop is the body itself.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// What is wrong there.
-    #[must_use]
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-}
-
-/// Cuts a text in the middle, since it says what is wrong at its beginning, and what was expected at its end.
-fn shortened(text: String) -> String {
-    const EACH_END: usize = 512;
-    if text.len() <= 2 * EACH_END {
-        return text;
-    }
-    let head = text.floor_char_boundary(EACH_END);
-    let tail = text.ceil_char_boundary(text.len() - EACH_END);
-    format!("{} … {}", &text[..head], &text[tail..])
-}
-
 /// Arguments that cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -329,4 +274,13 @@ pub enum InvalidRequest {
         /// What its type said.
         message: String,
     },
+}
+
+impl From<EncodeError> for InvalidRequest {
+    fn from(error: EncodeError) -> Self {
+        Self::Value {
+            name: "value".to_owned(),
+            message: error.to_string(),
+        }
+    }
 }

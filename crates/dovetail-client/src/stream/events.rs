@@ -11,6 +11,7 @@ use std::{
 };
 
 use dovetail_resilience::backoff;
+use dovetail_wire::read_json;
 use futures_core::Stream;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
@@ -22,7 +23,6 @@ use crate::{
     error::{DecodeError, Failure, FailureKind},
     http::Http,
     operation::Idempotency,
-    response::read_json,
 };
 
 /// One server-sent event.

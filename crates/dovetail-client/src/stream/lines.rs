@@ -8,15 +8,13 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use dovetail_wire::read_json;
 use futures_core::Stream;
 use http::HeaderMap;
 use serde::de::DeserializeOwned;
 
 use super::ByteStream;
-use crate::{
-    error::{DecodeError, Failure, FailureKind},
-    response::read_json,
-};
+use crate::error::{DecodeError, Failure, FailureKind};
 
 /// The lines of an answer, each read as JSON. Empty lines are skipped, and so are the record separators of a JSON text
 /// sequence.

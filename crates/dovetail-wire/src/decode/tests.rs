@@ -76,8 +76,7 @@ impl Serialize for Payment {
 }
 
 fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
-    let response = crate::Response::new(200).with_body(json.to_owned());
-    response.json().map_err(|error| error.to_string())
+    crate::read_json(json.as_bytes()).map_err(|error| error.to_string())
 }
 
 #[test]

@@ -4,7 +4,7 @@
 /// `Unknown(UnknownValue)` beside those of the table, for values that the contract does not name yet.
 ///
 /// ```
-/// use dovetail_client::{UnknownValue, open_enum};
+/// use dovetail_wire::{UnknownValue, open_enum};
 ///
 /// #[derive(Debug, Clone, PartialEq)]
 /// enum Status { Open, Closed, Unknown(UnknownValue) }
@@ -100,7 +100,7 @@ macro_rules! open_enum {
 /// #[derive(Debug, Clone, Copy, PartialEq)]
 /// enum Level { Low, High, Unknown(i32) }
 ///
-/// dovetail_client::open_numbers! {
+/// dovetail_wire::open_numbers! {
 ///     Level(i32) { Low = 1, High = 10 }
 /// }
 ///

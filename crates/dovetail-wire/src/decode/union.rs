@@ -13,7 +13,7 @@ use crate::types::UnknownVariant;
 /// The value of a union, kept as text until it is known which type it is. No digit of a number is lost.
 ///
 /// ```
-/// use dovetail_client::{UnknownVariant, decode::Variant};
+/// use dovetail_wire::{UnknownVariant, decode::Variant};
 /// use serde::{Deserialize, Deserializer};
 ///
 /// #[derive(Debug, Deserialize)]

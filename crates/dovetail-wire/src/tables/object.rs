@@ -12,7 +12,7 @@
 /// ```
 /// use std::collections::BTreeMap;
 ///
-/// use dovetail_client::{Patch, object};
+/// use dovetail_wire::{Patch, object};
 ///
 /// #[derive(Debug, PartialEq)]
 /// struct Card {

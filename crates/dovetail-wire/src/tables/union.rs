@@ -8,7 +8,7 @@
 /// `required tag` is refused. The last section says how variants are written: with a tag where the type itself need not say it.
 ///
 /// ```
-/// use dovetail_client::{UnknownVariant, object, union};
+/// use dovetail_wire::{UnknownVariant, object, union};
 ///
 /// #[derive(Debug)]
 /// struct Card { last4: String }
@@ -137,7 +137,7 @@ macro_rules! union {
 /// holds the text as a public `RawJson`.
 ///
 /// ```
-/// use dovetail_client::{alike, object, types::RawJson};
+/// use dovetail_wire::{alike, object, types::RawJson};
 ///
 /// #[derive(Debug)]
 /// struct Range { from: Option<u8> }

@@ -13,7 +13,7 @@ use crate::{decode::Variant, types::Patch};
 /// Begins an object. [`object!`](crate::object) does so from a table.
 ///
 /// ```
-/// use dovetail_client::encode;
+/// use dovetail_wire::encode;
 /// use serde::{Serialize, Serializer};
 ///
 /// struct Order { id: String, note: Option<String> }
@@ -105,7 +105,7 @@ impl<T: Serialize> Omit for Patch<T> {
 /// Writes an object of a union together with the discriminator that names it, unless the object says that member itself.
 ///
 /// ```
-/// use dovetail_client::encode;
+/// use dovetail_wire::encode;
 /// use serde::{Serialize, Serializer};
 ///
 /// #[derive(Serialize)]

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// A type that is read from an object. [`object!`](crate::object) implements it from a table.
 ///
 /// ```
-/// use dovetail_client::{Patch, decode::{self, Members, Object}};
+/// use dovetail_wire::{Patch, decode::{self, Members, Object}};
 /// use serde::{Deserialize, Deserializer, de::MapAccess};
 ///
 /// #[derive(Debug, PartialEq)]

@@ -115,7 +115,7 @@ impl<'de> Deserialize<'de> for Decimal {
 /// A [`Decimal`] that is written as a JSON number, without quotes, wherever it stands.
 ///
 /// ```
-/// use dovetail_client::types::DecimalNumber;
+/// use dovetail_wire::types::DecimalNumber;
 ///
 /// let amounts: Vec<Option<DecimalNumber>> = serde_json::from_str("[1.10, null]")?;
 /// assert_eq!(serde_json::to_string(&amounts)?, "[1.10,null]");

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::error::{DecodeError, InvalidRequest};
+use crate::error::{DecodeError, EncodeError};
 
 /// The text of a JSON value, exactly as it came: no digit of a number is lost, and members keep their order.
 #[derive(Clone)]
@@ -17,13 +17,10 @@ impl RawJson {
     /// # Errors
     ///
     /// Where it is none that JSON can say.
-    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, InvalidRequest> {
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
         to_raw_value(value)
             .map(Self)
-            .map_err(|error| InvalidRequest::Value {
-                name: "value".to_owned(),
-                message: error.to_string(),
-            })
+            .map_err(|error| EncodeError(error.to_string()))
     }
 
     /// The value as a type.
