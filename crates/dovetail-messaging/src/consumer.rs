@@ -15,9 +15,11 @@
 
 mod attempt;
 mod leased;
+mod payload;
 mod route;
 mod rules;
 mod run;
+mod split;
 mod transactional;
 
 use std::{fmt, time::Duration};
@@ -26,8 +28,10 @@ use dovetail_resilience::backoff;
 
 pub use self::{
     leased::{Held, LeaseConsumer},
+    payload::{Context, payload, unhandled},
     route::{Identity, Route},
     run::{Pace, Process, run},
+    split::Split,
     transactional::{Consumer, Drained},
 };
 use crate::{dead_letter::Reason, inbox::Position, message::Message, store::StoreError};

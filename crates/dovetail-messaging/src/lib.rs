@@ -7,6 +7,8 @@
 //!   ([`outbox`]), and what it could not handle ([`dead_letter`]) is written in the same transaction as its effect, so that a crash at any
 //!   point leaves either all of it or nothing.
 //! - [`transport`] is what carries messages; the embedded one lives in the same SQLite file.
+//! - [`declared`] is what contracts say of messages, as generated crates hold it; [`producer`] makes events of payloads, and [`service`] runs
+//!   all that consumes and publishes in one service.
 //!
 //! The crate knows nothing of contracts or HTTP. All that it reads is taken to be hostile: every size has a limit, no input makes it
 //! recurse without one, and the work is linear in what is read.
@@ -17,12 +19,22 @@ pub mod cesql;
 pub mod cloudevents;
 pub mod consumer;
 pub mod dead_letter;
+pub mod declared;
 pub mod envelope;
 pub mod inbox;
 #[cfg(feature = "sqlite")]
 pub mod migrate;
 pub mod outbox;
+pub mod producer;
+pub mod service;
 pub mod store;
 pub mod transport;
+
+/// How payloads stand on the wire.
+#[doc(inline)]
+pub use dovetail_wire::{alike, object, open_enum, open_numbers, types, union};
+
+/// Where time and chance come from.
+pub use dovetail_resilience::{Chance, Clock};
 
 pub use crate::message::{IDENTITY_BYTES_MAX, Message};

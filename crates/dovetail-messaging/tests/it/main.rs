@@ -15,6 +15,7 @@ mod order;
 mod outbox;
 mod routes;
 mod sample_events;
+mod service;
 mod shared;
 mod support;
 mod transport;

@@ -1,0 +1,140 @@
+//! Forgetting what is no longer needed: messages that cannot come again, and published ones that nobody will ask for once more.
+
+use std::time::{Duration, SystemTime};
+
+use dovetail_resilience::Clock;
+
+use crate::store::{Outbox, Store, StoreError};
+
+/// How what is no longer needed is forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cleaning {
+    /// How often. 10 min: what is due is then forgotten in small pieces.
+    pub every: Duration,
+    /// How many rows at once. 5,000: few enough that nobody waits for long behind them.
+    pub batch: u32,
+    /// How long published messages are kept, to be published once more if the broker lost them. 1 h.
+    pub published: Duration,
+}
+
+impl Default for Cleaning {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(600),
+            batch: 5_000,
+            published: Duration::from_secs(3_600),
+        }
+    }
+}
+
+impl Cleaning {
+    /// Forgets again and again. `retain` is how long handled messages are remembered, if any are.
+    pub(super) async fn run<S: Store + Outbox>(
+        self,
+        store: S,
+        retain: Option<Duration>,
+        clock: Clock,
+    ) {
+        loop {
+            if let Err(error) = self.turn(&store, retain, clock.wall()).await {
+                tracing::warn!(%error, "what is no longer needed is still there");
+            }
+            clock.sleep(self.every).await;
+        }
+    }
+
+    async fn turn<S: Store + Outbox>(
+        self,
+        store: &S,
+        retain: Option<Duration>,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        let batch = self.batch.max(1);
+        if let Some(before) = retain.and_then(|retain| now.checked_sub(retain)) {
+            while store.forget(before, batch).await? >= batch {}
+        }
+        if let Some(before) = now.checked_sub(self.published) {
+            while store.forget_published(before, batch).await? >= batch {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod tests {
+    use super::*;
+    use crate::{
+        inbox::{Claim, Claimed, Fingerprint, Key},
+        message::Message,
+        outbox::{Fate, Settled},
+        store::{
+            Transaction,
+            sqlite::{Options, Sqlite},
+        },
+    };
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn claim(id: &str) -> Claim {
+        Claim {
+            key: Key {
+                consumer: "billing/orders/charge".to_owned(),
+                source: "orders".to_owned(),
+                id: id.to_owned(),
+            },
+            fingerprint: Fingerprint::of(b""),
+            by_id: true,
+            scope: "billing/orders".to_owned(),
+            position: None,
+            order_key: None,
+        }
+    }
+
+    /// Handles a message and publishes another, which the broker confirms.
+    async fn handle(store: &Sqlite, id: &str, now: SystemTime) -> bool {
+        let claimed = store.begin(claim(id), now).await.unwrap();
+        let Claimed::Fresh {
+            mut transaction, ..
+        } = claimed
+        else {
+            return false;
+        };
+        transaction
+            .publish(Message::new("bills", "billing", id, ""))
+            .unwrap();
+        transaction.commit().await.unwrap();
+        let taken = store.take(now, HOUR, 10).await.unwrap();
+        let settled = taken.messages.iter().map(|waiting| Settled {
+            place: waiting.place,
+            fate: Fate::Published,
+        });
+        let settled = settled.collect();
+        store.settle(taken.token, settled, now).await.unwrap();
+        true
+    }
+
+    #[tokio::test]
+    async fn what_cannot_come_again_is_forgotten_in_batches_and_the_rest_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::UNIX_EPOCH + 1_000 * HOUR;
+        let store = Sqlite::open(folder.path().join("it.db"), Options::default(), now).unwrap();
+        for id in ["a", "b", "c"] {
+            assert!(handle(&store, id, now).await);
+        }
+        assert!(handle(&store, "late", now + 2 * HOUR).await);
+        let cleaning = Cleaning {
+            batch: 1,
+            published: HOUR,
+            ..Cleaning::default()
+        };
+        let later = now + 2 * HOUR;
+        cleaning.turn(&store, None, later).await.unwrap();
+        assert!(!handle(&store, "a", later).await, "nothing said how long");
+        let republished = store.republish(SystemTime::UNIX_EPOCH).await.unwrap();
+        assert_eq!(republished, 1, "the late one alone was kept");
+        cleaning.turn(&store, Some(HOUR), later).await.unwrap();
+        assert!(handle(&store, "a", later).await);
+        assert!(!handle(&store, "late", later).await);
+    }
+}
