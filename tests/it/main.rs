@@ -12,6 +12,7 @@ mod golden;
 mod hostile;
 mod incoming;
 mod init;
+mod messages;
 mod pages;
 mod readme;
 mod services;

@@ -47,6 +47,16 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "calls go through the policies",
     ),
     (
+        "dovetail-client",
+        "dovetail-wire",
+        "what clients exchange stands on the wire as what messages carry does",
+    ),
+    (
+        "dovetail-messaging",
+        "dovetail-wire",
+        "payloads are read and written like what clients exchange",
+    ),
+    (
         "dovetail-messaging",
         "dovetail-resilience",
         "consumers retry by the same backoff and clock",
@@ -55,6 +65,16 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "generated/*",
         "dovetail-client",
         "generated clients stand on the runtime",
+    ),
+    (
+        "generated/*",
+        "dovetail-messaging",
+        "generated producers and consumers stand on the runtime",
+    ),
+    (
+        "generated/*",
+        "generated/*",
+        "consumers read what the crates of messages say",
     ),
     ("shop", "generated/*", "the sample services call each other"),
     (

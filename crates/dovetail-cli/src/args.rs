@@ -51,7 +51,7 @@ pub enum Command {
     Init(Init),
     /// Reads all contracts and holds consumers against providers, without running anything
     Check,
-    /// Generates the client crates
+    /// Generates the crates of clients, messages and consumers
     Codegen(Codegen),
     /// Replays what consumers expect at a running provider
     Verify(Verify),
@@ -112,7 +112,7 @@ pub struct Init {
     pub dry_run: bool,
 }
 
-/// Generates the client crates.
+/// Generates the crates of clients, messages and consumers.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Codegen {
     /// Writes nothing; exits 6 where files are changed, missing or stale

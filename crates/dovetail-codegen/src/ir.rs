@@ -2,6 +2,14 @@
 //!
 //! Lowering decides all of it; templates print these fields and nothing else.
 
+mod messaging;
+
+pub(crate) use messaging::{
+    Arm, Channel, Consumers, ConsumersReadme, Dispatcher, HandlerMethod, HandlerModule,
+    HandlerTrait, MessageRoute, MessageRow, MessageType, Messages, MessagesReadme, Producer,
+    ProducerMethod, RouteGroup, RouteRow,
+};
+
 /// One client crate.
 #[derive(Debug, Clone)]
 pub(crate) struct Crate {

@@ -29,7 +29,7 @@ use crate::render::RenderError;
 /// What generating makes of a workspace.
 #[derive(Debug, Clone, Default)]
 pub struct Generated {
-    /// One package for each service that provides HTTP, in the order of services.
+    /// The packages, in the order of services: of each its client, its messages, and what it consumes.
     pub packages: Vec<Package>,
     /// What could not be said in Rust, and where. Nothing should be written where one of them is an error.
     pub findings: Vec<Finding>,
@@ -93,38 +93,43 @@ pub struct Caller<'a> {
     pub operations: &'a IndexMap<String, OperationCall>,
 }
 
-/// Generates one `<service>-client` crate for each service that provides HTTP.
+/// Generates the crates of a workspace: `<service>-client` for each service that provides HTTP, `<service>-messages` for each that provides
+/// events or commands, and `<service>-consumers` for each that consumes some.
 #[must_use]
 pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
     let mut generated = Generated::default();
-    let mut owners: BTreeMap<String, &Service> = BTreeMap::new();
-    let mut provided: Vec<(&Service, &HttpApi)> = Vec::new();
+    let mut owners = Owners::default();
+    let mut wanted: Vec<Wanted<'_>> = Vec::new();
     for service in workspace.services.values() {
-        let Some(api) = &service.http else { continue };
-        let name = lower::package_name(&service.name.value);
-        if let Some(other) = owners.insert(name.clone(), service) {
-            let message = format!(
-                "`{}` and `{}` would both become the crate `{name}`",
-                other.name.value, service.name.value
-            );
-            let finding = Finding::new(&codes::PACKAGE_COLLISION, service.name.span, message)
-                .related(other.name.span, "the other service")
-                .help("rename one of them");
-            generated.findings.push(finding);
-        } else {
-            provided.push((service, api));
+        if let Some(api) = &service.http
+            && owners.claims(
+                lower::package_name(&service.name.value),
+                service,
+                &mut generated,
+            )
+        {
+            wanted.push(Wanted::Client(service, api));
+        }
+        let name = lower::messages::package_name(&service.name.value);
+        if !service.messaging.provides.is_empty() && owners.claims(name, service, &mut generated) {
+            wanted.push(Wanted::Messages(service));
         }
     }
-    let mut lowered = parallel::map(provided, |(service, api)| {
-        let name = lower::package_name(&service.name.value);
-        let runtime = runtime(workspace, &name);
-        let callers = callers(workspace, service);
-        Lowered::new(&ClientRequest {
-            callers: &callers,
-            runtime: &runtime,
-            ..request(workspace, sources, service, api)
-        })
-    });
+    let made = parallel::map(wanted, |wanted| wanted.lower(workspace, sources));
+    let mut provided: BTreeMap<String, lower::messages::Provided> = BTreeMap::new();
+    let mut lowered: Vec<Lowered> = Vec::new();
+    for (one, provides) in made {
+        provided.extend(provides.map(|provides| (one.service.clone(), provides)));
+        lowered.push(one);
+    }
+    for service in workspace.services.values() {
+        let consumers = Lowered::consumers(workspace, sources, service, &provided);
+        lowered.extend(
+            consumers.filter(|one| owners.claims(one.name.clone(), service, &mut generated)),
+        );
+    }
+    let place = |one: &Lowered| workspace.services.get_index_of(&one.service);
+    lowered.sort_by_key(place);
     let services: Vec<(String, Vec<Untyped>)> = lowered
         .iter_mut()
         .map(|one| (one.service.clone(), std::mem::take(&mut one.open_ended)))
@@ -144,8 +149,81 @@ pub fn generate(workspace: &Workspace, sources: &Sources) -> Generated {
 /// A package whose findings hold [`codes::BROKEN_OUTPUT`] is empty: that is a defect of this crate, never of the contract.
 #[must_use]
 pub fn client(request: &ClientRequest<'_>) -> (Package, Vec<Finding>) {
-    let made = packages(vec![Lowered::new(request)]).pop();
+    let made = packages(vec![Lowered::client(request)]).pop();
     made.unwrap_or_default()
+}
+
+/// Which service has the crate of each name.
+#[derive(Default)]
+struct Owners<'a>(BTreeMap<String, &'a Service>);
+
+impl<'a> Owners<'a> {
+    /// Whether the service is the first to have a crate of this name.
+    fn claims(&mut self, name: String, service: &'a Service, generated: &mut Generated) -> bool {
+        let Some(other) = self.0.get(&name) else {
+            self.0.insert(name, service);
+            return true;
+        };
+        let message = format!(
+            "`{}` and `{}` would both become the crate `{name}`",
+            other.name.value, service.name.value
+        );
+        let finding = Finding::new(&codes::PACKAGE_COLLISION, service.name.span, message)
+            .related(other.name.span, "the other service")
+            .help("rename one of them");
+        generated.findings.push(finding);
+        false
+    }
+}
+
+/// A crate that does not depend on other generated ones.
+enum Wanted<'a> {
+    Client(&'a Service, &'a HttpApi),
+    Messages(&'a Service),
+}
+
+impl Wanted<'_> {
+    /// Decides everything about it, and what other crates may name of it.
+    fn lower(
+        self,
+        workspace: &Workspace,
+        sources: &Sources,
+    ) -> (Lowered, Option<lower::messages::Provided>) {
+        match self {
+            Wanted::Client(service, api) => {
+                let name = lower::package_name(&service.name.value);
+                let runtime = runtime(workspace, &name);
+                let callers = callers(workspace, service);
+                let lowered = Lowered::client(&ClientRequest {
+                    callers: &callers,
+                    runtime: &runtime,
+                    ..request(workspace, sources, service, api)
+                });
+                (lowered, None)
+            }
+            Wanted::Messages(service) => {
+                let (lowered, provided) = Lowered::messages(workspace, sources, service);
+                (lowered, Some(provided))
+            }
+        }
+    }
+}
+
+/// A crate of any kind.
+enum Krate {
+    Client(Box<ir::Crate>),
+    Messages(Box<ir::Messages>),
+    Consumers(Box<ir::Consumers>),
+}
+
+impl Krate {
+    fn render(&self) -> Vec<render::Job<'_>> {
+        match self {
+            Self::Client(krate) => render::render(krate),
+            Self::Messages(krate) => render::messages(krate),
+            Self::Consumers(krate) => render::consumers(krate),
+        }
+    }
 }
 
 /// A crate of which everything is decided and nothing is printed.
@@ -153,36 +231,91 @@ struct Lowered {
     name: String,
     service: String,
     file: FileId,
-    krate: ir::Crate,
+    krate: Krate,
     findings: Vec<Finding>,
     open_ended: Vec<Untyped>,
 }
 
 impl Lowered {
-    fn new(request: &ClientRequest<'_>) -> Self {
+    fn client(request: &ClientRequest<'_>) -> Self {
         let (krate, findings, open_ended) = lower::lower(request);
-        let open_ended = open_ended.into_iter().map(|one| Untyped {
-            service: request.service.to_owned(),
-            code: &codes::UNTYPED_SCHEMA,
-            reason: one.reason.to_owned(),
-            span: one.span,
-            pointer: Some(one.pointer),
-        });
         Self {
-            open_ended: open_ended.collect(),
+            open_ended: open(request.service, open_ended),
             name: lower::package_name(request.service),
             service: request.service.to_owned(),
             file: request.api.file,
-            krate,
+            krate: Krate::Client(Box::new(krate)),
             findings,
         }
     }
+
+    fn messages(
+        workspace: &Workspace,
+        sources: &Sources,
+        service: &Service,
+    ) -> (Self, lower::messages::Provided) {
+        let name = lower::messages::package_name(&service.name.value);
+        let made = lower::messages::lower(&lower::messages::Request {
+            service: &service.name.value,
+            version: &version(service),
+            summary: service.summary.as_deref(),
+            messaging: &service.messaging,
+            channels: &workspace.settings.channels,
+            source: &sources.file(service.file).path,
+            runtime: &runtime(workspace, &name),
+        });
+        let lowered = Self {
+            open_ended: open(&service.name.value, made.open_ended),
+            name,
+            service: service.name.value.clone(),
+            file: service.file,
+            krate: Krate::Messages(Box::new(made.krate)),
+            findings: made.findings,
+        };
+        (lowered, made.provided)
+    }
+
+    fn consumers(
+        workspace: &Workspace,
+        sources: &Sources,
+        service: &Service,
+        provided: &BTreeMap<String, lower::messages::Provided>,
+    ) -> Option<Self> {
+        let name = lower::consumers::package_name(&service.name.value);
+        let krate = lower::consumers::lower(&lower::consumers::Request {
+            workspace,
+            service,
+            version: &version(service),
+            source: &sources.file(service.file).path,
+            runtime: &runtime(workspace, &name),
+            provided,
+        })?;
+        Some(Self {
+            name,
+            service: service.name.value.clone(),
+            file: service.file,
+            krate: Krate::Consumers(Box::new(krate)),
+            findings: Vec::new(),
+            open_ended: Vec::new(),
+        })
+    }
+}
+
+fn open(service: &str, open_ended: Vec<lower::OpenEnded>) -> Vec<Untyped> {
+    let untyped = open_ended.into_iter().map(|one| Untyped {
+        service: service.to_owned(),
+        code: &codes::UNTYPED_SCHEMA,
+        reason: one.reason.to_owned(),
+        span: one.span,
+        pointer: Some(one.pointer),
+    });
+    untyped.collect()
 }
 
 /// Prints crates: all files of all of them as they come, so that one large crate keeps no processor waiting.
 fn packages(lowered: Vec<Lowered>) -> Vec<(Package, Vec<Finding>)> {
     let jobs = lowered.iter().zip(0_usize..).flat_map(|(one, number)| {
-        let files = render::render(&one.krate).into_iter();
+        let files = one.krate.render().into_iter();
         files.map(move |job| (number, job))
     });
     let printed = parallel::map(jobs.collect(), |(number, job)| (number, job.run()));
@@ -247,12 +380,7 @@ fn request<'a>(
 ) -> ClientRequest<'a> {
     ClientRequest {
         service: &service.name.value,
-        version: service
-            .version
-            .as_ref()
-            .map_or(semver::Version::new(0, 1, 0), |version| {
-                version.value.clone()
-            }),
+        version: version(service),
         summary: service.summary.as_deref(),
         api,
         source: &sources.file(api.file).path,
@@ -260,6 +388,12 @@ fn request<'a>(
         callers: &[],
         runtime: &workspace.settings.codegen.runtime,
     }
+}
+
+/// The version of a crate; the first one where the contract says none.
+fn version(service: &Service) -> semver::Version {
+    let said = service.version.as_ref();
+    said.map_or(semver::Version::new(0, 1, 0), |said| said.value.clone())
 }
 
 /// The source of the runtime as a generated manifest writes it: paths lead from the crate's folder rather than from `dovetail.yaml`.

@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod constants;
+pub(crate) mod consumers;
 mod enums;
 mod events;
 mod examples;
@@ -13,6 +14,7 @@ mod headers;
 mod incoming;
 mod items;
 mod manifest;
+pub(crate) mod messages;
 mod methods;
 mod operations;
 mod paging;
@@ -150,11 +152,6 @@ const RESERVED: &[&str] = &[
     "Value",
     "Vec",
 ];
-
-/// Whether a name is one that generated files import or that the language knows.
-fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name)
-}
 
 /// Decides everything about one client crate.
 pub(crate) fn lower(request: &ClientRequest<'_>) -> (ir::Crate, Vec<Finding>, Vec<OpenEnded>) {
@@ -452,8 +449,13 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The name of the crate for a service: a slug, whatever the service calls itself.
+/// The name of the client crate of a service.
 pub(crate) fn package_name(service: &str) -> String {
+    format!("{}-client", slug(service))
+}
+
+/// What names of crates begin with: a slug, whatever the service calls itself.
+fn slug(service: &str) -> String {
     let words: Vec<String> = rust_name::words(service)
         .iter()
         .map(|word| word.to_lowercase())
@@ -472,7 +474,7 @@ pub(crate) fn package_name(service: &str) -> String {
     } else {
         format!("service-{slug}")
     };
-    format!("{}-client", slug.trim_end_matches('-'))
+    slug.trim_end_matches('-').to_owned()
 }
 
 /// The compiler follows types into one another when it proves that a future may move between threads, and gives up at 128.

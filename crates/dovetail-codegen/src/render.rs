@@ -1,6 +1,10 @@
 //! From the crate as data to its files: one template per file, then formatting.
 
+mod messaging;
+
 use askama::Template;
+
+pub(crate) use messaging::{consumers, messages};
 
 use crate::{format, ir};
 
@@ -56,8 +60,8 @@ struct Operations<'a> {
 #[derive(Template)]
 #[template(path = "client/types.rs.j2")]
 struct Types<'a> {
-    krate: &'a ir::Crate,
-    about: &'a str,
+    source: &'a str,
+    about: String,
     has_flags: bool,
     section: &'a ir::Section<ir::TypeItem>,
 }
@@ -73,7 +77,7 @@ struct Errors<'a> {
 #[derive(Template)]
 #[template(path = "client/wire.rs.j2")]
 struct Wire<'a> {
-    krate: &'a ir::Crate,
+    source: &'a str,
     section: &'a ir::Section<ir::Table>,
 }
 
@@ -338,8 +342,11 @@ fn contents<'a>(
     if !part.types.items.is_empty() {
         let section = &part.types;
         let file = Types {
-            krate,
-            about,
+            source: &krate.source,
+            about: match about {
+                "" => "What the operations exchange.".to_owned(),
+                about => format!("What {about} exchange."),
+            },
             has_flags,
             section,
         };
@@ -347,7 +354,8 @@ fn contents<'a>(
     }
     if !part.tables.items.is_empty() {
         let section = &part.tables;
-        files.tables(&path("wire"), Wire { krate, section });
+        let source = &krate.source;
+        files.tables(&path("wire"), Wire { source, section });
     }
 }
 

@@ -12,6 +12,7 @@ use super::*;
 mod docs;
 mod examples;
 mod hostile;
+mod messages;
 mod names;
 mod pages;
 

@@ -1,4 +1,4 @@
-//! `dovetail codegen`: client crates from contracts.
+//! `dovetail codegen`: crates of clients, messages and consumers from contracts.
 
 mod untyped;
 mod watch;

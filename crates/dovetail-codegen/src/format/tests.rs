@@ -90,7 +90,7 @@ fn meaning(text: &str) -> String {
 }
 
 #[test]
-fn all_clients_of_this_repository_stay_as_they_are_and_as_another_printer_has_them() {
+fn all_crates_of_this_repository_stay_as_they_are_and_as_another_printer_has_them() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../generated");
     let mut count = 0;
     for krate in std::fs::read_dir(folder).expect("the generated crates") {
@@ -107,7 +107,8 @@ fn all_clients_of_this_repository_stay_as_they_are_and_as_another_printer_has_th
                 );
                 continue;
             }
-            if path.ends_with("webhooks.rs") || path.ends_with("callbacks.rs") {
+            // Files of other shapes are laid out by another printer.
+            if text.contains("\npub trait ") || text.contains("\nwhere\n") {
                 let again = parsed(&text);
                 assert_eq!(again.as_deref(), Ok(text.as_str()), "{}", path.display());
                 continue;

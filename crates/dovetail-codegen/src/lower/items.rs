@@ -414,7 +414,9 @@ fn type_docs(types: &Types<'_>, draft: &Draft) -> Vec<String> {
         let what = match &draft.body {
             Body::Struct(_) => "an object",
             Body::Form(..) => "a form of several parts",
-            Body::Alias(_) => "a map",
+            Body::Alias(Ty::Map(_)) => "a map",
+            Body::Alias(Ty::List(_)) => "a list",
+            Body::Alias(_) => "a value of its own",
             Body::Words(_) => "one of several strings",
             Body::Numbers(..) => "one of several integers",
             Body::Union(_) | Body::Alike(_) | Body::Open => "one of several types",

@@ -13,23 +13,8 @@ pub(super) fn manifest(
     uses: &Uses,
     parts: &Parts,
 ) -> ir::Manifest {
-    let mentions = |krate: &str| uses.mentions(krate);
-    let mut dependencies = vec![format!("dovetail-client{}", runtime(request))];
-    let others = [
-        ("bytes", "bytes = \"1\""),
-        (
-            "chrono",
-            "chrono = { version = \"0.4.31\", default-features = false, features = [\"serde\", \"std\"] }",
-        ),
-        ("serde_json", "serde_json = \"1.0.129\""),
-        ("uuid", "uuid = { version = \"1\", features = [\"serde\"] }"),
-    ];
-    dependencies.extend(
-        others
-            .iter()
-            .filter(|(krate, _)| mentions(krate))
-            .map(|(_, line)| (*line).to_owned()),
-    );
+    let mut dependencies = vec![runtime(request.runtime, "dovetail-client")];
+    dependencies.extend(others(uses));
     dependencies.sort();
     let summary = doc::sentence(summary);
     let description = if summary.is_empty() {
@@ -40,7 +25,7 @@ pub(super) fn manifest(
     ir::Manifest {
         name: literal::toml(&super::package_name(request.service)),
         version: literal::toml(&request.version.to_string()),
-        description: literal::toml(&shortened(&description.replace('\\', ""))),
+        description: self::description(&description),
         features: features(parts),
         required: parts.features().cloned().collect(),
         dependencies,
@@ -83,27 +68,53 @@ fn shortened(text: &str) -> String {
     format!("{}…", cut.trim_end())
 }
 
-fn runtime(request: &ClientRequest<'_>) -> String {
-    match request.runtime {
-        RuntimeSource::Workspace => ".workspace = true".to_owned(),
-        RuntimeSource::Version(version) => format!(" = {}", literal::toml(version)),
+/// The crates that types stand on, as far as they are used.
+pub(super) fn others(uses: &Uses) -> impl Iterator<Item = String> {
+    const OTHERS: [(&str, &str); 4] = [
+        ("bytes", "bytes = \"1\""),
+        (
+            "chrono",
+            "chrono = { version = \"0.4.31\", default-features = false, features = [\"serde\", \"std\"] }",
+        ),
+        ("serde_json", "serde_json = \"1.0.129\""),
+        ("uuid", "uuid = { version = \"1\", features = [\"serde\"] }"),
+    ];
+    let used = OTHERS.iter().filter(|(krate, _)| uses.mentions(krate));
+    used.map(|(_, line)| (*line).to_owned())
+}
+
+/// What the crate is, where a registry can show it.
+pub(super) fn description(text: &str) -> String {
+    literal::toml(&shortened(&text.replace('\\', "")))
+}
+
+/// The line of a crate of the runtime.
+pub(super) fn runtime(source: &RuntimeSource, krate: &str) -> String {
+    line(source, krate, "")
+}
+
+/// The line of a crate of the runtime, none of whose default features is needed.
+pub(super) fn bare_runtime(source: &RuntimeSource, krate: &str) -> String {
+    line(source, krate, ", default-features = false")
+}
+
+fn line(source: &RuntimeSource, krate: &str, more: &str) -> String {
+    let value = match source {
+        // What a workspace says of its crates holds for all members.
+        RuntimeSource::Workspace => return format!("{krate}.workspace = true"),
+        RuntimeSource::Version(version) if more.is_empty() => literal::toml(version),
+        RuntimeSource::Version(version) => {
+            format!("{{ version = {}{more} }}", literal::toml(version))
+        }
         RuntimeSource::Path(path) => {
-            let path = format!("{}/dovetail-client", path.trim_end_matches('/'));
-            format!(" = {{ path = {} }}", literal::toml(&path))
+            let path = format!("{}/{krate}", path.trim_end_matches('/'));
+            format!("{{ path = {}{more} }}", literal::toml(&path))
         }
-        RuntimeSource::Git {
-            url,
-            revision: None,
-        } => format!(" = {{ git = {} }}", literal::toml(url)),
-        RuntimeSource::Git {
-            url,
-            revision: Some(revision),
-        } => {
-            format!(
-                " = {{ git = {}, rev = {} }}",
-                literal::toml(url),
-                literal::toml(revision)
-            )
+        RuntimeSource::Git { url, revision } => {
+            let revision = revision.as_deref().map(literal::toml);
+            let revision = revision.map_or_else(String::new, |it| format!(", rev = {it}"));
+            format!("{{ git = {}{revision}{more} }}", literal::toml(url))
         }
-    }
+    };
+    format!("{krate} = {value}")
 }

@@ -268,7 +268,7 @@ fn from_base(
     Some(format!("{path} {{ {}{rest} }}", set.join(", ")))
 }
 
-fn duration(duration: Duration) -> String {
+pub(super) fn duration(duration: Duration) -> String {
     // The largest unit that is exact reads best, and a lint asks for it.
     let (unit, amount) = match duration.millis {
         0 => ("millis", 0),

@@ -27,7 +27,7 @@ pub(super) fn components(
             let name = rust_name::identifier(name, Casing::Type);
             let name = match name.as_str() {
                 "Error" => "ErrorBody".to_owned(),
-                reserved if super::is_reserved(reserved) => format!("{reserved}Type"),
+                reserved if scope.holds(reserved) => format!("{reserved}Type"),
                 _ => name,
             };
             let wanted = Wanted {

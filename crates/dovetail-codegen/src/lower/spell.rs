@@ -174,6 +174,32 @@ impl Uses {
         }
     }
 
+    /// The imports as paths, each with all that is imported of it.
+    pub(super) fn paths(&self) -> Vec<String> {
+        let paths = self.items.iter().map(|(path, items)| {
+            let items: Vec<&str> = items.iter().map(String::as_str).collect();
+            match items.as_slice() {
+                [only] => format!("{path}::{only}"),
+                many => format!("{path}::{{{}}}", many.join(", ")),
+            }
+        });
+        paths.collect()
+    }
+
+    /// The same, of another crate of the runtime: what types stand on is in each of them.
+    pub(super) fn of_runtime(&self, krate: &str) -> Self {
+        let items = self.items.iter().map(|(path, items)| {
+            let path = match path.strip_prefix("dovetail_client") {
+                Some(rest) => format!("{krate}{rest}"),
+                None => path.clone(),
+            };
+            (path, items.clone())
+        });
+        Self {
+            items: items.collect(),
+        }
+    }
+
     /// Adds the imports of another file.
     pub(super) fn take(&mut self, other: &Self) {
         for (path, items) in &other.items {

@@ -383,6 +383,18 @@ impl<'a> Types<'a> {
         self.drafts.len() - 1
     }
 
+    /// A type with a name for what a schema describes, even where that needs none of its own.
+    pub(super) fn named(&mut self, id: SchemaId, hint: &str) -> usize {
+        match self.typed(id, hint).element() {
+            Ty::Named(index) => index,
+            other => {
+                let (at, _) = self.views.canonical(id);
+                let base = self.component_names.get(&at).cloned();
+                self.name(at, base.as_deref().unwrap_or(hint), Body::Alias(other))
+            }
+        }
+    }
+
     /// A new type of the crate, with a name of its own whatever the schema is called.
     pub(super) fn name_only(&mut self, at: SchemaId, hint: &str, body: Body) -> usize {
         let name = self.own_name(at, hint);

@@ -52,7 +52,8 @@ pub(super) fn report(
     untyped: &[Untyped],
 ) -> Result<Exit, Stop> {
     let providers = checked.workspace.services.values();
-    let providers = providers.filter(|service| service.http.is_some());
+    let providers = providers
+        .filter(|service| service.http.is_some() || !service.messaging.provides.is_empty());
     let names: Vec<&str> = providers
         .map(|service| service.name.value.as_str())
         .collect();
