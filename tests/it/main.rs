@@ -7,6 +7,7 @@
 mod bad_input;
 mod command;
 mod end_to_end;
+mod export;
 mod generated;
 mod golden;
 mod hostile;
