@@ -8,6 +8,7 @@ mod bad_input;
 mod command;
 mod dead_letters;
 mod end_to_end;
+mod export;
 mod generated;
 mod golden;
 mod hostile;

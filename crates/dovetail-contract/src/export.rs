@@ -4,6 +4,7 @@
 //! loads again as what it was made of.
 
 mod asyncapi;
+mod brokers;
 mod components;
 mod schema;
 mod text;

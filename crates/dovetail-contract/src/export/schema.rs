@@ -3,6 +3,8 @@
 //! Tuples are `items` and `additionalItems`, and what depends on a property is in `dependencies`. `unevaluatedProperties` and the like, which draft-07
 //! does not know, are written all the same: readers that know them keep the whole meaning, and all others accept more.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::components::Components;
@@ -178,19 +180,18 @@ impl Writer<'_, '_> {
             mapping.push((tag.clone(), Item::text(pointer)));
         }
         let schemas = self.components.schemas(self.arena);
+        let said_ids = said.mapping.values().map(|id| schemas.resolve(*id));
+        let mut met: HashSet<SchemaId> = said_ids.collect();
+        let mut tags: HashSet<&str> = said.mapping.keys().map(String::as_str).collect();
         for branch in schema.one_of.iter().chain(&schema.any_of) {
             let branch = schemas.resolve(*branch);
-            let Some(name) = &schemas.schema(branch).name else {
+            let Some(name) = schemas.schema(branch).name.as_deref() else {
                 continue;
             };
-            let is_said = said
-                .mapping
-                .values()
-                .any(|id| schemas.resolve(*id) == branch)
-                || said.mapping.contains_key(name);
             let pointer = self.components.pointer(self.arena, branch);
-            if !is_said && !pointer.ends_with(&format!("/{name}")) {
-                mapping.push((name.clone(), Item::text(pointer)));
+            let is_same = pointer.ends_with(&format!("/{name}"));
+            if met.insert(branch) && tags.insert(name) && !is_same {
+                mapping.push((name.to_owned(), Item::text(pointer)));
             }
         }
         put_map(out, "x-dovetail-mapping", mapping);

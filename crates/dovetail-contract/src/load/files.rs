@@ -15,6 +15,7 @@ use crate::load::parse::parse;
 use crate::load::tree::Node;
 use crate::source::{FileId, Sources, Span};
 
+#[cfg(feature = "proto")]
 mod plain;
 mod text;
 
@@ -78,6 +79,7 @@ enum Fetched {
     /// It was read and holds no document.
     Broken(Vec<Finding>),
     /// It was read, and is none of the formats that become a tree.
+    #[cfg(feature = "proto")]
     Plain(FileId),
     /// It could not be read; said wherever it is named.
     Refused(Refusal),
@@ -140,6 +142,7 @@ impl Files {
                 });
                 (None, named.collect())
             }
+            #[cfg(feature = "proto")]
             Fetched::Plain(_) => {
                 let refusal = Self::not_a_document(path);
                 (None, vec![self.refused(path, named_at, refusal)])
@@ -163,7 +166,7 @@ impl Files {
         }
         match self.fetched.get(path)? {
             Fetched::Parsed(document, _) => Some(document.clone()),
-            Fetched::Broken(_) | Fetched::Plain(_) | Fetched::Refused(_) => None,
+            _ => None,
         }
     }
 

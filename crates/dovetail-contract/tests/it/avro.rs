@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use dovetail_contract::finding::Finding;
 use dovetail_contract::load::load;
 
 use crate::shared;
@@ -21,10 +22,7 @@ fn errors(avro: &str) -> Vec<String> {
     );
     write("a/e.avsc", avro);
     let loaded = load(folder.path());
-    let errors = loaded
-        .findings
-        .into_iter()
-        .filter(|finding| finding.is_error());
+    let errors = loaded.findings.into_iter().filter(Finding::is_error);
     let mut errors: Vec<String> = errors.map(|finding| finding.message).collect();
     if loaded.workspace.services["a"].messaging.provides["e"]
         .schema

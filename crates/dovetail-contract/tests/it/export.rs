@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dovetail_contract::contract::Workspace;
 use dovetail_contract::export::{self, Item};
+use dovetail_contract::finding::Finding;
 use dovetail_contract::load::{Loaded, LoadedAsyncApi, load, load_asyncapi};
 
 use crate::{same, shared};
@@ -245,7 +246,7 @@ fn example_comes_back(folder: &Path, path: &PathBuf) -> bool {
         return false;
     };
     let document = export::asyncapi_of_document(&api);
-    if loaded.findings.iter().any(|finding| finding.is_error()) {
+    if loaded.findings.iter().any(Finding::is_error) {
         return false;
     }
     for loaded in again(&document) {

@@ -48,7 +48,7 @@ impl<'d> Reader<'d, '_> {
     }
 
     /// The schema of a type that an Avro schema declares, by its full name, or by its last part where that is one type only.
-    pub(super) fn avro_named(&mut self, at: &At<'d>, name: &str) -> Result<SchemaId, Finding> {
+    pub(super) fn avro_named(&mut self, at: &At<'d>, name: &str) -> Result<SchemaId, Box<Finding>> {
         let whole = self.avro(at);
         let names = self.avro.get(&place(at.node)).map(|(_, names)| names);
         if let Some(id) = names.and_then(|names| names.by_any_name(name)) {
@@ -59,7 +59,7 @@ impl<'d> Reader<'d, '_> {
         let text = format!("the schema declares no type `{}`", lower::shorten(name));
         let finding = Finding::new(&codes::DANGLING_REFERENCE, span, text)
             .expected("the name of a record, an enum or a fixed of the file");
-        Err(lower::suggest(self.files, finding, name, known))
+        Err(Box::new(lower::suggest(self.files, finding, name, known)))
     }
 
     /// One type, wherever it stands.

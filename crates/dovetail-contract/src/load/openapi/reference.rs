@@ -327,8 +327,11 @@ impl Kind {
     /// How much it matters where a reference leads to none: nothing is made from what only describes.
     fn severity(self) -> Severity {
         match self {
-            Self::Example | Self::Link | Self::Server => Severity::Warning,
-            Self::ChannelBindings | Self::MessageBindings => Severity::Warning,
+            Self::Example
+            | Self::Link
+            | Self::Server
+            | Self::ChannelBindings
+            | Self::MessageBindings => Severity::Warning,
             _ => Severity::Error,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use prost_reflect::prost_types::{FieldOptions, MessageOptions};
 use prost_reflect::{
     Cardinality, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor,
     OneofDescriptor, ReflectMessage as _, Value,
@@ -108,7 +109,7 @@ impl<'a> Messages<'a> {
         schema.name = Some(message.name().to_owned());
         schema.notes.description = self.comment(&message.parent_file(), message.path());
         let options = message.descriptor_proto().options.as_ref();
-        schema.notes.deprecated = options.is_some_and(|options| options.deprecated());
+        schema.notes.deprecated = options.is_some_and(MessageOptions::deprecated);
         for field in message.fields() {
             let name = field.json_name().to_owned();
             if field.cardinality() == Cardinality::Required || self.must_be_there(&field) {
@@ -146,7 +147,7 @@ impl<'a> Messages<'a> {
         };
         schema.notes.description = self.comment(&field.parent_file(), field.path());
         let options = field.field_descriptor_proto().options.as_ref();
-        schema.notes.deprecated = options.is_some_and(|options| options.deprecated());
+        schema.notes.deprecated = options.is_some_and(FieldOptions::deprecated);
         self.keep(own, schema);
         own
     }

@@ -305,7 +305,7 @@ fn depth(text: &str) -> usize {
             b'/' if rest.peek() == Some(&b'*') => {
                 let mut last = 0;
                 rest.next();
-                while let Some(byte) = rest.next() {
+                for byte in rest.by_ref() {
                     if last == b'*' && byte == b'/' {
                         break;
                     }

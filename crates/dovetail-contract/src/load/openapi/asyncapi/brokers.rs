@@ -18,6 +18,8 @@ use crate::source::Spanned;
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     known: HashMap<usize, Option<Transport>>,
+    /// The kinds of all servers, each once.
+    kinds: Vec<Option<Transport>>,
 }
 
 /// What bindings and servers call the brokers that are known.
@@ -48,9 +50,11 @@ impl<'d> Reader<'d, '_> {
             let protocol = protocol
                 .as_ref()
                 .and_then(|protocol| protocol.node.as_str());
-            servers
-                .known
-                .insert(place(server.node), protocol.and_then(transport));
+            let kind = protocol.and_then(transport);
+            servers.known.insert(place(server.node), kind);
+            if !servers.kinds.contains(&kind) {
+                servers.kinds.push(kind);
+            }
         }
         servers
     }
@@ -103,7 +107,7 @@ impl<'d> Reader<'d, '_> {
     /// The kinds of brokers that a channel is in: those that it names, or all of the document.
     fn servers_of(&mut self, channel: &At<'d>, servers: &Servers) -> Vec<Option<Transport>> {
         if channel.get("servers").is_none() {
-            return servers.known.values().copied().collect();
+            return servers.kinds.clone();
         }
         let mut named = Vec::new();
         for server in self.list(channel, "servers") {

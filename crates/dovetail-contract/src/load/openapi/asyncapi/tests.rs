@@ -171,3 +171,70 @@ fn what_is_referred_to_from_everywhere_is_not_read_for_ever() {
     );
     assert!(read(&text).contains("too-large"));
 }
+
+/// What is read of the channels of a document, the keys of its messages, and its findings.
+fn hints(text: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    std::fs::write(folder.path().join("asyncapi.yaml"), text).expect("it can be written");
+    let loaded = crate::load::load_asyncapi(folder.path(), "asyncapi.yaml");
+    let api = loaded.api.expect("it is a document");
+    let mut said = String::new();
+    for (name, channel) in &api.channels {
+        writeln!(said, "{name}: {:?} {:?}", channel.kind, channel.transport)
+            .expect("memory takes it");
+    }
+    for (name, message) in &api.messaging.provides {
+        let key = message.key.as_ref().map(|key| key.value.as_str());
+        writeln!(said, "{name}: {key:?} {}", message.deprecated).expect("memory takes it");
+    }
+    for finding in &loaded.findings {
+        let place = loaded.sources.place(finding.place.span);
+        let (severity, code) = (finding.severity, finding.code.id);
+        writeln!(said, "{place} {severity} {code}: {}", finding.message).expect("memory takes it");
+    }
+    said
+}
+
+#[test]
+fn what_tells_of_brokers_is_taken_where_it_can_mean_but_one_thing() {
+    let three = "
+asyncapi: 3.0.0
+info: { title: Shop, version: 1.0.0 }
+servers:
+  stream: { host: a, protocol: kafka-secure }
+  queue: { host: b, protocol: AMQP }
+  other: { host: c, protocol: mqtt }
+channels:
+  several: { messages: { a: { payload: {} } } }
+  stream: { servers: [ { $ref: '#/servers/stream' } ], messages: { b: { $ref: '#/components/messages/keyed' } } }
+  queue: { servers: [ { $ref: '#/servers/queue' } ], bindings: { amqp: { is: queue } } }
+  topic: { bindings: { amqp: { is: routingKey } } }
+  bound: { bindings: { sqs: {} } }
+  unknown: { servers: [ { $ref: '#/servers/other' } ] }
+  said: { bindings: { kafka: {} }, x-dovetail-kind: queue, x-dovetail-transport: nats }
+  wrong: { x-dovetail-kind: none, x-dovetail-transport: 1 }
+components:
+  messages:
+    keyed:
+      payload: { $ref: '#/components/schemas/order' }
+      bindings: { kafka: { key: { $ref: '#/components/schemas/order/properties/order~1id' } } }
+      x-dovetail-deprecated: true
+    typed: { payload: {}, bindings: { kafka: { key: { type: string } } } }
+    named: { payload: {}, bindings: { kafka: { key: { type: string } } }, x-dovetail-key: id }
+    foreign: { payload: {}, x-dovetail-provider: b }
+  schemas:
+    order: { required: [order/id], properties: { order/id: { type: string } } }
+  channels:
+    more: {}
+";
+    let more = "  more: { messages: { c: { $ref: '#/components/messages/typed' }, d: { $ref: '#/components/messages/named' }, e: { $ref: '#/components/messages/foreign' } }, bindings: { nats: {} } }
+components:";
+    let three = three.replacen("components:", more, 1);
+    let two = "
+asyncapi: 2.6.0
+info: { title: Shop, version: 1.0.0 }
+servers: { one: { url: a, protocol: nats }, two: { url: b, protocol: ibmmq } }
+channels: { a: { servers: [one] }, b: { servers: [two] }, c: { servers: [none] } }
+";
+    insta::assert_snapshot!(hints(&three) + &hints(two));
+}

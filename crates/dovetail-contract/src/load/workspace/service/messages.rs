@@ -1,5 +1,7 @@
 //! `provides.events`, `provides.commands` and `consumes`: the messages of one service.
 
+mod imported;
+
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
@@ -16,6 +18,8 @@ use crate::contract::{
 use crate::finding::Finding;
 use crate::schema::Schemas;
 use crate::source::{Span, Spanned};
+
+use imported::imported;
 
 pub(crate) const MESSAGE: Keys = Keys {
     what: "a message",
@@ -96,55 +100,6 @@ fn own(files: &mut Files, document: &Document, provides: Option<&Node>) -> Messa
         schemas,
         ..Messaging::default()
     }
-}
-
-/// The messages of the AsyncAPI document that is named, if one is. It stands alone: two lists of messages could disagree.
-fn imported(
-    files: &mut Files,
-    document: &Document,
-    provides: &Node,
-    channels: &IndexMap<String, Channel>,
-) -> Option<Messaging> {
-    let entry = provides.entry("asyncapi")?;
-    let path = lower::text(files, &entry.value, "the path of an AsyncAPI document")?;
-    let others = ["events", "commands"];
-    if let Some(other) = others.into_iter().find_map(|key| provides.entry(key)) {
-        let text = format!("`asyncapi` and `{}` both list messages", other.key);
-        files.push(
-            Finding::new(&codes::INVALID_VALUE, other.key_span, text)
-                .related(entry.key_span, "the document lists them already")
-                .expected("one of both")
-                .help("keep the document, or list all messages here"),
-        );
-        return None;
-    }
-    let from = &files.sources().file(document.file).path;
-    let file = match Files::join(from, &path.value) {
-        Ok(file) => file,
-        Err(problem) => {
-            files.push(problem.finding(path.span, &path.value));
-            return None;
-        }
-    };
-    let document = files.read(&file, Some(path.span))?;
-    let mut api = openapi::read_async_api(files, &document);
-    let by_address: HashMap<&str, &String> = channels
-        .iter()
-        .rev()
-        .map(|(name, channel)| (channel.address.as_str(), name))
-        .collect();
-    for message in api.messaging.provides.values_mut() {
-        let channel = message.channel.as_mut();
-        let Some(channel) = channel.filter(|channel| !channels.contains_key(&channel.value)) else {
-            continue;
-        };
-        let declared = api.channels.get(&channel.value);
-        let address = declared.and_then(|channel| channel.address.as_deref());
-        if let Some(name) = address.and_then(|address| by_address.get(address)) {
-            channel.value.clone_from(name);
-        }
-    }
-    Some(api.messaging)
 }
 
 /// The entries of a mapping, unless they are more than anybody would write.
