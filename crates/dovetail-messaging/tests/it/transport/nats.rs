@@ -36,7 +36,7 @@ fn url() -> Option<String> {
 
 fn config() -> Config {
     Config {
-        visibility: Duration::from_millis(1_000),
+        visibility: Duration::from_secs(2),
         timeout: Duration::from_secs(3),
         backoff: backoff::Config {
             base: Duration::from_millis(20),

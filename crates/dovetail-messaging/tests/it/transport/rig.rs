@@ -73,7 +73,7 @@ impl<T> Deref for Opened<T> {
 }
 
 /// Nothing that must come takes longer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A name that no other test uses, nor another run.
 pub(crate) fn fresh(hint: &str) -> String {

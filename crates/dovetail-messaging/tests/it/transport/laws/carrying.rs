@@ -78,9 +78,11 @@ pub(crate) async fn envelopes_and_bodies_survive_byte_for_byte<R: Rig>(rig: R) {
 }
 
 pub(crate) async fn what_is_no_event_arrives_and_does_not_stop_the_rest<R: Rig>(rig: R) {
+    /// Attributes, and a body.
+    type Foreign<'f> = (&'f [(&'f str, &'f str)], &'f [u8]);
     let one = rig.open().await;
     let subscription = channel(&one.transport, Kind::Topic).await;
-    let rows: [(&[(&str, &str)], &[u8]); 4] = [
+    let rows: [Foreign<'_>; 4] = [
         (&[], b"\xff\xfe no event at all"),
         (&[], b""),
         (

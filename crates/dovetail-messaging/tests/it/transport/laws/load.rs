@@ -27,9 +27,11 @@ pub(crate) async fn a_large_backlog_drains_with_several_receivers<R: Rig>(rig: R
             let wait = Duration::from_millis(100);
             let received = transport.receive(&subscription, 32, wait).await.unwrap();
             join_all(received.into_iter().map(async |received| {
-                let id = received.delivery.message.id.unwrap();
-                *done.lock().unwrap().entry(id).or_default() += 1;
-                assert!(transport.acknowledge(&received.receipt).await.unwrap());
+                // On a busy machine its time may be over: then it comes again.
+                if transport.acknowledge(&received.receipt).await.unwrap() {
+                    let id = received.delivery.message.id.unwrap();
+                    *done.lock().unwrap().entry(id).or_default() += 1;
+                }
             }))
             .await;
         }
