@@ -87,6 +87,11 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "dovetail-client",
         "the sample services configure their clients",
     ),
+    (
+        "shop",
+        "dovetail-messaging",
+        "the sample services keep what they know where their messages are",
+    ),
     ("xtask", "dovetail-cli", "xtask is the command"),
     ("xtask", "dovetail-contract", "the corpus is loaded"),
     ("xtask", "dovetail-codegen", "the corpus is generated"),

@@ -5,7 +5,7 @@
 mod service {
     use dovetail_messaging::consumer::{Context, HandlerError, Held};
     use dovetail_messaging::service::RunError;
-    use dovetail_messaging::store::{DeadLetters, Leases, Outbox, Store};
+    use dovetail_messaging::store::{DeadLetters, Leases, Outbox};
     use dovetail_messaging::transport::Transport;
     use dovetail_messaging::{Chance, Clock};
 
@@ -68,7 +68,7 @@ mod service {
     ///
     /// Where the broker refuses a channel for good.
     pub async fn run(
-        store: impl Store + Outbox + DeadLetters + Leases,
+        store: impl Leases + Outbox + DeadLetters,
         transport: impl Transport + Clone,
         stop: impl std::future::Future<Output = ()>,
     ) -> Result<(), RunError> {
