@@ -4,7 +4,7 @@ CREATE TABLE dovetail_audit (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     at     INTEGER NOT NULL,
     who    TEXT    NOT NULL,
-    action TEXT    NOT NULL CHECK (action IN ('note', 'edit', 'discard', 'restore', 'start', 'replay', 'pause', 'resume', 'cancel')),
+    action TEXT    NOT NULL CHECK (action IN ('note', 'edit', 'discard', 'restore', 'start', 'replay', 'pause', 'resume', 'cancel', 'fail')),
     -- The dead letter that it was done to, or sent again for.
     letter INTEGER,
     -- The replay that it was done to, or by.

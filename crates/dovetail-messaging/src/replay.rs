@@ -3,7 +3,8 @@
 //! ```text
 //! started ─▶ canary ─┬─ handled ────────────▶ running ─┬─ all decided ──────────────▶ done
 //!                    ├─ dead again ─▶ paused           ├─ too many dead again ─▶ paused
-//!                    └─ not handled in time ─▶ paused  └─ somebody pauses it ──▶ paused ─▶ resumed
+//!                    └─ not handled in time ─▶ paused  ├─ somebody pauses it ──▶ paused ─▶ resumed
+//!                                                      └─ it cannot go on ────▶ failed ─▶ resumed
 //! ```
 //!
 //! - **A job is rows.** What was selected when it was started is written down; letters that come later are not part of it. Sending a letter,
@@ -27,8 +28,9 @@ use thiserror::Error;
 pub use self::job::{Counts, Job, JobState, RECENT_DECIDED, SAMPLE_MIN};
 pub(crate) use self::job::{Progress, micros};
 use crate::{
-    dead_letter::{Act, Search, Selection, State},
-    message::Message,
+    consumer::with_causes,
+    dead_letter::{Act, Action, Search, Selection, State},
+    message::{Message, shortened},
     store::{ErrorKind, Replays, StoreError},
 };
 
@@ -128,7 +130,7 @@ pub struct Step {
 }
 
 /// What somebody does to a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Turn {
     /// It waits until it is resumed.
     Pause,
@@ -136,6 +138,28 @@ pub enum Turn {
     Resume,
     /// It ends; what was sent stays sent, and what was not stays a dead letter.
     Cancel,
+    /// It cannot go on, for this cause. Somebody may resume it, once that is mended.
+    Fail(String),
+}
+
+impl Turn {
+    /// What is written down of it.
+    pub(crate) const fn action(&self) -> Action {
+        match self {
+            Self::Pause => Action::Pause,
+            Self::Resume => Action::Resume,
+            Self::Cancel => Action::Cancel,
+            Self::Fail(_) => Action::Fail,
+        }
+    }
+
+    /// What there is to say to it.
+    pub(crate) fn detail(&self) -> &str {
+        match self {
+            Self::Fail(cause) => cause,
+            Self::Pause | Self::Resume | Self::Cancel => "",
+        }
+    }
 }
 
 /// A job cannot be run to its end now.
@@ -226,19 +250,25 @@ pub async fn run<S: Replays>(
             }
             // Another process writes; nothing happened.
             Err(error) if error.kind() == ErrorKind::Contended => job::TICK,
+            // A letter or a row that the store will not take: the next try would end alike.
+            Err(error) if error.kind() == ErrorKind::Refused => {
+                let cause = shortened(&with_causes(&error));
+                return turn(store, number, Turn::Fail(cause), act, clock).await;
+            }
             Err(error) => return Err(error.into()),
         };
         tokio::select! {
             biased;
-            () = &mut stop => return pause(store, number, act, clock).await,
+            () = &mut stop => return turn(store, number, Turn::Pause, act, clock).await,
             () = clock.sleep(rest) => {}
         }
     }
 }
 
-async fn pause<S: Replays>(
+async fn turn<S: Replays>(
     store: &S,
     number: i64,
+    turn: Turn,
     who: &str,
     clock: &Clock,
 ) -> Result<Job, RunError> {
@@ -246,7 +276,7 @@ async fn pause<S: Replays>(
         who: who.to_owned(),
         at: clock.wall(),
     };
-    store.turn(number, Turn::Pause, act).await?;
+    store.turn(number, turn, act).await?;
     let job = store.replay_job(number).await?;
     job.ok_or(RunError::Unknown(number))
 }

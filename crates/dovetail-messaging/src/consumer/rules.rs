@@ -270,7 +270,7 @@ fn no_identity(message: &Message) -> Rejection {
 }
 
 /// An error and its causes, as one line.
-pub(super) fn with_causes(error: &dyn Error) -> String {
+pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

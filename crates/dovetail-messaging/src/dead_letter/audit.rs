@@ -33,11 +33,13 @@ pub enum Action {
     Resume,
     /// A replay was ended.
     Cancel,
+    /// A replay could not go on.
+    Fail,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Note,
         Self::Edit,
         Self::Discard,
@@ -47,6 +49,7 @@ impl Action {
         Self::Pause,
         Self::Resume,
         Self::Cancel,
+        Self::Fail,
     ];
 
     /// The word for it in tables and commands.
@@ -62,6 +65,7 @@ impl Action {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Cancel => "cancel",
+            Self::Fail => "fail",
         }
     }
 

@@ -242,7 +242,7 @@ impl Job {
     }
 
     /// What a person does to the job. `false`: it is not in a state in which that could be done.
-    pub(crate) fn turn(&mut self, turn: Turn, now: SystemTime) -> bool {
+    pub(crate) fn turn(&mut self, turn: &Turn, now: SystemTime) -> bool {
         match turn {
             Turn::Pause if self.state.is_active() => {
                 self.state = JobState::Paused;
@@ -266,7 +266,11 @@ impl Job {
                 self.state = JobState::Cancelled;
                 self.ended_at = Some(now);
             }
-            Turn::Pause | Turn::Resume | Turn::Cancel => return false,
+            Turn::Fail(cause) if self.state.is_active() => {
+                self.state = JobState::Failed;
+                self.cause = Some(cause.clone());
+            }
+            Turn::Pause | Turn::Resume | Turn::Cancel | Turn::Fail(_) => return false,
         }
         true
     }
@@ -446,18 +450,20 @@ mod tests {
             (Turn::Cancel, Paused, Some(Cancelled)),
             (Turn::Cancel, Failed, Some(Cancelled)),
             (Turn::Cancel, Done, None),
+            (Turn::Fail(String::new()), Running, Some(Failed)),
+            (Turn::Fail(String::new()), Paused, None),
         ];
         for (turn, state, expected) in rows {
             let mut job = job(state, counts(0, 0, 0, 0));
             assert_eq!(
-                job.turn(turn, at(0)),
+                job.turn(&turn, at(0)),
                 expected.is_some(),
                 "{turn:?} {state}"
             );
             assert_eq!(job.state, expected.unwrap_or(state));
         }
         let mut undecided = job(Paused, counts(1, 0, 0, 1));
-        assert!(undecided.turn(Turn::Resume, at(0)));
+        assert!(undecided.turn(&Turn::Resume, at(0)));
         assert_eq!(undecided.state, Running, "whoever resumes it decides");
         for state in JobState::ALL {
             assert_eq!(JobState::of(state.as_str()), state);

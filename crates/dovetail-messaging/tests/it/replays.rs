@@ -147,10 +147,11 @@ async fn two_thousand_letters_are_sent_once_across_crashes_and_two_operators() {
         if millis % 5 == 0 {
             // Given up before, during or after its transaction: nobody knows.
             crashes += 1;
-            let step = Box::pin(store.step(job.number, at(millis)));
-            let mut step = step;
+            let mut step = Box::pin(store.step(job.number, at(millis)));
             for _ in 0..crashes % 4 {
-                let _ = futures::poll!(&mut step);
+                if futures::poll!(&mut step).is_ready() {
+                    break;
+                }
                 tokio::task::yield_now().await;
             }
             drop(step);
@@ -634,6 +635,56 @@ async fn a_cancelled_job_leaves_the_rest_as_it_is() {
         1
     );
     assert_eq!(bench.store.replay_job(job.number).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_letter_that_the_store_cannot_read_fails_the_job_and_nothing_is_half_sent() {
+    let bench = Bench::new().await;
+    letters(&bench, 5).await;
+    let spoilt = |headers: &'static str| {
+        bench.store.transact(move |connection| {
+            let statement = "UPDATE dovetail_dead_letter SET headers = ?1 WHERE number = 3";
+            connection.execute(statement, [headers])
+        })
+    };
+    let job = begin(
+        &bench.store,
+        Options {
+            rate: 10_000,
+            ..options()
+        },
+    )
+    .await;
+    spoilt("{").await.unwrap();
+    let clock = Clock::pinned_at(at(1_000));
+    let run = || {
+        replay::run(
+            &bench.store,
+            job.number,
+            "ada",
+            &clock,
+            |_| (),
+            std::future::pending(),
+        )
+    };
+    let failed = run().await.unwrap();
+    assert_eq!((failed.state, failed.counts.turned), (JobState::Failed, 0));
+    assert!(
+        failed
+            .cause
+            .is_some_and(|cause| cause.contains("take a step"))
+    );
+    assert!(relay(&bench, at(1_000)).await.is_empty());
+    spoilt("[]").await.unwrap();
+    assert!(
+        bench
+            .store
+            .turn(job.number, Turn::Resume, ada(102))
+            .await
+            .unwrap()
+    );
+    let sent = steps(&bench.store, job.number, 2_000, 2_500).await;
+    assert_eq!((sent.state, sent.counts.sent()), (JobState::Running, 5));
 }
 
 #[tokio::test]

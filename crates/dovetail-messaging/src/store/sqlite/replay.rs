@@ -47,16 +47,12 @@ impl Replays for Sqlite {
                 let Some(mut job) = find(connection, job)? else {
                     return Ok(false);
                 };
-                if !job.turn(turn, act.at) {
+                if !job.turn(&turn, act.at) {
                     return Ok(false);
                 }
                 save(connection, &job)?;
-                let action = match turn {
-                    Turn::Pause => Action::Pause,
-                    Turn::Resume => Action::Resume,
-                    Turn::Cancel => Action::Cancel,
-                };
-                record(connection, &act, action, (None, Some(job.number)), "")?;
+                let about = (None, Some(job.number));
+                record(connection, &act, turn.action(), about, turn.detail())?;
                 Ok(true)
             })
             .await
