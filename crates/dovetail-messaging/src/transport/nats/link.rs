@@ -12,8 +12,8 @@ use async_nats::{
     jetstream::{
         self, Context, ErrorCode,
         consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
-        context::GetStreamErrorKind,
-        stream::{self, RetentionPolicy},
+        context::{CreateStreamErrorKind, GetStreamErrorKind},
+        stream::{self, ConsumerErrorKind, RetentionPolicy},
     },
 };
 use dovetail_resilience::{Chance, Clock, Instant};
@@ -213,12 +213,9 @@ impl Link {
             ..stream::Config::default()
         };
         let created = self.context().await?.create_stream(config).await;
-        created.map(drop).map_err(|error| {
-            if error.to_string().contains("timed out") {
-                self.unavailable(error)
-            } else {
-                self.refused(error)
-            }
+        created.map(drop).map_err(|error| match error.kind() {
+            CreateStreamErrorKind::JetStream(_) => self.refused(error),
+            _ => self.unavailable(error),
         })
     }
 
@@ -243,7 +240,11 @@ impl Link {
             ..pull::Config::default()
         };
         let created = stream.create_consumer(config).await;
-        created.map(drop).map_err(|error| self.unavailable(error))
+        created.map(drop).map_err(|error| match error.kind() {
+            // Such as a group that was subscribed with other settings which cannot be changed.
+            ConsumerErrorKind::JetStream(_) => self.refused(error),
+            _ => self.unavailable(error),
+        })
     }
 
     /// The consumer of a group.
