@@ -159,6 +159,14 @@ impl Link {
                 let ceiling = backoff.ceiling(attempt.saturating_sub(1), false);
                 ceiling.mul_f64(0.5 + chance.fraction() / 2.0)
             });
+        // The client leaves what the URL says of them alone.
+        let options = match (self.address.username(), self.address.password()) {
+            (Some(user), Some(password)) => {
+                options.user_and_password(user.to_owned(), password.to_owned())
+            }
+            (Some(token), None) => options.token(token.to_owned()),
+            _ => options,
+        };
         let client = options.connect(self.address.clone()).await;
         let client = client.map_err(|error| self.unavailable(error))?;
         tracing::debug!(server = %self.place(), "connected");
