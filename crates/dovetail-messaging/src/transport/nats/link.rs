@@ -17,6 +17,7 @@ use async_nats::{
     },
 };
 use dovetail_resilience::{Chance, Clock, Instant};
+use percent_encoding::percent_decode_str;
 
 use super::Config;
 use crate::{
@@ -55,8 +56,18 @@ impl Problem {
     }
 }
 
+/// By what the server is entered. Never shown.
+#[derive(Clone)]
+enum Entry {
+    Open,
+    Token(String),
+    User(String, String),
+}
+
 pub(super) struct Link {
+    /// Without what its URL said of users and passwords.
     address: ServerAddr,
+    entry: Entry,
     pub(super) config: Config,
     pub(super) clock: Clock,
     chance: Chance,
@@ -78,13 +89,14 @@ impl Link {
         clock: Clock,
         chance: Chance,
     ) -> Result<Self, StoreError> {
-        // What the parser says is left out: it may repeat the URL, password and all.
-        let address: ServerAddr = url
-            .parse()
-            .map_err(|_| StoreError::new("the URL is none of a NATS server", ErrorKind::Refused))?;
+        let (address, entry) = parse(url).ok_or(StoreError::new(
+            "the URL is none of a NATS server",
+            ErrorKind::Refused,
+        ))?;
         let not_before = clock.now();
         Ok(Self {
             address,
+            entry,
             config,
             clock,
             chance,
@@ -111,9 +123,11 @@ impl Link {
     }
 
     fn redacted(&self, text: &str) -> String {
-        match self.address.password().filter(|secret| !secret.is_empty()) {
-            Some(secret) => text.replace(secret, "***"),
-            None => text.to_owned(),
+        match &self.entry {
+            Entry::Token(secret) | Entry::User(_, secret) if !secret.is_empty() => {
+                text.replace(secret, "***")
+            }
+            _ => text.to_owned(),
         }
     }
 
@@ -159,13 +173,10 @@ impl Link {
                 let ceiling = backoff.ceiling(attempt.saturating_sub(1), false);
                 ceiling.mul_f64(0.5 + chance.fraction() / 2.0)
             });
-        // The client leaves what the URL says of them alone.
-        let options = match (self.address.username(), self.address.password()) {
-            (Some(user), Some(password)) => {
-                options.user_and_password(user.to_owned(), password.to_owned())
-            }
-            (Some(token), None) => options.token(token.to_owned()),
-            _ => options,
+        let options = match self.entry.clone() {
+            Entry::Open => options,
+            Entry::Token(token) => options.token(token),
+            Entry::User(user, password) => options.user_and_password(user, password),
         };
         let client = options.connect(self.address.clone()).await;
         let client = client.map_err(|error| self.unavailable(error))?;
@@ -287,6 +298,25 @@ impl Link {
     }
 }
 
+/// Where the server is, and by what it is entered: the client leaves that part of a URL alone, and shows it in its logs. What the parser says of
+/// a wrong one is left out, because it may repeat it.
+fn parse(url: &str) -> Option<(ServerAddr, Entry)> {
+    let address: ServerAddr = url.parse().ok()?;
+    let decoded = |text: &str| {
+        let text = percent_decode_str(text).decode_utf8().ok()?;
+        Some(text.into_owned())
+    };
+    let entry = match (address.username(), address.password()) {
+        (Some(user), Some(password)) => Entry::User(decoded(user)?, decoded(password)?),
+        (Some(token), None) => Entry::Token(decoded(token)?),
+        (None, _) => Entry::Open,
+    };
+    let mut url = address.into_inner();
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    Some((ServerAddr::from_url(url).ok()?, entry))
+}
+
 fn key(subscription: &Subscription) -> (String, String) {
     (subscription.channel.clone(), subscription.group.clone())
 }
@@ -357,6 +387,34 @@ mod tests {
         }
         assert!(escaped("").is_err());
         assert!(escaped(&"x".repeat(300)).is_err());
+    }
+
+    #[test]
+    fn what_a_server_is_entered_by_is_taken_out_of_its_address() {
+        let rows = [
+            ("nats://nats.example", "nats.example:4222", None),
+            (
+                "nats://t%2Fk@nats.example:1",
+                "nats.example:1",
+                Some(("", "t/k")),
+            ),
+            (
+                "tls://shop:p%40ss@nats.example:1",
+                "nats.example:1",
+                Some(("shop", "p@ss")),
+            ),
+        ];
+        for (url, place, expected) in rows {
+            let (address, entry) = parse(url).unwrap();
+            assert_eq!(format!("{}:{}", address.host(), address.port()), place);
+            let entry = match &entry {
+                Entry::Open => None,
+                Entry::Token(token) => Some(("", token.as_str())),
+                Entry::User(user, password) => Some((user.as_str(), password.as_str())),
+            };
+            assert_eq!(entry, expected, "{url}");
+            assert_eq!((address.username(), address.password()), (None, None));
+        }
     }
 
     #[test]
