@@ -82,57 +82,22 @@ pub(crate) fn run(asked: &Services) -> ExitCode {
 
 fn serve(asked: &Services) -> Result<u8> {
     let mut signals = Signals::catch()?;
-    let mut variables: Vec<(&str, String)> = Vec::new();
-    let mut starting = Vec::new();
-    let mut missing = Vec::new();
-    for name in Name::value_variants().iter().copied() {
-        let is_asked = asked.only.is_empty() || asked.only.contains(&name);
-        if !is_asked && !asked.require.contains(&name) {
-            continue;
-        }
-        if let Some(there) = std::env::var_os(name.variable()) {
-            let there = there.into_string().ok();
-            let there = there.with_context(|| format!("{} is not text", name.variable()))?;
-            say(&format!("{name:?}: as {} says", name.variable()));
-            variables.push((name.variable(), there));
-            continue;
-        }
-        match begin(name) {
-            Ok(Some(server)) => starting.push((name, server)),
-            Ok(None) => {
-                say(&format!("missing: {name:?}: {}", name.advice()));
-                missing.push(name);
-            }
-            Err(error) => {
-                say(&format!("error: {name:?} cannot be started: {error:#}"));
-                missing.push(name);
-            }
-        }
+    let started = start(asked, &mut signals)?;
+    if signals.is_interrupted() {
+        return Ok(INTERRUPTED);
     }
-    let mut running = Vec::new();
-    for (name, mut server) in starting {
-        match server.wait(&mut signals) {
-            Ok(()) => {
-                variables.push((name.variable(), server.address().to_owned()));
-                running.push(server);
-            }
-            Err(_) if signals.is_interrupted() => return Ok(INTERRUPTED),
-            Err(error) => {
-                say(&format!("error: {name:?} did not start: {error:#}"));
-                missing.push(name);
-            }
-        }
-    }
-    if let Some(name) = asked.require.iter().find(|name| missing.contains(name)) {
+    let missing = |name: &&Name| started.missing.contains(name);
+    if let Some(name) = asked.require.iter().find(missing) {
         say(&format!("error: {name:?} is required"));
         return Ok(INFRASTRUCTURE);
     }
-    for (name, value) in &variables {
+    for (name, value) in &started.variables {
         print(&format!("export {name}='{value}'"))?;
     }
     let code = match asked.command.split_first() {
         Some((program, args)) => {
             let mut command = Command::new(program);
+            let variables = started.variables.iter().cloned();
             command.args(args).envs(variables).current_dir(root());
             child::run(&mut command, &mut signals)?
         }
@@ -144,6 +109,57 @@ fn serve(asked: &Services) -> Result<u8> {
     };
     say("stopping");
     Ok(code)
+}
+
+/// What runs. Dropping it stops the servers.
+#[derive(Default)]
+struct Started {
+    servers: Vec<Server>,
+    variables: Vec<(&'static str, String)>,
+    missing: Vec<Name>,
+}
+
+/// Starts all at once, and waits for one after the other.
+fn start(asked: &Services, signals: &mut Signals) -> Result<Started> {
+    let mut started = Started::default();
+    let mut starting = Vec::new();
+    let is_asked = |name: &Name| {
+        asked.only.is_empty() || asked.only.contains(name) || asked.require.contains(name)
+    };
+    for name in Name::value_variants().iter().copied().filter(is_asked) {
+        if let Some(there) = std::env::var_os(name.variable()) {
+            let there = there.into_string().ok();
+            let there = there.with_context(|| format!("{} is not text", name.variable()))?;
+            say(&format!("{name:?}: as {} says", name.variable()));
+            started.variables.push((name.variable(), there));
+            continue;
+        }
+        let problem = match begin(name) {
+            Ok(Some(server)) => {
+                starting.push((name, server));
+                continue;
+            }
+            Ok(None) => format!("missing: {name:?}: {}", name.advice()),
+            Err(error) => format!("error: {name:?} cannot be started: {error:#}"),
+        };
+        say(&problem);
+        started.missing.push(name);
+    }
+    for (name, mut server) in starting {
+        match server.wait(signals) {
+            Ok(()) => {
+                let address = server.address().to_owned();
+                started.variables.push((name.variable(), address));
+                started.servers.push(server);
+            }
+            Err(_) if signals.is_interrupted() => break,
+            Err(error) => {
+                say(&format!("error: {name:?} did not start: {error:#}"));
+                started.missing.push(name);
+            }
+        }
+    }
+    Ok(started)
 }
 
 fn begin(name: Name) -> Result<Option<Server>> {

@@ -12,11 +12,12 @@ use async_nats::{
     jetstream::{
         self, Context, ErrorCode,
         consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
-        context::GetStreamErrorKind,
-        stream::{self, RetentionPolicy},
+        context::{CreateStreamErrorKind, GetStreamErrorKind},
+        stream::{self, ConsumerErrorKind, RetentionPolicy},
     },
 };
 use dovetail_resilience::{Chance, Clock, Instant};
+use percent_encoding::percent_decode_str;
 
 use super::Config;
 use crate::{
@@ -55,8 +56,18 @@ impl Problem {
     }
 }
 
+/// By what the server is entered. Never shown.
+#[derive(Clone)]
+enum Entry {
+    Open,
+    Token(String),
+    User(String, String),
+}
+
 pub(super) struct Link {
+    /// Without what its URL said of users and passwords.
     address: ServerAddr,
+    entry: Entry,
     pub(super) config: Config,
     pub(super) clock: Clock,
     chance: Chance,
@@ -78,13 +89,14 @@ impl Link {
         clock: Clock,
         chance: Chance,
     ) -> Result<Self, StoreError> {
-        // What the parser says is left out: it may repeat the URL, password and all.
-        let address: ServerAddr = url
-            .parse()
-            .map_err(|_| StoreError::new("the URL is none of a NATS server", ErrorKind::Refused))?;
+        let (address, entry) = parse(url).ok_or(StoreError::new(
+            "the URL is none of a NATS server",
+            ErrorKind::Refused,
+        ))?;
         let not_before = clock.now();
         Ok(Self {
             address,
+            entry,
             config,
             clock,
             chance,
@@ -111,9 +123,11 @@ impl Link {
     }
 
     fn redacted(&self, text: &str) -> String {
-        match self.address.password().filter(|secret| !secret.is_empty()) {
-            Some(secret) => text.replace(secret, "***"),
-            None => text.to_owned(),
+        match &self.entry {
+            Entry::Token(secret) | Entry::User(_, secret) if !secret.is_empty() => {
+                text.replace(secret, "***")
+            }
+            _ => text.to_owned(),
         }
     }
 
@@ -159,6 +173,11 @@ impl Link {
                 let ceiling = backoff.ceiling(attempt.saturating_sub(1), false);
                 ceiling.mul_f64(0.5 + chance.fraction() / 2.0)
             });
+        let options = match self.entry.clone() {
+            Entry::Open => options,
+            Entry::Token(token) => options.token(token),
+            Entry::User(user, password) => options.user_and_password(user, password),
+        };
         let client = options.connect(self.address.clone()).await;
         let client = client.map_err(|error| self.unavailable(error))?;
         tracing::debug!(server = %self.place(), "connected");
@@ -213,12 +232,9 @@ impl Link {
             ..stream::Config::default()
         };
         let created = self.context().await?.create_stream(config).await;
-        created.map(drop).map_err(|error| {
-            if error.to_string().contains("timed out") {
-                self.unavailable(error)
-            } else {
-                self.refused(error)
-            }
+        created.map(drop).map_err(|error| match error.kind() {
+            CreateStreamErrorKind::JetStream(_) => self.refused(error),
+            _ => self.unavailable(error),
         })
     }
 
@@ -243,7 +259,11 @@ impl Link {
             ..pull::Config::default()
         };
         let created = stream.create_consumer(config).await;
-        created.map(drop).map_err(|error| self.unavailable(error))
+        created.map(drop).map_err(|error| match error.kind() {
+            // Such as a group that was subscribed with other settings which cannot be changed.
+            ConsumerErrorKind::JetStream(_) => self.refused(error),
+            _ => self.unavailable(error),
+        })
     }
 
     /// The consumer of a group.
@@ -276,6 +296,25 @@ impl Link {
         let stream = self.stream(channel).await?;
         stream.ok_or_else(|| Problem::Refused("there is no such channel".to_owned()))
     }
+}
+
+/// Where the server is, and by what it is entered: the client leaves that part of a URL alone, and shows it in its logs. What the parser says of
+/// a wrong one is left out, because it may repeat it.
+fn parse(url: &str) -> Option<(ServerAddr, Entry)> {
+    let address: ServerAddr = url.parse().ok()?;
+    let decoded = |text: &str| {
+        let text = percent_decode_str(text).decode_utf8().ok()?;
+        Some(text.into_owned())
+    };
+    let entry = match (address.username(), address.password()) {
+        (Some(user), Some(password)) => Entry::User(decoded(user)?, decoded(password)?),
+        (Some(token), None) => Entry::Token(decoded(token)?),
+        (None, _) => Entry::Open,
+    };
+    let mut url = address.into_inner();
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    Some((ServerAddr::from_url(url).ok()?, entry))
 }
 
 fn key(subscription: &Subscription) -> (String, String) {
@@ -348,6 +387,34 @@ mod tests {
         }
         assert!(escaped("").is_err());
         assert!(escaped(&"x".repeat(300)).is_err());
+    }
+
+    #[test]
+    fn what_a_server_is_entered_by_is_taken_out_of_its_address() {
+        let rows = [
+            ("nats://nats.example", "nats.example:4222", None),
+            (
+                "nats://t%2Fk@nats.example:1",
+                "nats.example:1",
+                Some(("", "t/k")),
+            ),
+            (
+                "tls://shop:p%40ss@nats.example:1",
+                "nats.example:1",
+                Some(("shop", "p@ss")),
+            ),
+        ];
+        for (url, place, expected) in rows {
+            let (address, entry) = parse(url).unwrap();
+            assert_eq!(format!("{}:{}", address.host(), address.port()), place);
+            let entry = match &entry {
+                Entry::Open => None,
+                Entry::Token(token) => Some(("", token.as_str())),
+                Entry::User(user, password) => Some((user.as_str(), password.as_str())),
+            };
+            assert_eq!(entry, expected, "{url}");
+            assert_eq!((address.username(), address.password()), (None, None));
+        }
     }
 
     #[test]

@@ -27,6 +27,8 @@ const VISIBILITY: Duration = Duration::from_secs(60);
 struct EmbeddedRig {
     bench: Bench,
     clock: Clock,
+    /// Whoever moves the clock: nobody else can meanwhile.
+    moving: tokio::sync::Mutex<()>,
 }
 
 impl Rig for EmbeddedRig {
@@ -36,6 +38,7 @@ impl Rig for EmbeddedRig {
         Some(Self {
             bench: Bench::new().await,
             clock: Clock::pinned_at(start()),
+            moving: tokio::sync::Mutex::default(),
         })
     }
 
@@ -55,6 +58,7 @@ impl Rig for EmbeddedRig {
     }
 
     async fn pass(&self, time: Duration) {
+        let _moving = self.moving.lock().await;
         tokio::time::pause();
         tokio::time::advance(time).await;
         tokio::time::resume();

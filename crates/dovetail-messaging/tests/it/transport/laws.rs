@@ -59,6 +59,7 @@ macro_rules! conformance {
                 undeclared_is_rejected: what_goes_to_an_undeclared_channel_is_rejected;
                 confirmed_is_kept: what_was_confirmed_is_there_though_its_sender_died;
                 reconnects: a_lost_connection_is_made_again_and_nothing_is_lost;
+                reconnects: a_connection_that_is_lost_again_and_again_loses_nothing;
                 deliveries_are_counted: each_delivery_is_counted;
                 acknowledged_is_done: a_large_backlog_drains_with_several_receivers;
             }

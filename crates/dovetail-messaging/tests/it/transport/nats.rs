@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::HeaderMap;
+use async_nats::{ConnectOptions, HeaderMap};
 use dovetail_messaging::{
     outbox::Publisher,
     transport::{
@@ -58,7 +58,14 @@ async fn open(url: &str, config: Config) -> Opened<Nats> {
 }
 
 async fn publish_raw(url: &str, channel: &str, attributes: &[(&str, &str)], body: &[u8]) {
-    let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
+    let address: async_nats::ServerAddr = url.parse().unwrap();
+    let options = match (address.username(), address.password()) {
+        (Some(user), Some(password)) => {
+            ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
+        }
+        _ => ConnectOptions::new(),
+    };
+    let context = async_nats::jetstream::new(options.connect(address.clone()).await.unwrap());
     let mut headers = HeaderMap::new();
     for (name, value) in attributes {
         headers.insert(format!("ce-{name}"), *value);
