@@ -28,6 +28,11 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
         &["crates/dovetail-contract/tests/"],
         "documents are read by our own reader; this one is a second opinion in tests",
     ),
+    (
+        "protox_parse::",
+        &["crates/dovetail-contract/src/load/proto/"],
+        "protobuf is read by the rules of a workspace, in one module",
+    ),
 ];
 
 /// Where Markdown may stand.

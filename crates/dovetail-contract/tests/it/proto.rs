@@ -69,6 +69,10 @@ fn every_message_of_real_files_is_read() {
                     false => 0,
                 };
                 let name: PathBuf = name.iter().skip(above).collect();
+                // Copies of what is built in cannot stand beside it.
+                if name.to_string_lossy().contains("google/protobuf/") {
+                    continue;
+                }
                 let text = std::fs::read_to_string(path).expect("it can be read");
                 write(&root.join(&name), &text);
                 let name = name.to_string_lossy().replace('\\', "/");
