@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod command;
+mod dead_letters;
 mod end_to_end;
 mod generated;
 mod golden;

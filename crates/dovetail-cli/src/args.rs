@@ -1,5 +1,7 @@
 //! The command line: what can be asked for, with the same words for `dovetail` and `cargo xtask`.
 
+pub mod operate;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -66,6 +68,12 @@ pub enum Command {
         #[arg(value_enum)]
         file: SchemaFile,
     },
+    /// Looks after dead letters: finds them, decides about them, sends them again
+    DeadLetters(operate::DeadLetters),
+    /// Looks after what a service publishes
+    Outbox(operate::Outbox),
+    /// Looks after the tables of messages
+    Messaging(operate::Messaging),
 }
 
 /// How results are printed.

@@ -4,5 +4,10 @@ pub(crate) mod check;
 pub(crate) mod codegen;
 pub(crate) mod explain;
 pub(crate) mod init;
+#[cfg(feature = "sqlite")]
+pub(crate) mod operate;
+#[cfg(not(feature = "sqlite"))]
+#[path = "commands/operate_absent.rs"]
+pub(crate) mod operate;
 pub(crate) mod schema;
 pub(crate) mod verify;

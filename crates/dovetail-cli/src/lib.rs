@@ -68,5 +68,8 @@ fn dispatch(cli: &Cli, ui: Ui) -> Result<Exit, Stop> {
         Command::Verify(verify) => commands::verify::run(&cli.global, ui, verify),
         Command::Explain { code } => commands::explain::run(ui, code.as_deref()),
         Command::Schema { file } => commands::schema::run(ui, *file),
+        Command::DeadLetters(asked) => commands::operate::dead_letters(&cli.global, ui, asked),
+        Command::Outbox(asked) => commands::operate::outbox(&cli.global, ui, asked),
+        Command::Messaging(asked) => commands::operate::messaging(&cli.global, ui, asked),
     }
 }

@@ -82,6 +82,15 @@ impl Ui {
         }
     }
 
+    /// Shows how far something is, in a line of a terminal that replaces itself; nothing anywhere else. An empty text takes it away.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn progress(self, text: &str) {
+        let mut err = std::io::stderr().lock();
+        if !self.quiet && err.is_terminal() {
+            let _ = write!(err, "\r\u{1b}[K{}", escape_line(text)).and_then(|()| err.flush());
+        }
+    }
+
     /// Tells a detail, where details were asked for.
     pub(crate) fn detail(self, text: &str) {
         if self.verbose {

@@ -24,6 +24,7 @@ use std::{fmt, time::Duration};
 
 use dovetail_resilience::backoff;
 
+pub(crate) use self::rules::with_causes;
 pub use self::{
     leased::{Held, LeaseConsumer},
     route::{Identity, Route},
@@ -171,7 +172,7 @@ pub enum HandlerError {
 /// What the store says of itself pauses the consumer; what it says of the statements is the message's.
 impl From<StoreError> for HandlerError {
     fn from(error: StoreError) -> Self {
-        let text = rules::with_causes(&error);
+        let text = with_causes(&error);
         if error.is_infrastructure() {
             Self::Infrastructure(text)
         } else {

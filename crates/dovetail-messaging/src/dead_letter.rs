@@ -1,7 +1,16 @@
 //! Messages that will not be handled without a person: what they were, byte for byte, and why.
 
+mod audit;
+mod edit;
+mod selection;
+
 use std::{fmt, str::FromStr, time::SystemTime};
 
+pub use self::{
+    audit::{Act, Action, Closed, Entry, Restored},
+    edit::{BODY_BYTES_MAX, CAUSE, Edit, EditError, SOURCE, copy},
+    selection::{By, Group, Listed, Matches, Search, Selection, pattern},
+};
 use crate::{inbox::Fingerprint, message::Message};
 
 /// Why a message became a dead letter.
@@ -151,9 +160,20 @@ pub enum State {
     Replayed,
     /// Somebody decided that it does not matter.
     Discarded,
+    /// An edited copy was sent in its place.
+    Resolved,
 }
 
 impl State {
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Replayed, Self::Discarded, Self::Resolved];
+
+    /// The state of a word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// The word for it in tables and commands.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -161,11 +181,12 @@ impl State {
             Self::Open => "open",
             Self::Replayed => "replayed",
             Self::Discarded => "discarded",
+            Self::Resolved => "resolved",
         }
     }
 }
 
-/// Which dead letters are meant. What is `None` does not matter.
+/// Which dead letters metrics count. What is `None` does not matter. People choose by a [`Selection`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
     /// Those of this consumer.

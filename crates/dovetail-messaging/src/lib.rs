@@ -6,6 +6,7 @@
 //! - [`consumer`] leads from a delivery to what becomes of it, on a [`store`]: what a consumer claims ([`inbox`]), what it publishes
 //!   ([`outbox`]), and what it could not handle ([`dead_letter`]) is written in the same transaction as its effect, so that a crash at any
 //!   point leaves either all of it or nothing.
+//! - [`replay`] sends many dead letters again: slowly, in their order, a few first, and never twice.
 //! - [`transport`] is what carries messages; the embedded one lives in the same SQLite file.
 //!
 //! The crate knows nothing of contracts or HTTP. All that it reads is taken to be hostile: every size has a limit, no input makes it
@@ -21,7 +22,11 @@ pub mod envelope;
 pub mod inbox;
 pub mod migrate;
 pub mod outbox;
+pub mod replay;
 pub mod store;
 pub mod transport;
+
+/// Where consumers, relays and replays take time and chance from.
+pub use dovetail_resilience::{Chance, Clock};
 
 pub use crate::message::{IDENTITY_BYTES_MAX, Message};

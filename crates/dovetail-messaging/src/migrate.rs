@@ -10,9 +10,9 @@ mod postgres;
 mod sqlite;
 
 #[cfg(feature = "postgres")]
-pub use self::postgres::postgres;
+pub use self::postgres::{postgres, postgres_version};
 #[cfg(feature = "sqlite")]
-pub use self::sqlite::sqlite;
+pub use self::sqlite::{sqlite, sqlite_version};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 use crate::store::{ErrorKind, StoreError};
 
@@ -27,8 +27,8 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
-/// All steps for SQLite. The last one is the embedded broker, which only SQLite has.
-pub const SQLITE: [Migration; 5] = [
+/// All steps for SQLite. One of them is the embedded broker, which only SQLite has.
+pub const SQLITE: [Migration; 6] = [
     Migration {
         version: 1,
         name: "inbox",
@@ -54,10 +54,15 @@ pub const SQLITE: [Migration; 5] = [
         name: "channels",
         sql: include_str!("../migrations/sqlite/0005_channels.sql"),
     },
+    Migration {
+        version: 6,
+        name: "operations",
+        sql: include_str!("../migrations/sqlite/0006_operations.sql"),
+    },
 ];
 
 /// All steps for PostgreSQL, version 12 or newer.
-pub const POSTGRES: [Migration; 4] = [
+pub const POSTGRES: [Migration; 5] = [
     Migration {
         version: 1,
         name: "inbox",
@@ -77,6 +82,11 @@ pub const POSTGRES: [Migration; 4] = [
         version: 4,
         name: "parked",
         sql: include_str!("../migrations/postgres/0004_parked.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "operations",
+        sql: include_str!("../migrations/postgres/0005_operations.sql"),
     },
 ];
 

@@ -11,6 +11,7 @@
 pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod triage;
 
 use std::{
     fmt,
@@ -19,6 +20,7 @@ use std::{
 
 use thiserror::Error;
 
+pub use self::triage::{LETTERS_MAX, Replays, Triage};
 use crate::{
     dead_letter::{Burial, DeadLetter, Filter, Tally},
     inbox::{Claim, Claimed, Fingerprint, Key, Position},

@@ -6,6 +6,7 @@
 
 pub mod codes;
 pub mod plan;
+pub mod redact;
 pub mod replay;
 pub mod report;
 pub mod target;
@@ -14,7 +15,6 @@ mod answer;
 mod body;
 mod exchange;
 mod matching;
-mod redact;
 mod request;
 mod states;
 

@@ -9,11 +9,11 @@ use fancy_regex::{Captures, Regex};
 use serde_json::Value;
 
 /// What stands for a secret.
-pub(crate) const REDACTED: &str = "<redacted>";
+pub const REDACTED: &str = "<redacted>";
 
 /// Knows the names and values that are not shown.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Redactor {
+pub struct Redactor {
     /// Names of headers, parameters and cookies that hold keys, in lower case.
     names: Vec<String>,
     /// Values that were given as credentials.
@@ -88,13 +88,15 @@ impl Redactor {
     }
 
     /// Whether what this name stands for is not shown.
-    pub(crate) fn hides(&self, name: &str) -> bool {
+    #[must_use]
+    pub fn hides(&self, name: &str) -> bool {
         let name = name.to_lowercase();
         self.names.contains(&name) || is_secret(&name)
     }
 
     /// The value of a header, parameter or field, unless its name says that it is a secret.
-    pub(crate) fn named(&self, name: &str, value: &str) -> String {
+    #[must_use]
+    pub fn named(&self, name: &str, value: &str) -> String {
         if self.hides(name) {
             REDACTED.to_owned()
         } else {
@@ -103,7 +105,8 @@ impl Redactor {
     }
 
     /// Text without the secrets that can be told from other text.
-    pub(crate) fn text(&self, text: &str) -> String {
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
         let mut out = text.to_owned();
         for value in &self.values {
             if out.contains(value.as_str()) {
@@ -129,7 +132,8 @@ impl Redactor {
     }
 
     /// A JSON value without its secrets.
-    pub(crate) fn json(&self, value: &Value) -> Value {
+    #[must_use]
+    pub fn json(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.text(text)),
             Value::Array(items) => items.iter().map(|item| self.json(item)).collect(),

@@ -170,27 +170,29 @@ impl Source {
     }
 
     fn fill(&self, text: &str) -> String {
+        // An xtask looks after contracts. What looks after running systems would have everybody compile a database first.
+        const LEAN: &str = "default-features = false";
         let (cli, runtime) = match self {
             Self::Version(version) => (
-                format!("\"{version}\""),
+                format!("{{ version = \"{version}\", {LEAN} }}"),
                 format!("{{ version: \"{version}\" }}"),
             ),
             Self::Git {
                 url,
                 revision: None,
             } => (
-                format!("{{ git = \"{url}\" }}"),
+                format!("{{ git = \"{url}\", {LEAN} }}"),
                 format!("{{ git: \"{url}\" }}"),
             ),
             Self::Git {
                 url,
                 revision: Some(revision),
             } => (
-                format!("{{ git = \"{url}\", rev = \"{revision}\" }}"),
+                format!("{{ git = \"{url}\", rev = \"{revision}\", {LEAN} }}"),
                 format!("{{ git: \"{url}\", revision: \"{revision}\" }}"),
             ),
             Self::Path(path) => (
-                format!("{{ path = \"../{path}/crates/dovetail-cli\" }}"),
+                format!("{{ path = \"../{path}/crates/dovetail-cli\", {LEAN} }}"),
                 format!("{{ path: \"../{path}/crates\" }}"),
             ),
         };

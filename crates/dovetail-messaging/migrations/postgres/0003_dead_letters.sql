@@ -22,7 +22,7 @@ CREATE TABLE dovetail_dead_letter (
     contract    text,
     attempts    bigint      NOT NULL,
     seen        bigint      NOT NULL,
-    state       text        NOT NULL CHECK (state IN ('open', 'replayed', 'discarded')),
+    state       text        NOT NULL CHECK (state IN ('open', 'replayed', 'discarded', 'resolved')),
     first_at    timestamptz NOT NULL,
     last_at     timestamptz NOT NULL
 );

@@ -20,7 +20,7 @@ CREATE TABLE dovetail_dead_letter (
     contract    TEXT,
     attempts    INTEGER NOT NULL,
     seen        INTEGER NOT NULL,
-    state       TEXT    NOT NULL CHECK (state IN ('open', 'replayed', 'discarded')),
+    state       TEXT    NOT NULL CHECK (state IN ('open', 'replayed', 'discarded', 'resolved')),
     first_at    INTEGER NOT NULL,
     last_at     INTEGER NOT NULL
 ) STRICT;

@@ -16,6 +16,7 @@ use crate::{
     dead_letter::{Burial, Reason},
     inbox::Key,
     message::{ERROR_BYTES_MAX, IDENTITY_BYTES_MAX, Message, shortened},
+    replay::CONSUMER,
     store::{ErrorKind, StoreError},
 };
 
@@ -100,6 +101,11 @@ impl Rules {
                 (None, None) => Admission::Rejected(&self.fallback, no_identity(message)),
             };
         };
+        // A dead letter that is sent again is for the consumer that it is one of: all others had their turn.
+        let named = message.header(CONSUMER);
+        if named.is_some_and(|name| name != route.name && name != self.scope) {
+            return Admission::Ignored;
+        }
         match self.read(route, handler, message) {
             Ok((key, event)) => Admission::Admitted { route, key, event },
             Err(rejection) => Admission::Rejected(route, rejection),
@@ -225,7 +231,7 @@ fn no_identity(message: &Message) -> Rejection {
 }
 
 /// An error and its causes, as one line.
-pub(super) fn with_causes(error: &dyn Error) -> String {
+pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -18,6 +18,29 @@ pub async fn postgres(client: &mut Client, now: SystemTime) -> Result<u32, Store
     apply(client, now, &POSTGRES).await
 }
 
+/// The version of the schema that a PostgreSQL database has; none where it has no tables of this crate.
+///
+/// # Errors
+///
+/// Where it cannot be read.
+pub async fn postgres_version(client: &Client) -> Result<Option<u32>, StoreError> {
+    let failed = because("read the version of the database");
+    let found = client
+        .query_one("SELECT to_regclass('dovetail_schema') IS NOT NULL", &[])
+        .await
+        .and_then(|row| row.try_get::<_, bool>(0))
+        .map_err(&failed)?;
+    if !found {
+        return Ok(None);
+    }
+    let newest: Option<i64> = client
+        .query_one("SELECT max(version) FROM dovetail_schema", &[])
+        .await
+        .and_then(|row| row.try_get(0))
+        .map_err(&failed)?;
+    Ok(newest.map(|version| u32::try_from(version).unwrap_or(u32::MAX)))
+}
+
 async fn apply(
     client: &mut Client,
     now: SystemTime,

@@ -19,6 +19,26 @@ pub fn sqlite(connection: &mut Connection, now: SystemTime) -> Result<u32, Store
     apply(connection, now, &SQLITE)
 }
 
+/// The version of the schema that a SQLite database has; none where it has no tables of this crate.
+///
+/// # Errors
+///
+/// Where it cannot be read.
+pub fn sqlite_version(connection: &Connection) -> Result<Option<u32>, StoreError> {
+    let failed = because("read the version of the database");
+    let is_there = connection
+        .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'dovetail_schema'")
+        .and_then(|mut statement| statement.exists([]))
+        .map_err(&failed)?;
+    if !is_there {
+        return Ok(None);
+    }
+    let newest = "SELECT max(version) FROM dovetail_schema";
+    connection
+        .query_row(newest, [], |row| row.get(0))
+        .map_err(&failed)
+}
+
 fn apply(
     connection: &mut Connection,
     now: SystemTime,
@@ -82,11 +102,11 @@ mod tests {
     #[test]
     fn a_second_migration_finds_nothing_to_do() {
         let mut connection = Connection::open_in_memory().unwrap();
-        assert_eq!(sqlite(&mut connection, at(1)).unwrap(), 5);
+        assert_eq!(sqlite(&mut connection, at(1)).unwrap(), 6);
         assert_eq!(sqlite(&mut connection, at(2)).unwrap(), 0);
         assert_eq!(
             versions(&connection),
-            [(1, 1_000), (2, 1_000), (3, 1_000), (4, 1_000), (5, 1_000)]
+            (1..=6).map(|version| (version, 1_000)).collect::<Vec<_>>()
         );
     }
 
@@ -95,10 +115,12 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         let older = SQLITE.get(..2).unwrap();
         assert_eq!(apply(&mut connection, at(1), older).unwrap(), 2);
-        assert_eq!(sqlite(&mut connection, at(2)).unwrap(), 3);
+        assert_eq!(sqlite(&mut connection, at(2)).unwrap(), 4);
         assert_eq!(
             versions(&connection),
-            [(1, 1_000), (2, 1_000), (3, 2_000), (4, 2_000), (5, 2_000)]
+            (1..=6)
+                .map(|version| (version, if version > 2 { 2_000 } else { 1_000 }))
+                .collect::<Vec<_>>()
         );
     }
 
@@ -129,6 +151,6 @@ mod tests {
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
             .unwrap();
         assert_eq!(tables, 0);
-        assert_eq!(sqlite(&mut connection, at(2)).unwrap(), 5);
+        assert_eq!(sqlite(&mut connection, at(2)).unwrap(), 6);
     }
 }

@@ -23,11 +23,13 @@ mod listen;
 mod outbox;
 mod parked;
 mod pool;
+mod replay;
 mod rows;
 mod session;
 mod settle;
 mod text;
 mod transaction;
+mod triage;
 mod verb;
 
 use std::{fmt, io, sync::Arc, time::Duration};

@@ -6,13 +6,16 @@
 //! A transaction that a handler holds keeps the thread to itself. A handler must therefore go through its transaction for all that it asks of this
 //! store: asking the store itself waits for the handler's own end, until the deadline breaks the knot.
 
+mod attach;
 mod dead_letter;
 mod inbox;
 mod lease;
 mod outbox;
 mod parked;
+mod replay;
 pub(crate) mod rows;
 mod transaction;
+mod triage;
 mod writer;
 
 use std::{

@@ -10,10 +10,11 @@ use dovetail_messaging::{
     Message,
     consumer::{Done, RetryCause, Settlement},
     dead_letter::{Filter, Reason, State},
+    replay::CONSUMER,
     store::ErrorKind,
 };
 
-use crate::support::{Bench, Database, after, config, message, on_each_store, start};
+use crate::support::{Bench, Database, NAME, after, config, message, on_each_store, start};
 
 on_each_store! {
     each_way_to_fail_has_its_reason,
@@ -224,7 +225,14 @@ async fn a_replayed_letter_is_handled_under_its_old_identity<D: Database>() {
         .await
         .unwrap();
     let replayed = taken.messages[0].message.clone();
-    assert_eq!(replayed, message("m-1", "fail at first"));
+    let addressed = Message {
+        headers: vec![(CONSUMER.to_owned(), NAME.to_owned())],
+        ..message("m-1", "fail at first")
+    };
+    assert_eq!(
+        replayed, addressed,
+        "to the consumer that could not handle it"
+    );
     assert_eq!(
         consumer.process(replayed.clone()).await,
         Settlement::Ack(Done::Handled)

@@ -16,8 +16,10 @@ mod order;
 mod outbox;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod replays;
 mod routes;
 mod sample_events;
 mod shared;
 mod support;
 mod transport;
+mod triage;

@@ -67,7 +67,7 @@ async fn processes_that_start_together_migrate_once() {
         migrate::postgres(&mut client, start()).await.unwrap()
     });
     let applied: u32 = join_all(starts).await.into_iter().sum();
-    assert_eq!(applied, 4);
+    assert_eq!(applied, 5);
     let mut client = connect(schema.name()).await;
     client
         .batch_execute("INSERT INTO dovetail_schema VALUES (99, 'later', now())")

@@ -16,7 +16,7 @@ use dovetail_messaging::{
     Message,
     consumer::{Config, Consumer, Handler, HandlerError, Rejection},
     dead_letter::{DeadLetter, Filter, State},
-    store::{DeadLetters, Leases, Outbox, Store, Transaction, sqlite::Sqlite},
+    store::{Leases, Outbox, Replays, Store, Transaction, sqlite::Sqlite},
 };
 use dovetail_resilience::{Chance, Clock, backoff};
 
@@ -33,7 +33,7 @@ pub(crate) fn after(seconds: u64) -> SystemTime {
 }
 
 /// A store that tests run on, with all that they do beside it.
-pub(crate) trait Database: Store<Transaction: Work> + Leases + Outbox + DeadLetters {
+pub(crate) trait Database: Store<Transaction: Work> + Leases + Outbox + Replays {
     /// What holds its data, and goes with the test.
     type Home: Send + Sync;
 

@@ -15,19 +15,29 @@ use super::{
 use crate::{
     dead_letter::{Burial, DeadLetter, Filter, Reason, State, Tally},
     inbox::{Fingerprint, Key},
-    message::Message,
+    replay::addressed,
     store::{DeadLetters, ErrorKind, StoreError},
 };
 
 /// Keeps a letter, once however many times it comes, with the attempts that are told or were counted.
+///
+/// One that somebody dealt with is no new letter when it is redelivered: whoever sent it again would have both it and its edited copy handled.
 const KEEP: &str = "
+    WITH dealt_with AS (
+        UPDATE dovetail_dead_letter SET seen = seen + 1, last_at = $16
+        WHERE $17 <> '' AND state IN ('discarded', 'resolved') AND fingerprint = $11
+          AND number = (SELECT max(number) FROM dovetail_dead_letter WHERE digest = $5)
+        RETURNING 1
+    )
     INSERT INTO dovetail_dead_letter
         (consumer, channel, source, id, digest, kind, key, expires_at, headers, body, fingerprint,
          reason, detail, contract, attempts, seen, state, first_at, last_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
-            coalesce($15::bigint,
-                     (SELECT attempts FROM dovetail_attempt WHERE consumer = $17 AND source = $18 AND id = $19), 0),
-            1, 'open', $16, $16)
+    SELECT $1::text, $2::text, $3::text, $4::text, $5::bytea, $6::text, $7::text, $8::timestamptz, $9::text, $10::bytea,
+           $11::bytea, $12::text, $13::text, $14::text,
+           coalesce($15::bigint,
+                    (SELECT attempts FROM dovetail_attempt WHERE consumer = $17 AND source = $18 AND id = $19), 0),
+           1, 'open', $16::timestamptz, $16
+    WHERE NOT EXISTS (SELECT 1 FROM dealt_with)
     ON CONFLICT (digest, fingerprint) WHERE state = 'open'
     DO UPDATE SET seen = dovetail_dead_letter.seen + 1, last_at = excluded.last_at";
 
@@ -57,7 +67,8 @@ const OPEN: &str = "
            reason, detail, contract, attempts, seen, state, first_at, last_at
     FROM dovetail_dead_letter WHERE number = $1 AND state = 'open' FOR UPDATE";
 
-const CLOSE: &str = "UPDATE dovetail_dead_letter SET state = $2, last_at = $3 WHERE number = $1";
+pub(super) const CLOSE: &str =
+    "UPDATE dovetail_dead_letter SET state = $2, last_at = $3 WHERE number = $1";
 
 /// Has a rejected message published again, in its old place.
 const RETRY_REJECTED: &str = "
@@ -65,7 +76,7 @@ const RETRY_REJECTED: &str = "
     WHERE status IN ('blocked', 'skipped') AND channel = $1 AND source = $2 AND id = $3";
 
 /// Gives a rejected message up, so that what follows of its key is published.
-const SKIP_REJECTED: &str = "
+pub(super) const SKIP_REJECTED: &str = "
     UPDATE dovetail_outbox SET status = 'skipped'
     WHERE status = 'blocked' AND channel = $1 AND source = $2 AND id = $3";
 
@@ -136,7 +147,7 @@ async fn replay(mut session: Session, number: i64, now: SystemTime) -> Result<bo
         session.rollback().await;
         return Ok(false);
     };
-    if !letter.reason.can_replay() {
+    if !letter.reason.can_replay() || letter.message.identity().is_none() {
         return Err(StoreError::because(
             "replay a dead letter as it is",
             ErrorKind::Refused,
@@ -159,11 +170,9 @@ async fn replay(mut session: Session, number: i64, now: SystemTime) -> Result<bo
     }
     let key = Key::of(&letter.consumer, &letter.message).map(|key| Indexed::of(&key));
     let fingerprint = &letter.fingerprint.0[..];
-    // What was too late once would be so again; whoever replays it wants it nevertheless.
-    let message = [Message {
-        expires_at: None,
-        ..letter.message
-    }];
+    let is_of_consumer = letter.reason != Reason::PublishRejected;
+    let addressee = is_of_consumer.then_some(letter.consumer.as_str());
+    let message = [addressed(letter.message, addressee)];
     let publishing = Publishing::of(&message, now)?;
     let mut last = vec![close];
     if let Some(key) = &key {
@@ -179,7 +188,10 @@ async fn replay(mut session: Session, number: i64, now: SystemTime) -> Result<bo
 }
 
 /// Begins a transaction with a letter that is still open.
-async fn open(session: &mut Session, number: i64) -> Result<Option<DeadLetter>, StoreError> {
+pub(super) async fn open(
+    session: &mut Session,
+    number: i64,
+) -> Result<Option<DeadLetter>, StoreError> {
     let answers = session
         .begin(vec![Step::Query(OPEN, vec![&number])])
         .await?;
@@ -299,16 +311,12 @@ impl<'a> Grave<'a> {
     }
 }
 
-fn letter(row: &Row) -> Result<DeadLetter, StoreError> {
+pub(super) fn letter(row: &Row) -> Result<DeadLetter, StoreError> {
     let reason: &str = rows::get(row, "reason")?;
     let reason = reason
         .parse::<Reason>()
         .map_err(|error| unreadable("read a dead letter", error))?;
-    let state = match rows::get(row, "state")? {
-        "replayed" => State::Replayed,
-        "discarded" => State::Discarded,
-        _ => State::Open,
-    };
+    let state = State::of(rows::get(row, "state")?).unwrap_or(State::Open);
     Ok(DeadLetter {
         number: rows::get(row, "number")?,
         consumer: text::read(rows::get(row, "consumer")?),

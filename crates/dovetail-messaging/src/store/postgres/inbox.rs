@@ -37,10 +37,17 @@ const ADVANCE: &str = "
 const NEXT: &str =
     "SELECT next FROM dovetail_offset WHERE scope = $1 AND topic = $2 AND partition = $3";
 
+/// What was forgotten is remembered as that, for replays.
 const FORGET: &str = "
-    DELETE FROM dovetail_inbox WHERE (consumer, source, id) IN (
-        SELECT consumer, source, id FROM dovetail_inbox
-        WHERE status = 'done' AND at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+    WITH gone AS (
+        DELETE FROM dovetail_inbox WHERE (consumer, source, id) IN (
+            SELECT consumer, source, id FROM dovetail_inbox
+            WHERE status = 'done' AND at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
+        RETURNING 1
+    ), raised AS (
+        UPDATE dovetail_inbox_floor SET before = greatest(before, $1) WHERE EXISTS (SELECT 1 FROM gone)
+    )
+    SELECT count(*) FROM gone";
 
 impl Store for Postgres {
     type Transaction = PgTransaction;
@@ -160,7 +167,8 @@ impl Store for Postgres {
         let answers = session
             .once(vec![Step::Query(FORGET, vec![&before, &limit])])
             .await?;
-        Ok(rows::written(answers.affected(0)))
+        let count = answers.rows(0).first().map_or(Ok(0), rows::first)?;
+        Ok(rows::counted(count))
     }
 }
 

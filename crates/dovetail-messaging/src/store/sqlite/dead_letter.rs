@@ -8,7 +8,7 @@ use super::{Sqlite, inbox, millis, outbox, rows, time};
 use crate::{
     dead_letter::{Burial, DeadLetter, Filter, Reason, State, Tally},
     inbox::{Fingerprint, Key},
-    message::Message,
+    replay::addressed,
     store::{DeadLetters, ErrorKind, StoreError},
 };
 
@@ -74,7 +74,7 @@ impl DeadLetters for Sqlite {
             })
             .await?;
         match replayed {
-            Replayed::Sent => {
+            Replayed::Sent(_) => {
                 self.outbox_changed.notify_one();
                 Ok(true)
             }
@@ -91,14 +91,8 @@ impl DeadLetters for Sqlite {
         let is_discarded = self
             .writer
             .transact("discard a dead letter", move |connection| {
-                let Some(letter) = open(connection, number)? else {
-                    return Ok(false);
-                };
-                close(connection, number, State::Discarded, now)?;
-                if letter.reason == Reason::PublishRejected {
-                    outbox::skip_rejected(connection, &letter.message)?;
-                }
-                Ok(true)
+                let closed = shut(connection, number, State::Discarded, now)?;
+                Ok(closed.is_some())
             })
             .await?;
         self.outbox_changed.notify_one();
@@ -120,7 +114,9 @@ pub(super) fn bury(
         (None, None) => 0,
     };
     let fingerprint = Fingerprint::of(&burial.message.body);
-    insert(connection, burial, fingerprint, attempts)?;
+    if !is_dealt_with(connection, key.as_ref(), fingerprint, burial.at)? {
+        insert(connection, burial, fingerprint, attempts)?;
+    }
     let Some(key) = key else { return Ok(()) };
     // The message that had the identity first was handled, and the one that was never sent is no message of an inbox.
     if matches!(burial.reason, Reason::IdReuse | Reason::PublishRejected) {
@@ -140,6 +136,31 @@ pub(super) fn bury(
             millis(burial.at)
         ])?;
     Ok(())
+}
+
+/// Whether somebody decided about the message before, so that its redelivery is no new letter: whoever sent it again would have both it and
+/// its edited copy handled.
+fn is_dealt_with(
+    connection: &Connection,
+    key: Option<&Key>,
+    fingerprint: Fingerprint,
+    at: SystemTime,
+) -> rusqlite::Result<bool> {
+    let Some(key) = key else { return Ok(false) };
+    let seen = connection
+        .prepare_cached(
+            "UPDATE dovetail_dead_letter SET seen = seen + 1, last_at = ?5
+             WHERE state IN ('discarded', 'resolved') AND fingerprint = ?4 AND number = (
+                 SELECT max(number) FROM dovetail_dead_letter WHERE consumer = ?1 AND source = ?2 AND id = ?3)",
+        )?
+        .execute(params![
+            key.consumer,
+            key.source,
+            key.id,
+            fingerprint.0,
+            millis(at)
+        ])?;
+    Ok(seen > 0)
 }
 
 fn insert(
@@ -179,24 +200,31 @@ fn insert(
     Ok(())
 }
 
-enum Replayed {
-    Sent,
+/// What came of sending a letter again.
+pub(super) enum Replayed {
+    /// It is in the outbox: at its old place there, if the broker had rejected it.
+    Sent(Option<i64>),
     NotOpen,
     Unfit(Reason),
 }
 
-fn replay(connection: &Connection, number: i64, now: SystemTime) -> rusqlite::Result<Replayed> {
+/// Sends an open letter again, to the consumer that it is a letter of.
+pub(super) fn replay(
+    connection: &Connection,
+    number: i64,
+    now: SystemTime,
+) -> rusqlite::Result<Replayed> {
     let Some(letter) = open(connection, number)? else {
         return Ok(Replayed::NotOpen);
     };
-    if !letter.reason.can_replay() {
+    if !letter.reason.can_replay() || letter.message.identity().is_none() {
         return Ok(Replayed::Unfit(letter.reason));
     }
     close(connection, number, State::Replayed, now)?;
     if letter.reason == Reason::PublishRejected
-        && outbox::retry_rejected(connection, &letter.message)?
+        && let Some(place) = outbox::retry_rejected(connection, &letter.message)?
     {
-        return Ok(Replayed::Sent);
+        return Ok(Replayed::Sent(Some(place)));
     }
     if let Some(key) = Key::of(&letter.consumer, &letter.message) {
         inbox::forget_attempts(connection, &key)?;
@@ -212,13 +240,27 @@ fn replay(connection: &Connection, number: i64, now: SystemTime) -> rusqlite::Re
                 letter.fingerprint.0
             ])?;
     }
-    // What was too late once would be so again; whoever replays it wants it nevertheless.
-    let message = Message {
-        expires_at: None,
-        ..letter.message
+    let is_of_consumer = letter.reason != Reason::PublishRejected;
+    let addressee = is_of_consumer.then_some(letter.consumer.as_str());
+    outbox::insert(connection, &addressed(letter.message, addressee), now)?;
+    Ok(Replayed::Sent(None))
+}
+
+/// Closes an open letter without sending it, and returns it; what waited behind it in the outbox goes on.
+pub(super) fn shut(
+    connection: &Connection,
+    number: i64,
+    state: State,
+    now: SystemTime,
+) -> rusqlite::Result<Option<DeadLetter>> {
+    let Some(letter) = open(connection, number)? else {
+        return Ok(None);
     };
-    outbox::insert(connection, &message, now)?;
-    Ok(Replayed::Sent)
+    close(connection, number, state, now)?;
+    if letter.reason == Reason::PublishRejected {
+        outbox::skip_rejected(connection, &letter.message)?;
+    }
+    Ok(Some(letter))
 }
 
 fn open(connection: &Connection, number: i64) -> rusqlite::Result<Option<DeadLetter>> {
@@ -242,17 +284,13 @@ fn close(
     Ok(())
 }
 
-fn letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
+pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
     let reason: String = row.get("reason")?;
     let reason = reason.parse::<Reason>().map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
     })?;
     let state: String = row.get("state")?;
-    let state = match state.as_str() {
-        "replayed" => State::Replayed,
-        "discarded" => State::Discarded,
-        _ => State::Open,
-    };
+    let state = State::of(&state).unwrap_or(State::Open);
     Ok(DeadLetter {
         number: row.get("number")?,
         consumer: row.get("consumer")?,

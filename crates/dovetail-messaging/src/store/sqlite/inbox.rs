@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
 use super::{
-    Sqlite, SqliteTransaction, dead_letter, millis, parked,
+    Sqlite, SqliteTransaction, dead_letter, millis, parked, replay,
     transaction::{Found, Opened},
     writer::gone,
 };
@@ -164,6 +164,9 @@ impl Store for Sqlite {
                              WHERE status = 'done' AND at < ?1 ORDER BY at LIMIT ?2)",
                     )?
                     .execute(params![millis(before), limit])?;
+                if count > 0 {
+                    replay::raise_floor(connection, before)?;
+                }
                 Ok(u32::try_from(count).unwrap_or(u32::MAX))
             })
             .await

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Sqlite, dead_letter, millis, rows, time};
 use crate::{
@@ -140,15 +140,24 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Has a rejected message published again, in its old place, and returns whether there is one.
-pub(super) fn retry_rejected(connection: &Connection, message: &Message) -> rusqlite::Result<bool> {
-    let count = connection
+/// Has a rejected message published again, in its old place, which it returns if there is one.
+pub(super) fn retry_rejected(
+    connection: &Connection,
+    message: &Message,
+) -> rusqlite::Result<Option<i64>> {
+    connection
         .prepare_cached(
             "UPDATE dovetail_outbox SET status = 'pending', held_until = 0, retry_at = 0
-             WHERE status IN ('blocked', 'skipped') AND channel = ?1 AND source = ?2 AND id = ?3",
+             WHERE place = (
+                 SELECT max(place) FROM dovetail_outbox
+                 WHERE status IN ('blocked', 'skipped') AND channel = ?1 AND source = ?2 AND id = ?3)
+             RETURNING place",
         )?
-        .execute(params![message.channel, message.source, message.id])?;
-    Ok(count > 0)
+        .query_row(
+            params![message.channel, message.source, message.id],
+            |row| row.get(0),
+        )
+        .optional()
 }
 
 /// Gives a rejected message up, so that what follows of its key is published.

@@ -1,0 +1,85 @@
+//! Which store is meant, and opening it as a tool does: nothing is made, and nothing of its tables changed.
+
+use std::path::{Path, PathBuf};
+
+use dovetail_messaging::store::sqlite::{Options, Sqlite};
+
+use crate::args::Global;
+use crate::args::operate::StoreAt;
+use crate::exit::{Exit, Stop};
+use crate::workspace;
+
+/// The variable that says where messages are, if the command line does not.
+const VARIABLE: &str = "DOVETAIL_STORE";
+
+/// Where messages are.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    Sqlite(PathBuf),
+}
+
+impl Target {
+    /// What the command line or the environment names. A wrong name is never repeated: addresses hold passwords.
+    pub(super) fn read(global: &Global, at: &StoreAt) -> Result<Self, Stop> {
+        let said = at.store.as_deref().unwrap_or("env:DOVETAIL_STORE");
+        let text = match said.strip_prefix("env:") {
+            None => said.to_owned(),
+            Some(name) => std::env::var(name).map_err(|_| {
+                Stop::usage(if name == VARIABLE {
+                    "say where the messages are: `--store sqlite:PATH`, or the variable `DOVETAIL_STORE`".to_owned()
+                } else {
+                    format!("`--store` names the variable `{name}`, which is not set")
+                })
+            })?,
+        };
+        Self::parse(&text, &workspace::directory(global))
+    }
+
+    fn parse(text: &str, folder: &Path) -> Result<Self, Stop> {
+        if let Some(path) = text.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+            return Ok(Self::Sqlite(folder.join(path)));
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Err(Stop::usage(
+                "PostgreSQL is not built in: this dovetail looks after messages in SQLite only",
+            ));
+        }
+        Err(Stop::usage(
+            "`--store` takes `sqlite:PATH`, `postgres://…`, or `env:VARIABLE` that says so",
+        ))
+    }
+}
+
+/// Opens the file of a service.
+pub(super) fn attach(path: &Path) -> Result<Sqlite, Stop> {
+    Sqlite::attach(path, Options::default()).map_err(|error| {
+        let hint =
+            "it has to be there, with the tables of this version (`dovetail messaging migrate`)";
+        Stop::new(
+            Exit::Infrastructure,
+            anyhow::Error::new(error).context(format!("cannot use `{}`; {hint}", path.display())),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_named_and_never_repeated_when_it_cannot_be() {
+        let folder = Path::new("here");
+        let sqlite = Target::parse("sqlite:shop.db", folder).expect("a store");
+        assert_eq!(sqlite, Target::Sqlite(folder.join("shop.db")));
+        for text in [
+            "postgres://ada:hunter2@db/shop",
+            "mysql://ada:hunter2@db",
+            "sqlite:",
+            "",
+        ] {
+            let stop = Target::parse(text, folder).expect_err("no store");
+            assert_eq!(stop.exit, Exit::Usage);
+            assert!(!stop.error.to_string().contains("hunter2"));
+        }
+    }
+}

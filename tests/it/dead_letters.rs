@@ -1,0 +1,645 @@
+//! `dovetail dead-letters`, `outbox` and `messaging`: looking after the messages of a running system as its operators do.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use dovetail_messaging::consumer::{Config, Consumer, Handler, HandlerError, Rejection};
+use dovetail_messaging::dead_letter::{Burial, Filter, Reason, State};
+use dovetail_messaging::outbox::{self, PublishError, Publisher, Relay};
+use dovetail_messaging::store::sqlite::{Options, Sqlite, SqliteTransaction};
+use dovetail_messaging::store::{DeadLetters, Outbox, Replays, Store};
+use dovetail_messaging::{Chance, Clock, Message};
+use serde_json::{Value, json};
+
+use crate::command::{Ended, dovetail};
+
+const CONSUMER: &str = "billing/orders/charge";
+
+/// A service with its file.
+struct Service {
+    folder: tempfile::TempDir,
+    store: Sqlite,
+}
+
+impl Service {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(folder.path().join("shop.db"), Options::default(), now()).unwrap();
+        Self { folder, store }
+    }
+
+    /// Runs the command on its store.
+    fn run(&self, args: &[&str]) -> Ended {
+        let mut all = args.to_vec();
+        all.extend(["--store", "sqlite:shop.db", "--as", "ada"]);
+        dovetail(self.folder.path(), &all)
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let mut all = args.to_vec();
+        all.extend(["--format", "json"]);
+        let ended = self.run(&all);
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{args:?}: {ended:?}"))
+    }
+
+    async fn bury(&self, message: Message, reason: Reason, detail: &str) {
+        let burial = Burial {
+            consumer: CONSUMER.to_owned(),
+            message,
+            reason,
+            detail: detail.to_owned(),
+            contract: None,
+            at: now(),
+        };
+        self.store.bury(burial, None).await.unwrap();
+    }
+
+    /// Letters that the consumer can handle by now.
+    async fn letters(&self, count: u32) {
+        for id in 0..count {
+            let message = message(&format!("m-{id}"), r#"{"amount":5}"#);
+            self.bury(message, Reason::RetriesExhausted, "the database is away")
+                .await;
+        }
+    }
+
+    async fn open(&self) -> u64 {
+        let filter = Filter {
+            state: Some(State::Open),
+            ..Filter::default()
+        };
+        self.store.tally(filter).await.unwrap().count
+    }
+}
+
+fn now() -> SystemTime {
+    Clock::system().wall()
+}
+
+fn message(id: &str, body: &str) -> Message {
+    Message {
+        headers: vec![("subject".to_owned(), "eu".to_owned())],
+        ..Message::new("orders", "shop", id, body.to_owned()).with_kind("order.created")
+    }
+}
+
+#[tokio::test]
+async fn letters_are_listed_grouped_and_filtered() {
+    let service = Service::new();
+    service.letters(2).await;
+    let priced = message("m-9", "{}").with_kind("order.priced");
+    service
+        .bury(priced, Reason::Contract, "/amount is missing")
+        .await;
+    let list = service.json(&["dead-letters", "list", "--limit", "2"]);
+    assert_eq!((&list["count"], &list["next"]), (&json!(3), &json!(2)));
+    assert_eq!(list["letters"][0]["id"], "m-0");
+    assert_eq!(list["letters"][0]["body_bytes"], 12);
+    let rest = service.run(&["dead-letters", "list", "--after", "2"]);
+    assert_eq!(rest.exit, 0);
+    let head = rest.stdout.lines().next().unwrap();
+    let words: Vec<&str> = head.split_whitespace().collect();
+    assert_eq!(
+        words,
+        [
+            "NUMBER", "FIRST", "STATE", "REASON", "CONSUMER", "KIND", "ID", "TRIES", "DETAIL"
+        ]
+    );
+    assert!(
+        rest.stdout.contains("/amount is missing"),
+        "{}",
+        rest.stdout
+    );
+    let filters: [(&[&str], u64); 6] = [
+        (&["--reason", "contract"], 1),
+        (&["--filter", "type LIKE 'order.%' AND subject = 'eu'"], 3),
+        (&["--filter", "id = 'm-1'", "--kind", "order.created"], 1),
+        (&["--since", "1h"], 3),
+        (&["--replayable=false"], 0),
+        (&["--state", "discarded"], 0),
+    ];
+    for (flags, count) in filters {
+        let args = [&["dead-letters", "list"], flags].concat();
+        assert_eq!(service.json(&args)["count"], count, "{flags:?}");
+        let exit = service.run(&args).exit;
+        assert_eq!(exit, if count == 0 { 4 } else { 0 }, "{flags:?}");
+    }
+    let groups = service.json(&["dead-letters", "group", "--by", "kind"]);
+    let names: Vec<_> = groups["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| (&group["name"], &group["count"]))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            (&json!("order.created"), &json!(2)),
+            (&json!("order.priced"), &json!(1))
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_strangers_wrote_is_shown_without_effect_and_without_secrets() {
+    let service = Service::new();
+    let hostile = "\u{1b}]0;owned\u{7}\u{202e}::error::x\n::set-output name=a::b";
+    let body = format!(r#"{{"password":"hunter2","name":{}}}"#, json!(hostile));
+    let message = Message {
+        kind: Some(hostile.to_owned()),
+        key: Some(hostile.to_owned()),
+        channel: hostile.to_owned(),
+        headers: vec![
+            ("authorization".to_owned(), "Bearer abcdef123456".to_owned()),
+            (format!("x{hostile}"), hostile.to_owned()),
+        ],
+        ..message(&format!("::error::{hostile}"), &body)
+    };
+    service
+        .bury(
+            message,
+            Reason::Handler,
+            &format!("{hostile} password=hunter3"),
+        )
+        .await;
+    service.run(&["dead-letters", "note", "1", hostile]);
+    let safe = |ended: &Ended| {
+        for text in [&ended.stdout, &ended.stderr] {
+            let acts =
+                |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}');
+            assert!(!text.contains(acts), "{text:?}");
+            assert!(
+                !text.lines().any(|line| line.trim_start().starts_with("::")),
+                "{text}"
+            );
+            for secret in ["hunter2", "hunter3", "abcdef123456"] {
+                assert!(!text.contains(secret), "{text}");
+            }
+        }
+    };
+    let rows: [&[&str]; 8] = [
+        &["list"],
+        &["show", "1"],
+        &["show", "1", "--payload"],
+        &["group", "--by", "kind"],
+        &["group", "--by", "detail"],
+        &["audit"],
+        &["discard", "--kind", hostile],
+        &["edit", "1", "--set", "subject=x"],
+    ];
+    for args in rows {
+        for format in ["human", "json"] {
+            let args = [&["dead-letters"], args, &["--format", format]].concat();
+            safe(&service.run(&args));
+        }
+    }
+    let shown = service.run(&["dead-letters", "show", "1"]);
+    assert!(
+        !shown.stdout.contains("password\""),
+        "hidden unless asked: {}",
+        shown.stdout
+    );
+    let shown = service.json(&["dead-letters", "show", "1", "--payload"]);
+    assert_eq!(
+        shown["payload"]["json"]["name"], hostile,
+        "to programs it says what it is"
+    );
+    assert_eq!(shown["payload"]["json"]["password"], "<redacted>");
+    // To a file it goes byte for byte, and over nothing that is there.
+    let saved = service.run(&["dead-letters", "show", "1", "--payload-to", "body.json"]);
+    assert_eq!(saved.exit, 0, "{}", saved.stderr);
+    assert_eq!(
+        std::fs::read_to_string(service.folder.path().join("body.json")).unwrap(),
+        body
+    );
+    assert_eq!(
+        service
+            .run(&["dead-letters", "show", "1", "--payload-to", "body.json"])
+            .exit,
+        5
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_changed_unless_it_is_said_clearly() {
+    let service = Service::new();
+    service.letters(3).await;
+    let rows: [(&[&str], i32, &str); 16] = [
+        (&["dead-letters", "replay"], 2, "say which"),
+        (&["dead-letters", "replay", "--all"], 8, "3 dead letters"),
+        (&["dead-letters", "replay", "99"], 4, "no open dead letter"),
+        (&["dead-letters", "discard"], 2, "say which"),
+        (&["dead-letters", "discard", "1"], 8, "--yes"),
+        (
+            &["dead-letters", "edit", "1", "--set", "subject=us"],
+            8,
+            "--yes",
+        ),
+        (
+            &["dead-letters", "edit", "1", "--set", "id=2", "--yes"],
+            8,
+            "cannot be edited",
+        ),
+        (
+            &["dead-letters", "edit", "1", "--yes"],
+            2,
+            "nothing is edited",
+        ),
+        (
+            &["dead-letters", "edit", "99", "--set", "a=b", "--yes"],
+            4,
+            "no dead letter 99",
+        ),
+        (&["dead-letters", "purge", "--older-than", "1d"], 8, "--yes"),
+        (
+            &["dead-letters", "restore", "1"],
+            4,
+            "no dead letter was opened",
+        ),
+        (&["dead-letters", "resume", "7"], 4, "no replay 7"),
+        (
+            &["dead-letters", "list", "--reason", "because"],
+            2,
+            "`retries_exhausted`",
+        ),
+        (&["dead-letters", "list", "--filter", "id ="], 2, "no CESQL"),
+        (&["dead-letters", "list", "--since", "soon"], 2, "no time"),
+        (&["outbox", "replay", "--since", "1h"], 8, "--yes"),
+    ];
+    for (args, exit, needle) in rows {
+        let ended = service.run(args);
+        assert_eq!(ended.exit, exit, "{args:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(needle), "{args:?}: {}", ended.stderr);
+    }
+    assert_eq!(service.open().await, 3);
+    assert_eq!(service.store.pending().await.unwrap().count, 0);
+}
+
+#[test]
+fn a_store_that_is_not_there_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = |store: &str| dovetail(folder.path(), &["dead-letters", "list", "--store", store]);
+    let missing = list("sqlite:nothing.db");
+    assert_eq!(missing.exit, 5, "{}", missing.stderr);
+    assert!(
+        missing.stderr.contains("dovetail messaging migrate"),
+        "{}",
+        missing.stderr
+    );
+    assert!(!folder.path().join("nothing.db").exists());
+    let other = list("postgres://ada:hunter2@db/shop");
+    assert_eq!(other.exit, 2);
+    assert!(
+        other.stderr.contains("not built in") && !other.stderr.contains("hunter2"),
+        "{}",
+        other.stderr
+    );
+    let unset = dovetail(folder.path(), &["outbox", "status"]);
+    assert_eq!(unset.exit, 2);
+    assert!(unset.stderr.contains("DOVETAIL_STORE"), "{}", unset.stderr);
+}
+
+#[tokio::test]
+async fn letters_are_noted_edited_discarded_and_had_back_and_all_of_it_is_known() {
+    let service = Service::new();
+    service.letters(3).await;
+    assert_eq!(
+        service
+            .run(&["dead-letters", "note", "1", "asked billing"])
+            .exit,
+        0
+    );
+    std::fs::write(service.folder.path().join("new.json"), "{}").unwrap();
+    let edited = service.json(&[
+        "dead-letters",
+        "edit",
+        "1",
+        "--body",
+        "new.json",
+        "--set",
+        "subject=us",
+        "--yes",
+    ]);
+    let copy = edited["copy"].as_str().unwrap();
+    assert_ne!(copy, "m-0");
+    assert_eq!(
+        service
+            .run(&["dead-letters", "edit", "1", "--body", "new.json", "--yes"])
+            .exit,
+        4,
+        "once"
+    );
+    assert_eq!(
+        service.json(&["dead-letters", "discard", "2", "3", "--yes"])["discarded"],
+        json!([2, 3])
+    );
+    assert_eq!(
+        service.json(&["dead-letters", "restore", "3", "1"]),
+        json!({ "schema": 1, "opened": [3], "doubled": [], "unfit": [1] })
+    );
+    let states = service.json(&["dead-letters", "list", "--state", "any"]);
+    let states: Vec<&Value> = states["letters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|letter| &letter["state"])
+        .collect();
+    assert_eq!(states, ["resolved", "discarded", "open"]);
+    let audit = service.json(&["dead-letters", "audit"]);
+    let audit: Vec<_> = audit["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (&entry["who"], &entry["action"], &entry["letter"]))
+        .collect();
+    let expected = [
+        ("note", 1),
+        ("edit", 1),
+        ("discard", 2),
+        ("discard", 3),
+        ("restore", 3),
+    ];
+    let ada = json!("ada");
+    let expected: Vec<_> = expected
+        .map(|(action, letter)| (&ada, json!(action), json!(letter)))
+        .into();
+    assert_eq!(
+        audit,
+        expected
+            .iter()
+            .map(|(who, action, letter)| (*who, action, letter))
+            .collect::<Vec<_>>()
+    );
+    let shown = service.run(&["dead-letters", "show", "1"]);
+    assert!(
+        shown.stdout.contains("note      asked billing"),
+        "{}",
+        shown.stdout
+    );
+    assert!(
+        shown
+            .stdout
+            .contains(&format!("edit by ada: sent as shop {copy}")),
+        "{}",
+        shown.stdout
+    );
+    let status = service.run(&["outbox", "status"]);
+    assert!(
+        status
+            .stdout
+            .starts_with("1 message to be published, the oldest for "),
+        "{}",
+        status.stdout
+    );
+}
+
+/// A consumer that a relay hands messages to, without a broker between them.
+struct Direct(Consumer<Sqlite, Charging>);
+
+#[derive(Debug)]
+struct Charging;
+
+impl Handler<SqliteTransaction> for Charging {
+    type Event = ();
+
+    fn decode(&self, _: &Message) -> Result<(), Rejection> {
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _: &mut SqliteTransaction,
+        (): (),
+        message: &Message,
+    ) -> Result<(), HandlerError> {
+        match message.id.as_deref() {
+            Some("m-13") => Err(HandlerError::Fatal("unlucky".to_owned())),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Publisher for Direct {
+    async fn publish(&self, message: &Message) -> Result<(), PublishError> {
+        self.0.process(message.clone()).await;
+        Ok(())
+    }
+}
+
+/// Relays and consumes while the command runs.
+async fn run_beside(service: &Service, args: &[&str]) -> Ended {
+    let (clock, chance) = (Clock::system(), Chance::seeded(1));
+    let consumer = Consumer::new(
+        CONSUMER,
+        service.store.clone(),
+        Charging,
+        Config::default(),
+        clock,
+        chance.clone(),
+    );
+    let config = outbox::Config {
+        poll: Duration::from_millis(20),
+        ..outbox::Config::default()
+    };
+    let relay = Relay::new(
+        service.store.clone(),
+        Direct(consumer),
+        config,
+        clock,
+        chance,
+    );
+    let mut all: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+    all.extend(["--store", "sqlite:shop.db", "--as", "ada"].map(str::to_owned));
+    let folder = service.folder.path().to_owned();
+    let (ended, stop) = tokio::sync::oneshot::channel::<()>();
+    let command = tokio::task::spawn_blocking(move || {
+        let args: Vec<&str> = all.iter().map(String::as_str).collect();
+        let end = dovetail(&folder, &args);
+        drop(ended);
+        end
+    });
+    relay
+        .run(async {
+            let _ = stop.await;
+        })
+        .await;
+    command.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_is_run_to_its_end_and_says_what_came_of_it() {
+    let service = Service::new();
+    service.letters(20).await;
+    let ended = run_beside(
+        &service,
+        &[
+            "dead-letters",
+            "replay",
+            "--filter",
+            "id <> 'm-13'",
+            "--rate",
+            "1000",
+            "--yes",
+        ],
+    )
+    .await;
+    assert_eq!(ended.exit, 0, "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(
+        ended.stdout,
+        "replay 1: done, 19 of 19 sent, 19 handled, 0 dead again\n"
+    );
+    assert!(
+        !ended.stderr.contains('\r'),
+        "no progress where nobody watches: {}",
+        ended.stderr
+    );
+    // One that cannot be handled is a finding.
+    let ended = run_beside(&service, &["dead-letters", "replay", "14"]).await;
+    assert_eq!(ended.exit, 1, "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(
+        ended.stdout,
+        "replay 2: done, 1 of 1 sent, 0 handled, 1 dead again\n"
+    );
+    let again = service.json(&["dead-letters", "list"]);
+    assert_eq!(again["letters"][0]["detail"], "unlucky");
+    let jobs = service.json(&["dead-letters", "jobs"]);
+    assert_eq!(jobs["replays"][1]["handled"], 19);
+    let republished = service.json(&["outbox", "replay", "--since", "1h", "--yes"]);
+    assert_eq!(republished["republished"], 20);
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn an_interrupted_replay_pauses_and_goes_on_where_it_was() {
+    let service = Service::new();
+    service.letters(40).await;
+    let child = Command::new(env!("CARGO_BIN_EXE_dovetail-under-test"))
+        .args([
+            "dead-letters",
+            "replay",
+            "--all",
+            "--yes",
+            "--rate",
+            "20",
+            "--canary",
+            "0",
+            "--settle",
+            "1s",
+        ])
+        .args(["--store", "sqlite:shop.db"])
+        .current_dir(service.folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Some steps later it listens to signals.
+    let job = loop {
+        let job = service.store.replay_job(1).await.unwrap();
+        if let Some(job) = job.filter(|job| job.counts.turned > 5) {
+            break job;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(job.counts.waiting() > 0);
+    let pid = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let ended = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{stderr}");
+    assert!(
+        stderr.contains("dovetail dead-letters resume 1"),
+        "{stderr}"
+    );
+    let job = service.store.replay_job(1).await.unwrap().unwrap();
+    let turned = job.counts.turned;
+    assert!(turned < 40, "{turned}");
+    assert_eq!(
+        service.json(&["dead-letters", "jobs", "1"])["replays"][0]["state"],
+        "paused"
+    );
+    // The same selection is the same replay; it waits for somebody.
+    let same = service.run(&["dead-letters", "replay", "--all", "--yes"]);
+    assert_eq!(same.exit, 130, "{}", same.stderr);
+    assert!(same.stderr.contains("already: replay 1"), "{}", same.stderr);
+    // Nobody consumes here, which is no pass.
+    let resumed = service.run(&["dead-letters", "resume", "1"]);
+    assert_eq!(resumed.exit, 7, "{}", resumed.stderr);
+    assert_eq!(
+        resumed.stdout,
+        "replay 1: done, 40 of 40 sent, 0 handled, 0 dead again, 40 not heard of\n"
+    );
+    assert_eq!(service.open().await, 0);
+    assert_eq!(service.store.pending().await.unwrap().count, 40);
+}
+
+#[tokio::test]
+async fn what_a_consumer_may_have_forgotten_is_refused() {
+    let service = Service::new();
+    service.letters(2).await;
+    let args = [
+        "dead-letters",
+        "replay",
+        "--all",
+        "--yes",
+        "--inbox-retention",
+        "1s",
+    ];
+    let refused = service.run(&args);
+    assert_eq!(refused.exit, 8, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--accept-duplicates"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(service.open().await, 2);
+}
+
+#[test]
+fn tables_are_made_by_the_command_or_by_its_statements() {
+    let folder = tempfile::tempdir().unwrap();
+    let migrate = |args: &[&str]| {
+        let args = [&["messaging", "migrate"], args].concat();
+        dovetail(folder.path(), &args)
+    };
+    let made = migrate(&["--store", "sqlite:one.db"]);
+    assert_eq!(made.exit, 0, "{}", made.stderr);
+    assert!(made.stdout.ends_with("before, none\n"), "{}", made.stdout);
+    assert!(
+        migrate(&["--store", "sqlite:one.db"])
+            .stdout
+            .ends_with("already\n")
+    );
+    let script = migrate(&["--print-sql"]);
+    assert_eq!(script.exit, 0, "it needs no store");
+    let path = folder.path().join("two.db");
+    let connection = dovetail_messaging::store::sqlite::rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch(&script.stdout).unwrap();
+    drop(connection);
+    assert!(
+        migrate(&["--store", "sqlite:two.db"])
+            .stdout
+            .ends_with("already\n")
+    );
+    assert_eq!(tables(&folder.path().join("one.db")), tables(&path));
+    let list = dovetail(
+        folder.path(),
+        &["dead-letters", "list", "--store", "sqlite:two.db"],
+    );
+    assert_eq!(list.exit, 4, "{}", list.stderr);
+}
+
+fn tables(path: &Path) -> Vec<(String, String)> {
+    let connection = dovetail_messaging::store::sqlite::rusqlite::Connection::open(path).unwrap();
+    let mut statement = connection
+        .prepare("SELECT name, coalesce(sql, '') FROM sqlite_schema WHERE name <> 'dovetail_schema' ORDER BY name")
+        .unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.unwrap().map(Result::unwrap).collect()
+}
