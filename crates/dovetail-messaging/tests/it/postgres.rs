@@ -14,6 +14,7 @@ use dovetail_messaging::{
     dead_letter::Reason,
     inbox::{Claim, Claimed, Fingerprint, Key},
     migrate,
+    replay::CONSUMER,
     store::{
         DeadLetters, ErrorKind, Outbox, Store, Transaction,
         postgres::{
@@ -429,7 +430,10 @@ async fn what_strangers_write_comes_back_byte_for_byte_and_stops_nobody() {
     assert!(bench.store.replay(number, start()).await.unwrap());
     let taken = bench.store.take(start(), Duration::from_secs(1), 10).await;
     let taken = taken.unwrap().messages;
-    assert_eq!(taken.last().unwrap().message, hopeless);
+    let mut addressed = hopeless.clone();
+    let addressee = (CONSUMER.to_owned(), NAME.to_owned());
+    addressed.headers.push(addressee);
+    assert_eq!(taken.last().unwrap().message, addressed);
     let nobody = Message {
         id: Some("x".repeat(100_000)),
         ..hostile
