@@ -29,7 +29,6 @@ pub mod failpoint;
 mod failpoint;
 pub mod inbox;
 pub mod metrics;
-#[cfg(feature = "sqlite")]
 pub mod migrate;
 pub mod outbox;
 pub mod producer;

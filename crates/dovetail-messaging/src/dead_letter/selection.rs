@@ -146,7 +146,7 @@ impl Search {
     ///
     /// What the store says.
     pub async fn count<S: Triage>(&self, store: &S) -> Result<Matches, StoreError> {
-        let all = store.count(self.selection.clone()).await?;
+        let all = store.matches(self.selection.clone()).await?;
         if self.filter.is_none() {
             return Ok(all);
         }
@@ -193,7 +193,7 @@ impl Search {
     ///
     /// What the store says.
     pub async fn numbers<S: Triage>(&self, store: &S) -> Result<Vec<i64>, StoreError> {
-        let all = store.count(self.selection.clone()).await?;
+        let all = store.matches(self.selection.clone()).await?;
         let mut numbers = Vec::new();
         self.each(store, all.last, |listed| numbers.push(listed.letter.number))
             .await?;
@@ -209,7 +209,7 @@ impl Search {
         if self.filter.is_none() && by != By::Detail {
             return store.groups(self.selection.clone(), by).await;
         }
-        let all = store.count(self.selection.clone()).await?;
+        let all = store.matches(self.selection.clone()).await?;
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         self.each(store, all.last, |listed| {
             add(&mut groups, &listed.letter, by);

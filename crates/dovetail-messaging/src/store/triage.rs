@@ -19,7 +19,7 @@ pub const LETTERS_MAX: usize = 1_000;
 /// The dead letters as people look at them and decide about them.
 pub trait Triage: DeadLetters {
     /// Counts letters, in the database.
-    fn count(
+    fn matches(
         &self,
         selection: Selection,
     ) -> impl Future<Output = Result<Matches, StoreError>> + Send;

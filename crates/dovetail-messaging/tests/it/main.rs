@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod batches;
 mod cesql;
 mod crash;
 mod duplicates;
@@ -15,6 +16,8 @@ mod metrics;
 mod offsets;
 mod order;
 mod outbox;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod replays;
 mod routes;
 mod sample_events;

@@ -11,13 +11,13 @@ use dovetail_messaging::{
     dead_letter::{Action, Reason, Search, Selection, State},
     outbox::{Fate, Settled},
     replay::{self, Job, JobState, Options, RunError, Started, Turn},
-    store::{DeadLetters, Outbox, Replays, Store, Triage, sqlite::Sqlite},
+    store::{Replays, Transaction as _},
 };
 use dovetail_resilience::Clock;
 use tokio::sync::Notify;
 
 use crate::{
-    support::{Bench, after, config, message},
+    support::{Bench, Database, after, config, message, on_each_store},
     triage::{ada, bury},
 };
 
@@ -36,33 +36,16 @@ fn at(millis: u64) -> SystemTime {
 }
 
 /// Letters that would be handled now, of ten keys.
-async fn letters(bench: &Bench, count: u32) {
-    bench
-        .store
-        .transact(move |connection| {
-            let mut insert = connection.prepare(
-                "INSERT INTO dovetail_dead_letter
-                     (consumer, channel, source, id, kind, key, headers, body, fingerprint, reason, detail, attempts, seen, state, first_at, last_at)
-                 VALUES ('billing/orders/charge', 'orders', 'shop', ?1, 'created', ?2, '[]', CAST('ok' AS BLOB), ?3, 'retries_exhausted', 'down', 3, 1,
-                     'open', ?4, ?4)",
-            )?;
-            let fingerprint = dovetail_messaging::inbox::Fingerprint::of(b"ok").0;
-            for number in 0..count {
-                let id = format!("{number:05}");
-                insert.execute((&id, format!("key-{}", number % 10), fingerprint, 1_800_000_000_000_i64))?;
-                connection.execute(
-                    "INSERT INTO dovetail_inbox (consumer, source, id, fingerprint, status, at)
-                     VALUES ('billing/orders/charge', 'shop', ?1, ?2, 'dead', 0)",
-                    (&id, fingerprint),
-                )?;
-            }
-            Ok(())
-        })
-        .await
-        .unwrap();
+async fn letters<D: Database>(bench: &Bench<D>, count: u32) {
+    for number in 0..count {
+        let letter = message(&format!("{number:05}"), "ok")
+            .with_kind("created")
+            .with_key(format!("key-{}", number % 10));
+        bury(bench, letter, Reason::RetriesExhausted, "down", 0).await;
+    }
 }
 
-async fn begin(store: &Sqlite, options: Options) -> Job {
+async fn begin<S: Replays>(store: &S, options: Options) -> Job {
     match replay::start(store, &Search::default(), options, ada(100))
         .await
         .unwrap()
@@ -73,7 +56,7 @@ async fn begin(store: &Sqlite, options: Options) -> Job {
 }
 
 /// Takes everything from the outbox, as a relay would that no broker fails.
-async fn relay(bench: &Bench, now: SystemTime) -> Vec<Message> {
+async fn relay<D: Database>(bench: &Bench<D>, now: SystemTime) -> Vec<Message> {
     let mut messages = Vec::new();
     loop {
         let taken = bench.store.take(now, HOLD, 500).await.unwrap();
@@ -101,7 +84,7 @@ fn ids(messages: &[Message]) -> Vec<&str> {
 }
 
 /// Steps a job every 100 ms until it rests for good or the time is over, and returns it.
-async fn steps(store: &Sqlite, number: i64, from: u64, to: u64) -> Job {
+async fn steps<S: Replays>(store: &S, number: i64, from: u64, to: u64) -> Job {
     let mut job = None;
     for millis in (from..to).step_by(100) {
         let step = store.step(number, at(millis)).await.unwrap().unwrap();
@@ -114,14 +97,13 @@ async fn steps(store: &Sqlite, number: i64, from: u64, to: u64) -> Job {
     job.unwrap()
 }
 
-#[tokio::test]
-async fn two_thousand_letters_are_sent_once_across_crashes_and_two_operators() {
-    let bench = Bench::new().await;
+async fn two_thousand_letters_are_sent_once_across_crashes_and_two_operators<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     letters(&bench, 2_000).await;
     let job = begin(&bench.store, options()).await;
     assert_eq!(job.counts.total, 2_000);
     // Another operator, in another process, starts the same and gets the same.
-    let other = bench.other();
+    let other = bench.other().await;
     let present = replay::start(&other, &Search::default(), options(), ada(100))
         .await
         .unwrap();
@@ -174,7 +156,7 @@ async fn two_thousand_letters_are_sent_once_across_crashes_and_two_operators() {
         state: Some(State::Open),
         ..Selection::default()
     };
-    assert_eq!(bench.store.count(open).await.unwrap().count, 1);
+    assert_eq!(bench.store.matches(open).await.unwrap().count, 1);
     // A rate of 1,000 in each second, whoever ran it.
     assert!((1_700..2_200).contains(&millis), "{millis} ms");
 
@@ -211,9 +193,8 @@ async fn two_thousand_letters_are_sent_once_across_crashes_and_two_operators() {
     );
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_job_runs_at_its_rate_and_pauses_when_it_is_told_to() {
-    let bench = Bench::new().await;
+async fn a_job_runs_at_its_rate_and_pauses_when_it_is_told_to<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     letters(&bench, 500).await;
     let clock = Clock::pinned_at(after(100));
     let began = clock.now();
@@ -277,6 +258,7 @@ async fn a_job_runs_at_its_rate_and_pauses_when_it_is_told_to() {
     assert!(
         bench
             .other()
+            .await
             .turn(number, Turn::Pause, ada(3_702))
             .await
             .unwrap()
@@ -331,9 +313,8 @@ async fn a_job_runs_at_its_rate_and_pauses_when_it_is_told_to() {
     assert!(matches!(unknown, Err(RunError::Unknown(99))));
 }
 
-#[tokio::test]
-async fn the_rest_waits_until_the_first_letter_was_handled() {
-    let bench = Bench::new().await;
+async fn the_rest_waits_until_the_first_letter_was_handled<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     letters(&bench, 20).await;
     let job = begin(
         &bench.store,
@@ -359,11 +340,10 @@ async fn the_rest_waits_until_the_first_letter_was_handled() {
     );
 }
 
-#[tokio::test]
-async fn a_first_letter_that_is_not_handled_pauses_the_job() {
+async fn a_first_letter_that_is_not_handled_pauses_the_job<D: Database>() {
     // Dead again; and not heard of in time.
     for dies in [true, false] {
-        let bench = Bench::new().await;
+        let bench = Bench::<D>::of_store().await;
         letters(&bench, 20).await;
         let job = begin(
             &bench.store,
@@ -409,9 +389,8 @@ async fn a_first_letter_that_is_not_handled_pauses_the_job() {
     }
 }
 
-#[tokio::test]
-async fn a_job_whose_letters_die_again_pauses_by_itself() {
-    let bench = Bench::new().await;
+async fn a_job_whose_letters_die_again_pauses_by_itself<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     letters(&bench, 500).await;
     let slow = Options {
         rate: 10,
@@ -467,9 +446,8 @@ async fn a_job_whose_letters_die_again_pauses_by_itself() {
     assert_eq!(running.state, JobState::Running, "{:?}", running.cause);
 }
 
-#[tokio::test]
-async fn what_inboxes_may_have_forgotten_is_not_sent() {
-    let bench = Bench::new().await;
+async fn what_inboxes_may_have_forgotten_is_not_sent<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     letters(&bench, 3).await;
     bury(
         &bench,
@@ -513,9 +491,8 @@ async fn what_inboxes_may_have_forgotten_is_not_sent() {
     assert!(matches!(started, Started::New(job) if job.counts.total == 4));
 }
 
-#[tokio::test]
-async fn the_store_remembers_what_it_has_forgotten() {
-    let bench = Bench::new().await;
+async fn the_store_remembers_what_it_has_forgotten<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let consumer = bench.consumer(config());
     consumer.process(message("done", "ok")).await;
     bury(&bench, message("1", "ok"), Reason::Handler, "no", 10).await;
@@ -546,9 +523,8 @@ async fn the_store_remembers_what_it_has_forgotten() {
     );
 }
 
-#[tokio::test]
-async fn letters_that_were_closed_meanwhile_are_passed_over() {
-    let bench = Bench::new().await;
+async fn letters_that_were_closed_meanwhile_are_passed_over<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     letters(&bench, 5).await;
     let anonymous = Message {
         id: None,
@@ -587,9 +563,8 @@ async fn letters_that_were_closed_meanwhile_are_passed_over() {
     assert_eq!(nothing, Started::Nothing { unfit: 1 });
 }
 
-#[tokio::test]
-async fn a_cancelled_job_leaves_the_rest_as_it_is() {
-    let bench = Bench::new().await;
+async fn a_cancelled_job_leaves_the_rest_as_it_is<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     letters(&bench, 300).await;
     let job = begin(&bench.store, options()).await;
     bench.store.step(job.number, at(0)).await.unwrap();
@@ -616,7 +591,7 @@ async fn a_cancelled_job_leaves_the_rest_as_it_is() {
         state: Some(State::Open),
         ..Selection::default()
     };
-    assert_eq!(bench.store.count(open).await.unwrap().count, 299);
+    assert_eq!(bench.store.matches(open).await.unwrap().count, 299);
     // The same selection is another job now.
     let next = begin(&bench.store, options()).await;
     assert_eq!((next.counts.total, next.number), (299, job.number + 1));
@@ -641,12 +616,6 @@ async fn a_cancelled_job_leaves_the_rest_as_it_is() {
 async fn a_letter_that_the_store_cannot_read_fails_the_job_and_nothing_is_half_sent() {
     let bench = Bench::new().await;
     letters(&bench, 5).await;
-    let spoilt = |headers: &'static str| {
-        bench.store.transact(move |connection| {
-            let statement = "UPDATE dovetail_dead_letter SET headers = ?1 WHERE number = 3";
-            connection.execute(statement, [headers])
-        })
-    };
     let job = begin(
         &bench.store,
         Options {
@@ -655,7 +624,8 @@ async fn a_letter_that_the_store_cannot_read_fails_the_job_and_nothing_is_half_s
         },
     )
     .await;
-    spoilt("{").await.unwrap();
+    let spoilt = "UPDATE dovetail_dead_letter SET headers = '{' WHERE number = 3";
+    assert_eq!(bench.store.run(spoilt).await, 1);
     let clock = Clock::pinned_at(at(1_000));
     let run = || {
         replay::run(
@@ -675,7 +645,8 @@ async fn a_letter_that_the_store_cannot_read_fails_the_job_and_nothing_is_half_s
             .is_some_and(|cause| cause.contains("take a step"))
     );
     assert!(relay(&bench, at(1_000)).await.is_empty());
-    spoilt("[]").await.unwrap();
+    let mended = "UPDATE dovetail_dead_letter SET headers = '[]' WHERE number = 3";
+    assert_eq!(bench.store.run(mended).await, 1);
     assert!(
         bench
             .store
@@ -687,19 +658,13 @@ async fn a_letter_that_the_store_cannot_read_fails_the_job_and_nothing_is_half_s
     assert_eq!((sent.state, sent.counts.sent()), (JobState::Running, 5));
 }
 
-#[tokio::test]
-async fn what_the_broker_rejected_is_handled_once_it_was_published() {
-    let bench = Bench::new().await;
-    bench
-        .store
-        .transact(|connection| {
-            connection.execute_batch(
-                "INSERT INTO dovetail_outbox (channel, source, id, key, headers, body, status, at)
-                 VALUES ('orders', 'shop', '1', 'k', '[]', x'', 'pending', 0)",
-            )
-        })
-        .await
+async fn what_the_broker_rejected_is_handled_once_it_was_published<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let mut transaction = bench.store.transaction(after(0)).await.unwrap();
+    transaction
+        .publish(message("1", "ok").with_key("k"))
         .unwrap();
+    transaction.commit().await.unwrap();
     let taken = bench.store.take(after(1), HOLD, 10).await.unwrap();
     let rejected = Settled {
         place: taken.messages[0].place,
@@ -729,3 +694,16 @@ async fn what_the_broker_rejected_is_handled_once_it_was_published() {
     let done = steps(&bench.store, job.number, 6_000, 9_000).await;
     assert_eq!((done.state, done.counts.handled), (JobState::Done, 1));
 }
+
+on_each_store!(
+    two_thousand_letters_are_sent_once_across_crashes_and_two_operators,
+    a_job_runs_at_its_rate_and_pauses_when_it_is_told_to(start_paused = true),
+    the_rest_waits_until_the_first_letter_was_handled,
+    a_first_letter_that_is_not_handled_pauses_the_job,
+    a_job_whose_letters_die_again_pauses_by_itself,
+    what_inboxes_may_have_forgotten_is_not_sent,
+    the_store_remembers_what_it_has_forgotten,
+    letters_that_were_closed_meanwhile_are_passed_over,
+    a_cancelled_job_leaves_the_rest_as_it_is,
+    what_the_broker_rejected_is_handled_once_it_was_published
+);

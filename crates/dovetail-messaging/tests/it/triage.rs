@@ -10,11 +10,10 @@ use dovetail_messaging::{
         Act, Action, Burial, By, Closed, Edit, Reason, Restored, Search, Selection, State, copy,
     },
     replay::CONSUMER,
-    store::{DeadLetters, Outbox, Store, Triage},
 };
 use dovetail_resilience::Chance;
 
-use crate::support::{Bench, NAME, after, config, message};
+use crate::support::{Bench, Database, NAME, after, config, message, on_each_store};
 
 pub(crate) fn ada(seconds: u64) -> Act {
     Act {
@@ -24,7 +23,13 @@ pub(crate) fn ada(seconds: u64) -> Act {
 }
 
 /// Keeps a message as a dead letter of the consumer.
-pub(crate) async fn bury(bench: &Bench, message: Message, reason: Reason, detail: &str, at: u64) {
+pub(crate) async fn bury<D: Database>(
+    bench: &Bench<D>,
+    message: Message,
+    reason: Reason,
+    detail: &str,
+    at: u64,
+) {
     let burial = Burial {
         consumer: NAME.to_owned(),
         message,
@@ -37,8 +42,8 @@ pub(crate) async fn bury(bench: &Bench, message: Message, reason: Reason, detail
 }
 
 /// Six letters of two kinds, three reasons and two consumers.
-async fn sample() -> Bench {
-    let bench = Bench::new().await;
+async fn sample<D: Database>() -> Bench<D> {
+    let bench = Bench::<D>::of_store().await;
     let created = |id: &str| message(id, "{}").with_kind("order.created");
     let priced = |id: &str, amount: &str| Message {
         headers: vec![("amount".to_owned(), amount.to_owned())],
@@ -110,7 +115,7 @@ fn search(selection: Selection) -> Search {
     }
 }
 
-async fn check(bench: &Bench, search: Search, expected: &[i64]) {
+async fn check<D: Database>(bench: &Bench<D>, search: Search, expected: &[i64]) {
     let page = search.page(&bench.store, 0, 100).await.unwrap();
     let numbers: Vec<i64> = page.iter().map(|listed| listed.letter.number).collect();
     assert_eq!(numbers, expected, "{}", search.selection);
@@ -122,9 +127,8 @@ async fn check(bench: &Bench, search: Search, expected: &[i64]) {
     assert_eq!(grouped, matches.count, "{}", search.selection);
 }
 
-#[tokio::test]
-async fn letters_are_found_by_all_that_is_known_of_them() {
-    let bench = sample().await;
+async fn letters_are_found_by_all_that_is_known_of_them<D: Database>() {
+    let bench = sample::<D>().await;
     bench.store.discard_all(vec![4], ada(70)).await.unwrap();
     let all = Selection::default();
     let rows: [(Selection, &[i64]); 10] = [
@@ -199,9 +203,8 @@ async fn letters_are_found_by_all_that_is_known_of_them() {
     }
 }
 
-#[tokio::test]
-async fn a_filter_over_the_envelope_finds_events_and_nothing_else() {
-    let bench = sample().await;
+async fn a_filter_over_the_envelope_finds_events_and_nothing_else<D: Database>() {
+    let bench = sample::<D>().await;
     let rows: [(&str, &[i64]); 5] = [
         ("type = 'order.created'", &[1, 2, 6]),
         (
@@ -229,9 +232,8 @@ async fn a_filter_over_the_envelope_finds_events_and_nothing_else() {
     check(&bench, both, &[3]).await;
 }
 
-#[tokio::test]
-async fn pages_follow_each_other_without_bodies() {
-    let bench = sample().await;
+async fn pages_follow_each_other_without_bodies<D: Database>() {
+    let bench = sample::<D>().await;
     for filter in [None, Some("type LIKE 'order.%'")] {
         let search = Search {
             filter: filter.map(|text| cesql::Filter::parse(text).unwrap()),
@@ -263,9 +265,8 @@ async fn pages_follow_each_other_without_bodies() {
     assert_eq!(bench.store.letter(99).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn letters_are_grouped_by_what_they_have_in_common() {
-    let bench = sample().await;
+async fn letters_are_grouped_by_what_they_have_in_common<D: Database>() {
+    let bench = sample::<D>().await;
     let rows = [
         (
             By::Reason,
@@ -307,9 +308,8 @@ async fn letters_are_grouped_by_what_they_have_in_common() {
     );
 }
 
-#[tokio::test]
-async fn a_note_stays_with_its_letter_and_so_does_who_wrote_it() {
-    let bench = sample().await;
+async fn a_note_stays_with_its_letter_and_so_does_who_wrote_it<D: Database>() {
+    let bench = sample::<D>().await;
     for note in ["asked billing", "billing says: replay"] {
         assert!(
             bench
@@ -348,9 +348,8 @@ async fn a_note_stays_with_its_letter_and_so_does_who_wrote_it() {
     assert_eq!(bench.store.letter(1).await.unwrap().unwrap().note, None);
 }
 
-#[tokio::test]
-async fn an_edited_copy_is_another_message_and_its_original_is_resolved() {
-    let bench = Bench::new().await;
+async fn an_edited_copy_is_another_message_and_its_original_is_resolved<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let consumer = bench.consumer(config());
     let broken = Message {
         headers: vec![("subject".to_owned(), "a".to_owned())],
@@ -435,9 +434,8 @@ async fn an_edited_copy_is_another_message_and_its_original_is_resolved() {
     );
 }
 
-#[tokio::test]
-async fn what_is_discarded_can_be_had_back() {
-    let bench = sample().await;
+async fn what_is_discarded_can_be_had_back<D: Database>() {
+    let bench = sample::<D>().await;
     let discarded = bench
         .store
         .discard_all(vec![1, 2, 99], ada(70))
@@ -488,9 +486,8 @@ async fn what_is_discarded_can_be_had_back() {
     assert_eq!(actions, [Action::Discard, Action::Restore]);
 }
 
-#[tokio::test]
-async fn closed_letters_go_after_a_while_and_open_ones_never() {
-    let bench = sample().await;
+async fn closed_letters_go_after_a_while_and_open_ones_never<D: Database>() {
+    let bench = sample::<D>().await;
     bench.store.discard_all(vec![1, 2], ada(70)).await.unwrap();
     bench.store.discard_all(vec![3], ada(90)).await.unwrap();
     assert_eq!(bench.store.purge(after(70), 10).await.unwrap(), 0);
@@ -510,9 +507,8 @@ async fn closed_letters_go_after_a_while_and_open_ones_never() {
     );
 }
 
-#[tokio::test]
-async fn a_message_sent_again_is_for_the_consumer_that_could_not_handle_it() {
-    let bench = Bench::new().await;
+async fn a_message_sent_again_is_for_the_consumer_that_could_not_handle_it<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let message = message("1", "fatal");
     let consumer = bench.consumer(config());
     assert_eq!(
@@ -561,3 +557,15 @@ async fn a_message_sent_again_is_for_the_consumer_that_could_not_handle_it() {
         .filter(|(name, _)| name == CONSUMER);
     assert_eq!(named.count(), 1, "once, however often it is sent");
 }
+
+on_each_store!(
+    letters_are_found_by_all_that_is_known_of_them,
+    a_filter_over_the_envelope_finds_events_and_nothing_else,
+    pages_follow_each_other_without_bodies,
+    letters_are_grouped_by_what_they_have_in_common,
+    a_note_stays_with_its_letter_and_so_does_who_wrote_it,
+    an_edited_copy_is_another_message_and_its_original_is_resolved,
+    what_is_discarded_can_be_had_back,
+    closed_letters_go_after_a_while_and_open_ones_never,
+    a_message_sent_again_is_for_the_consumer_that_could_not_handle_it
+);

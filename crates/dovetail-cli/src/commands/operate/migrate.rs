@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dovetail_messaging::migrate::{MIGRATIONS, migrate, version};
+use dovetail_messaging::migrate::{self, SQLITE, sqlite_version as version};
 use dovetail_messaging::store::sqlite::rusqlite::Connection;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::exit::{Exit, Stop};
 /// Makes what notes the version, and adds it to the statements of each step, so that what is run by hand is known to the services.
 pub(super) fn print(desk: &Desk) -> Result<Exit, Stop> {
     let mut script = "CREATE TABLE IF NOT EXISTS dovetail_schema (\n    version INTEGER PRIMARY KEY, name TEXT NOT NULL, at INTEGER NOT NULL\n) STRICT;\n".to_owned();
-    for step in &MIGRATIONS {
+    for step in &SQLITE {
         script.push_str(&format!(
             "\n-- Version {}: {}.\nBEGIN IMMEDIATE;\n{}\nINSERT INTO dovetail_schema (version, name, at) VALUES ({}, '{}', CAST(unixepoch('subsec') * 1000 AS INTEGER));\nCOMMIT;\n",
             step.version,
@@ -37,7 +37,7 @@ pub(super) fn sqlite(desk: &Desk, path: &Path) -> Result<Exit, Stop> {
         )
     })?;
     let before = version(&connection).map_err(failed)?;
-    migrate(&mut connection, desk.now()).map_err(failed)?;
+    migrate::sqlite(&mut connection, desk.now()).map_err(failed)?;
     let after = version(&connection).map_err(failed)?;
     let words =
         |version: Option<u32>| version.map_or("none".to_owned(), |version| version.to_string());

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{Options, Sqlite, Writer, because, configure};
 use crate::{
-    migrate::{MIGRATIONS, version},
+    migrate::{SQLITE, sqlite_version},
     store::{ErrorKind, StoreError},
 };
 
@@ -22,8 +22,8 @@ impl Sqlite {
         let path = path.as_ref();
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(because(ACTION))?;
-        let known = MIGRATIONS.last().map(|migration| migration.version);
-        let present = version(&connection)?;
+        let known = SQLITE.last().map(|migration| migration.version);
+        let present = sqlite_version(&connection)?;
         if present != known {
             let words = |version: Option<u32>| {
                 version.map_or("no tables of dovetail".to_owned(), |version| {

@@ -77,7 +77,7 @@ pub(super) fn meant_by(selection: &Selection) -> [Value; 9] {
 }
 
 impl Triage for Sqlite {
-    async fn count(&self, selection: Selection) -> Result<Matches, StoreError> {
+    async fn matches(&self, selection: Selection) -> Result<Matches, StoreError> {
         self.writer
             .transact("count dead letters", move |connection| {
                 let sql = format!(

@@ -1,0 +1,628 @@
+//! Replays as rows: a job, its letters, and one transaction for each of its steps.
+
+use std::time::{Duration, SystemTime};
+
+use tokio_postgres::Row;
+
+use super::{
+    Postgres,
+    dead_letter::letter,
+    outbox::Publishing,
+    rows,
+    rows::{Columns, Indexed},
+    session::{Param, Session, Step as Sent},
+    text,
+    triage::{Meant, Recorded, meant},
+};
+use crate::{
+    dead_letter::{Act, Action, DeadLetter, Reason, Selection, State},
+    inbox::Key,
+    message::Message,
+    replay::{
+        Counts, Job, JobState, Options, Plan, Progress, RECENT_DECIDED, Started, Step, Turn,
+        addressed, micros,
+    },
+    store::{Replays, StoreError},
+};
+
+/// Letters of one step hold no more than this in bodies, beyond the first one.
+const BATCH_BYTES_MAX: i64 = 16 << 20;
+
+macro_rules! job {
+    ($which:literal) => {
+        concat!(
+            "SELECT number, selection, state, cause, rate, canary, settle, retention, accept_duplicates, total, unfit, cursor,
+                    skipped, too_old, handled, dead, undecided, counted_from, is_proven, due_at, judged_at, started_by,
+                    started_at, moved_at, ended_at FROM dovetail_replay WHERE ",
+            $which
+        )
+    };
+}
+
+/// Of two who start the same, the second one finds the job of the first.
+const ONE_AT_A_TIME: &str =
+    "SELECT pg_advisory_xact_lock(hashtextextended('dovetail replays ' || current_schema(), 0))";
+
+const PRESENT: &str = job!("selected = $1 AND state IN ('canary', 'running', 'paused', 'failed')");
+
+const FIND: &str = job!("number = $1");
+
+/// Whoever has a job before it has it alone.
+const HOLD: &str = job!("number = $1 FOR UPDATE");
+
+const JOBS: &str = job!("number < $1 ORDER BY number DESC LIMIT $2");
+
+const BEGIN: &str = "
+    INSERT INTO dovetail_replay
+        (selected, selection, state, rate, canary, settle, retention, accept_duplicates, due_at, started_by, started_at, moved_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) RETURNING number";
+
+const SNAPSHOT: &str = concat!(
+    "INSERT INTO dovetail_replay_item (job, position, letter, outcome)
+     SELECT $10, row_number() OVER (ORDER BY number), number, 'waiting' FROM dovetail_dead_letter WHERE ",
+    meant!()
+);
+
+const UNFIT: &str = concat!(
+    "SELECT count(*) AS count FROM dovetail_dead_letter WHERE ",
+    meant!()
+);
+
+const FLOOR: &str = "SELECT before FROM dovetail_inbox_floor";
+
+const TOO_OLD: &str = "
+    SELECT count(*) AS count FROM dovetail_replay_item AS item JOIN dovetail_dead_letter AS letter ON letter.number = item.letter
+    WHERE item.job = $1 AND letter.first_at < $2";
+
+const TOTAL: &str = "UPDATE dovetail_replay SET total = $2, unfit = $3 WHERE number = $1";
+
+/// Another letter of the same message came after it was sent. Numbers tell what was later: clocks of other machines do not.
+const DIED: &str = "
+    UPDATE dovetail_replay_item AS item SET outcome = 'dead', decided_at = $2
+    WHERE job = $1 AND outcome = 'sent' AND EXISTS (
+        SELECT 1 FROM dovetail_dead_letter AS letter JOIN dovetail_dead_letter AS again ON again.digest = letter.digest
+        WHERE letter.number = item.letter AND again.fingerprint = letter.fingerprint AND again.number > item.newest)";
+
+/// The inbox of its consumer says so; or, for what the broker had rejected, the outbox.
+const HANDLED: &str = "
+    UPDATE dovetail_replay_item AS item SET outcome = 'handled', decided_at = $2
+    WHERE job = $1 AND outcome = 'sent' AND CASE WHEN place IS NULL THEN EXISTS (
+        SELECT 1 FROM dovetail_dead_letter AS letter JOIN dovetail_inbox AS inbox
+            ON inbox.consumer = letter.consumer AND inbox.source = letter.source AND inbox.id = letter.id
+        WHERE letter.number = item.letter AND inbox.status = 'done' AND inbox.fingerprint = letter.fingerprint)
+    ELSE NOT EXISTS (
+        SELECT 1 FROM dovetail_outbox AS waiting WHERE waiting.place = item.place AND waiting.status <> 'published') END";
+
+const GIVEN_UP: &str = "
+    UPDATE dovetail_replay_item SET outcome = 'undecided', decided_at = $2
+    WHERE job = $1 AND outcome = 'sent' AND sent_at <= $3";
+
+const RECENT: &str = "
+    SELECT count(*) FILTER (WHERE outcome = 'dead') AS dead, count(*) AS count FROM (
+        SELECT outcome FROM dovetail_replay_item
+        WHERE job = $1 AND outcome IN ('handled', 'dead') AND position > $2
+        ORDER BY decided_at DESC, position DESC LIMIT $3) AS recent";
+
+/// The next letters, which nobody else decides on before the end of the transaction.
+const NEXT: &str = "
+    WITH next AS (
+        SELECT item.position, item.letter, sum(octet_length(letter.body)) OVER (ORDER BY item.position) AS bytes
+        FROM (SELECT position, letter FROM dovetail_replay_item WHERE job = $1 AND position > $2 ORDER BY position LIMIT $3) AS item
+        LEFT JOIN dovetail_dead_letter AS letter ON letter.number = item.letter
+    )
+    SELECT next.position, letter.number, letter.consumer, letter.channel, letter.source, letter.id, letter.kind, letter.key,
+           letter.expires_at, letter.headers, letter.body, letter.fingerprint, letter.reason, letter.detail, letter.contract,
+           letter.attempts, letter.seen, letter.state, letter.first_at, letter.last_at
+    FROM next JOIN dovetail_dead_letter AS letter ON letter.number = next.letter
+    WHERE next.position = $2 + 1 OR next.bytes <= $4
+    ORDER BY next.position FOR UPDATE OF letter";
+
+const CLOSE: &str =
+    "UPDATE dovetail_dead_letter SET state = 'replayed', last_at = $2 WHERE number = ANY ($1)";
+
+const RETRY_REJECTED: &str = "
+    UPDATE dovetail_outbox SET status = 'pending', held_until = 'epoch', retry_at = 'epoch'
+    WHERE place = (
+        SELECT max(place) FROM dovetail_outbox
+        WHERE status IN ('blocked', 'skipped') AND channel = $1 AND source = $2 AND id = $3)
+    RETURNING place";
+
+const UNMARK: &str = "
+    DELETE FROM dovetail_inbox AS inbox
+    USING unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) AS sent (consumer, source, id, fingerprint)
+    WHERE inbox.consumer = sent.consumer AND inbox.source = sent.source AND inbox.id = sent.id
+      AND inbox.fingerprint = sent.fingerprint AND inbox.status = 'dead'";
+
+const FORGET_ATTEMPTS: &str = "
+    DELETE FROM dovetail_attempt AS attempt USING unnest($1::text[], $2::text[], $3::text[]) AS sent (consumer, source, id)
+    WHERE attempt.consumer = sent.consumer AND attempt.source = sent.source AND attempt.id = sent.id";
+
+const TURNED: &str = "
+    UPDATE dovetail_replay_item AS item
+    SET outcome = turned.outcome, place = turned.place,
+        sent_at = CASE WHEN turned.outcome = 'sent' THEN $5::timestamptz END,
+        decided_at = CASE WHEN turned.outcome = 'sent' THEN NULL ELSE $5::timestamptz END,
+        newest = (SELECT max(number) FROM dovetail_dead_letter)
+    FROM unnest($2::bigint[], $3::text[], $4::bigint[]) AS turned (position, outcome, place)
+    WHERE item.job = $1 AND item.position = turned.position";
+
+const SAVE: &str = "
+    UPDATE dovetail_replay SET state = $2, cause = $3, cursor = $4, skipped = $5, too_old = $6, handled = $7, dead = $8,
+        undecided = $9, counted_from = $10, is_proven = $11, due_at = $12, judged_at = $13, moved_at = $14, ended_at = $15
+    WHERE number = $1";
+
+const FORGET: &str = "
+    WITH over AS (
+        SELECT number FROM dovetail_replay WHERE ended_at < $1 ORDER BY number LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), items AS (
+        DELETE FROM dovetail_replay_item AS item USING over WHERE item.job = over.number
+    )
+    SELECT number FROM over";
+
+const FORGET_JOBS: &str = "
+    DELETE FROM dovetail_replay AS job WHERE ended_at < $1 AND NOT EXISTS (
+        SELECT 1 FROM dovetail_replay_item AS item WHERE item.job = job.number)";
+
+impl Replays for Postgres {
+    async fn open_replay(&self, plan: Plan) -> Result<Started, StoreError> {
+        let session = self.session("start a replay").await?;
+        open(session, &plan).await
+    }
+
+    async fn step(&self, job: i64, now: SystemTime) -> Result<Option<Step>, StoreError> {
+        let mut session = self.session("take a step of a replay").await?;
+        let Some(job) = hold(&mut session, job).await? else {
+            session.rollback().await;
+            return Ok(None);
+        };
+        let step = step(session, job, now).await?;
+        if step.sent > 0 {
+            self.wake.published();
+        }
+        Ok(Some(step))
+    }
+
+    async fn turn(&self, job: i64, turn: Turn, act: Act) -> Result<bool, StoreError> {
+        let mut session = self.session("turn a replay").await?;
+        let Some(mut job) = hold(&mut session, job).await? else {
+            session.rollback().await;
+            return Ok(false);
+        };
+        if !job.turn(&turn, act.at) {
+            session.rollback().await;
+            return Ok(false);
+        }
+        let about = Some(job.number);
+        let recorded = Recorded::of(&act, turn.action(), Vec::new(), about, turn.detail());
+        let saved = Saved::of(&job);
+        session.commit(vec![saved.step(), recorded.step()]).await?;
+        Ok(true)
+    }
+
+    async fn replay_job(&self, job: i64) -> Result<Option<Job>, StoreError> {
+        let session = self.session("read a replay").await?;
+        let answers = session.once(vec![Sent::Query(FIND, vec![&job])]).await?;
+        answers.rows(0).first().map(self::job).transpose()
+    }
+
+    async fn replay_jobs(&self, before: i64, limit: u32) -> Result<Vec<Job>, StoreError> {
+        let session = self.session("list replays").await?;
+        let limit = i64::from(limit);
+        let answers = session
+            .once(vec![Sent::Query(JOBS, vec![&before, &limit])])
+            .await?;
+        answers.rows(0).iter().map(job).collect()
+    }
+
+    async fn forget_replays(&self, before: SystemTime, limit: u32) -> Result<u32, StoreError> {
+        let session = self.session("forget replays").await?;
+        let (before, limit) = (rows::stamp(before), i64::from(limit));
+        let steps = vec![
+            Sent::Query(FORGET, vec![&before, &limit]),
+            Sent::Query(FORGET_JOBS, vec![&before]),
+        ];
+        Ok(rows::written(session.once(steps).await?.affected(1)))
+    }
+}
+
+async fn hold(session: &mut Session, number: i64) -> Result<Option<Job>, StoreError> {
+    let answers = session
+        .begin(vec![Sent::Query(HOLD, vec![&number])])
+        .await?;
+    answers.rows(0).first().map(job).transpose()
+}
+
+async fn open(mut session: Session, plan: &Plan) -> Result<Started, StoreError> {
+    let selected = &plan.selected[..];
+    let present = session
+        .begin(vec![
+            Sent::Query(ONE_AT_A_TIME, Vec::new()),
+            Sent::Query(PRESENT, vec![&selected]),
+        ])
+        .await?;
+    if let Some(row) = present.rows(1).first() {
+        let job = job(row)?;
+        session.rollback().await;
+        return Ok(Started::Present(job));
+    }
+    let number = begin(&mut session, plan).await?;
+    let fit = Meant::of(&with_replayable(&plan.selection, true));
+    let unfit = Meant::of(&with_replayable(&plan.selection, false));
+    let mut snapshot = fit.params();
+    snapshot.push(&number);
+    let answers = session
+        .send(&[
+            Sent::Query(SNAPSHOT, snapshot),
+            Sent::Query(UNFIT, unfit.params()),
+            Sent::Query(FLOOR, Vec::new()),
+        ])
+        .await?;
+    let total = rows::count(answers.affected(0));
+    let unfit: i64 = answers.rows(1).first().map_or(Ok(0), rows::first)?;
+    if total == 0 {
+        session.rollback().await;
+        let unfit = unfit.unsigned_abs();
+        return Ok(Started::Nothing { unfit });
+    }
+    let floor = floor(answers.rows(2), &plan.options, plan.act.at)?;
+    if !plan.options.accept_duplicates {
+        let counted = session.query(TOO_OLD, vec![&number, &floor]).await?;
+        let count: i64 = counted.first().map_or(Ok(0), rows::first)?;
+        if count > 0 {
+            session.rollback().await;
+            let count = count.unsigned_abs();
+            return Ok(Started::TooOld { count, floor });
+        }
+    }
+    let recorded = Recorded::of(
+        &plan.act,
+        Action::Start,
+        Vec::new(),
+        Some(number),
+        &plan.said,
+    );
+    let steps = vec![
+        Sent::Query(TOTAL, vec![&number, &total, &unfit]),
+        Sent::Query(FIND, vec![&number]),
+        recorded.step(),
+    ];
+    let answers = session.commit(steps).await?;
+    let row = answers.rows(1).first();
+    let row = row.ok_or_else(|| super::session::unreadable("start a replay", "it is not there"))?;
+    job(row).map(Started::New)
+}
+
+async fn begin(session: &mut Session, plan: &Plan) -> Result<i64, StoreError> {
+    let options = &plan.options;
+    let state = if options.canary == 0 {
+        JobState::Running.as_str()
+    } else {
+        JobState::Canary.as_str()
+    };
+    let (selected, said) = (&plan.selected[..], text::kept(&plan.said).into_owned());
+    let (rate, canary) = (i64::from(options.rate), i64::from(options.canary));
+    let (settle, retention) = (millis(options.settle), millis(options.retention));
+    let (due_at, at) = (rows::count(micros(plan.act.at)), rows::stamp(plan.act.at));
+    let who = text::kept(&plan.act.who).into_owned();
+    let params: Vec<Param<'_>> = vec![
+        &selected,
+        &said,
+        &state,
+        &rate,
+        &canary,
+        &settle,
+        &retention,
+        &options.accept_duplicates,
+        &due_at,
+        &who,
+        &at,
+    ];
+    let begun = session.query(BEGIN, params).await?;
+    begun.first().map_or(Ok(0), rows::first)
+}
+
+fn with_replayable(selection: &Selection, replayable: bool) -> Selection {
+    Selection {
+        replayable: Some(replayable),
+        ..selection.clone()
+    }
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Letters that came before this instant are too old.
+fn floor(found: &[Row], options: &Options, now: SystemTime) -> Result<SystemTime, StoreError> {
+    let forgotten = found
+        .first()
+        .map_or(Ok(SystemTime::UNIX_EPOCH), rows::first)?;
+    Ok(rows::stamp(options.floor(forgotten, now)))
+}
+
+/// One step of a job, from what became of its letters to those that are sent now.
+async fn step(mut session: Session, mut job: Job, now: SystemTime) -> Result<Step, StoreError> {
+    if !job.state.is_active() {
+        session.rollback().await;
+        let rest = job.rest(now);
+        return Ok(Step { job, sent: 0, rest });
+    }
+    if job.is_to_judge(now) {
+        judge(&mut session, &mut job, now).await?;
+    }
+    job.follow(recent(&mut session, &job).await?, now);
+    let due = job.due(now);
+    let batch = if due > 0 {
+        Batch::next(&mut session, &mut job, due, now).await?
+    } else {
+        Batch::default()
+    };
+    let sent = batch.sent();
+    job.spend(sent, now);
+    // Letters that nobody had to be asked about may have been the last ones.
+    job.follow((0, 0), now);
+    job.moved_at = now;
+    batch.commit(session, &job, now).await?;
+    let rest = job.rest(now);
+    Ok(Step { job, sent, rest })
+}
+
+/// Finds out what became of the letters that are under way.
+async fn judge(session: &mut Session, job: &mut Job, now: SystemTime) -> Result<(), StoreError> {
+    let given_up = now.checked_sub(job.options.settle);
+    let given_up = rows::stamp(given_up.unwrap_or(SystemTime::UNIX_EPOCH));
+    let at = rows::stamp(now);
+    let about: Vec<Param<'_>> = vec![&job.number, &at];
+    let mut late = about.clone();
+    late.push(&given_up);
+    let answers = session
+        .send(&[
+            Sent::Query(DIED, about.clone()),
+            Sent::Query(HANDLED, about),
+            Sent::Query(GIVEN_UP, late),
+        ])
+        .await?;
+    job.counts.dead += answers.affected(0);
+    job.counts.handled += answers.affected(1);
+    job.counts.undecided += answers.affected(2);
+    job.progress.judged_at = now;
+    Ok(())
+}
+
+/// The failed and all of those letters that were decided last.
+async fn recent(session: &mut Session, job: &Job) -> Result<(u32, u32), StoreError> {
+    if job.state != JobState::Running || job.counts.dead == 0 {
+        return Ok((0, 0));
+    }
+    let from = rows::count(job.progress.counted_from);
+    let limit = i64::from(RECENT_DECIDED);
+    let found = session
+        .query(RECENT, vec![&job.number, &from, &limit])
+        .await?;
+    let Some(row) = found.first() else {
+        return Ok((0, 0));
+    };
+    let count = |name| Ok::<u32, StoreError>(rows::counted(rows::get(row, name)?));
+    Ok((count("dead")?, count("count")?))
+}
+
+/// The letters whose turn it is, and what becomes of them, column by column.
+#[derive(Default)]
+struct Batch {
+    positions: Vec<i64>,
+    outcomes: Vec<&'static str>,
+    places: Vec<Option<i64>>,
+    /// Those that are sent.
+    letters: Vec<i64>,
+    messages: Vec<Message>,
+    consumers: Vec<String>,
+    sources: Vec<String>,
+    ids: Vec<String>,
+    fingerprints: Vec<Vec<u8>>,
+}
+
+impl Batch {
+    async fn next(
+        session: &mut Session,
+        job: &mut Job,
+        due: u32,
+        now: SystemTime,
+    ) -> Result<Self, StoreError> {
+        let (cursor, limit) = (rows::count(job.counts.turned), i64::from(due));
+        let next: Vec<Param<'_>> = vec![&job.number, &cursor, &limit, &BATCH_BYTES_MAX];
+        let answers = session
+            .send(&[Sent::Query(FLOOR, Vec::new()), Sent::Query(NEXT, next)])
+            .await?;
+        let floor = floor(answers.rows(0), &job.options, now)?;
+        let mut batch = Self::default();
+        for row in answers.rows(1) {
+            let position: i64 = rows::get(row, "position")?;
+            let letter = letter(row)?;
+            let (outcome, place) = batch.turn(session, job, letter, floor).await?;
+            batch.positions.push(position);
+            batch.outcomes.push(outcome);
+            batch.places.push(place);
+            job.counts.turned = position.unsigned_abs();
+        }
+        if batch.positions.is_empty() {
+            // Somebody took the letter away by other means.
+            job.counts.turned += 1;
+            job.counts.skipped += 1;
+            batch.positions.push(rows::count(job.counts.turned));
+            batch.outcomes.push("skipped");
+            batch.places.push(None);
+        }
+        Ok(batch)
+    }
+
+    /// Decides what becomes of a letter.
+    async fn turn(
+        &mut self,
+        session: &mut Session,
+        job: &mut Job,
+        letter: DeadLetter,
+        floor: SystemTime,
+    ) -> Result<(&'static str, Option<i64>), StoreError> {
+        if !job.options.accept_duplicates && letter.first_at < floor {
+            job.counts.too_old += 1;
+            return Ok(("too_old", None));
+        }
+        let can_replay = letter.reason.can_replay() && letter.message.identity().is_some();
+        if letter.state != State::Open || !can_replay {
+            job.counts.skipped += 1;
+            return Ok(("skipped", None));
+        }
+        self.letters.push(letter.number);
+        let is_of_consumer = letter.reason != Reason::PublishRejected;
+        if !is_of_consumer {
+            let columns = Columns::of(&letter.message)?;
+            let params: Vec<Param<'_>> = vec![&columns.channel, &columns.source, &columns.id];
+            let retried = session.query(RETRY_REJECTED, params).await?;
+            if let Some(row) = retried.first() {
+                return Ok(("sent", Some(rows::first(row)?)));
+            }
+        }
+        if let Some(key) = Key::of(&letter.consumer, &letter.message) {
+            let key = Indexed::of(&key);
+            self.consumers.push(key.consumer);
+            self.sources.push(key.source);
+            self.ids.push(key.id);
+            self.fingerprints.push(letter.fingerprint.0.to_vec());
+        }
+        let addressee = is_of_consumer.then_some(letter.consumer.as_str());
+        self.messages.push(addressed(letter.message, addressee));
+        Ok(("sent", None))
+    }
+
+    fn sent(&self) -> u32 {
+        u32::try_from(self.letters.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Sends the letters and writes down how far the job is, in what is open of the transaction.
+    async fn commit(&self, session: Session, job: &Job, now: SystemTime) -> Result<(), StoreError> {
+        let at = rows::stamp(now);
+        let act = Act {
+            who: job.started_by.clone(),
+            at: now,
+        };
+        let letters = self.letters.clone();
+        let recorded = Recorded::of(&act, Action::Replay, letters, Some(job.number), "");
+        let publishing = Publishing::of(&self.messages, now)?;
+        let saved = Saved::of(job);
+        let mut steps = vec![saved.step()];
+        if !self.positions.is_empty() {
+            let turned: Vec<Param<'_>> = vec![
+                &job.number,
+                &self.positions,
+                &self.outcomes,
+                &self.places,
+                &at,
+            ];
+            steps.push(Sent::Query(TURNED, turned));
+        }
+        if !self.letters.is_empty() {
+            let identities: Vec<Param<'_>> = vec![&self.consumers, &self.sources, &self.ids];
+            let mut marked = identities.clone();
+            marked.push(&self.fingerprints);
+            steps.push(Sent::Query(CLOSE, vec![&self.letters, &at]));
+            steps.push(Sent::Query(UNMARK, marked));
+            steps.push(Sent::Query(FORGET_ATTEMPTS, identities));
+            steps.extend(publishing.steps());
+            steps.push(recorded.step());
+        }
+        session.commit(steps).await.map(drop)
+    }
+}
+
+/// How far a job is, as columns.
+struct Saved {
+    number: i64,
+    state: &'static str,
+    cause: Option<String>,
+    counts: [i64; 6],
+    counted_from: i64,
+    is_proven: bool,
+    due_at: i64,
+    judged_at: SystemTime,
+    moved_at: SystemTime,
+    ended_at: Option<SystemTime>,
+}
+
+impl Saved {
+    fn of(job: &Job) -> Self {
+        let (counts, progress) = (&job.counts, &job.progress);
+        Self {
+            number: job.number,
+            state: job.state.as_str(),
+            cause: job.cause.clone(),
+            counts: [
+                counts.turned,
+                counts.skipped,
+                counts.too_old,
+                counts.handled,
+                counts.dead,
+                counts.undecided,
+            ]
+            .map(rows::count),
+            counted_from: rows::count(progress.counted_from),
+            is_proven: progress.is_proven,
+            due_at: rows::count(progress.due_at),
+            judged_at: rows::stamp(progress.judged_at),
+            moved_at: rows::stamp(job.moved_at),
+            ended_at: job.ended_at.map(rows::stamp),
+        }
+    }
+
+    fn step(&self) -> Sent<'_> {
+        let mut params: Vec<Param<'_>> = vec![&self.number, &self.state, &self.cause];
+        params.extend(self.counts.iter().map(|count| count as Param<'_>));
+        params.extend([
+            &self.counted_from as Param<'_>,
+            &self.is_proven,
+            &self.due_at,
+            &self.judged_at,
+            &self.moved_at,
+            &self.ended_at,
+        ]);
+        Sent::Query(SAVE, params)
+    }
+}
+
+fn job(row: &Row) -> Result<Job, StoreError> {
+    let number = |name| Ok::<u64, StoreError>(rows::get::<i64>(row, name)?.unsigned_abs());
+    let few = |name| Ok::<u32, StoreError>(rows::counted(rows::get(row, name)?));
+    let length = |name| Ok::<Duration, StoreError>(Duration::from_millis(number(name)?));
+    Ok(Job {
+        number: rows::get(row, "number")?,
+        selection: text::read(rows::get(row, "selection")?),
+        state: JobState::of(rows::get(row, "state")?),
+        cause: rows::get(row, "cause")?,
+        options: Options {
+            rate: few("rate")?,
+            canary: few("canary")?,
+            settle: length("settle")?,
+            retention: length("retention")?,
+            accept_duplicates: rows::get(row, "accept_duplicates")?,
+        },
+        counts: Counts {
+            total: number("total")?,
+            turned: number("cursor")?,
+            skipped: number("skipped")?,
+            too_old: number("too_old")?,
+            handled: number("handled")?,
+            dead: number("dead")?,
+            undecided: number("undecided")?,
+        },
+        unfit: number("unfit")?,
+        started_by: text::read(rows::get(row, "started_by")?),
+        started_at: rows::get(row, "started_at")?,
+        moved_at: rows::get(row, "moved_at")?,
+        ended_at: rows::get(row, "ended_at")?,
+        progress: Progress {
+            due_at: number("due_at")?,
+            judged_at: rows::get(row, "judged_at")?,
+            counted_from: number("counted_from")?,
+            is_proven: rows::get(row, "is_proven")?,
+        },
+    })
+}
