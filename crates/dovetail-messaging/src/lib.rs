@@ -19,7 +19,6 @@ pub mod consumer;
 pub mod dead_letter;
 pub mod envelope;
 pub mod inbox;
-#[cfg(feature = "sqlite")]
 pub mod migrate;
 pub mod outbox;
 pub mod store;

@@ -13,6 +13,8 @@ mod leases;
 mod offsets;
 mod order;
 mod outbox;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod routes;
 mod sample_events;
 mod shared;
