@@ -33,6 +33,9 @@ use crate::{
     work::{BILLING, CHARGES, MAIL, ORDERS, consumer, order, subscription},
 };
 
+/// Messages that a relay takes at once.
+pub(crate) const BATCH_MAX: u32 = 3;
+
 /// What a process is to do.
 #[derive(Debug, Args)]
 pub(crate) struct Child {
@@ -63,6 +66,9 @@ enum Task {
         /// Where to die
         #[arg(long)]
         kill_at: Option<String>,
+        /// Where to be frozen
+        #[arg(long, conflicts_with = "kill_at")]
+        freeze_at: Option<String>,
         /// The how many-th time it comes there
         #[arg(long, default_value_t = 1)]
         nth: u64,
@@ -102,11 +108,14 @@ async fn work<G: Ground>(child: Child) -> Result<()> {
     match child.task {
         Task::Work {
             kill_at,
+            freeze_at,
             nth,
             hours,
         } => {
-            if let Some(place) = kill_at {
-                kill_self_at(place, nth)?;
+            let death = kill_at.map(|place| (place, Signal::SIGKILL));
+            let sleep = freeze_at.map(|place| (place, Signal::SIGSTOP));
+            if let Some((place, signal)) = death.or(sleep) {
+                signal_self_at(place, nth, signal)?;
             }
             let clock = Clock::pinned_at(start() + Duration::from_secs(hours * 3_600));
             pipeline::<G>(&child.folder, child.naive, clock).await
@@ -199,7 +208,8 @@ fn naive<G: Ground>(
         consumer,
         ground: ground.clone(),
         publisher,
-        reach: die_here,
+        reach,
+        pause: Duration::ZERO,
     }
 }
 
@@ -240,7 +250,7 @@ async fn drive<G: Ground, P: Process>(
         ground.store().clone(),
         broker.clone(),
         outbox::Config {
-            batch_max: 3,
+            batch_max: BATCH_MAX,
             poll: Duration::from_millis(5),
             ..outbox::Config::default()
         },
@@ -294,23 +304,23 @@ async fn until_done<G: Ground>(
     }
 }
 
-/// Where this process dies, and how many times more it passes by before.
-static DEATH: OnceLock<(String, AtomicU64)> = OnceLock::new();
+/// Where this process sends itself a signal, how many times more it passes by before, and which.
+static FATE: OnceLock<(String, AtomicU64, Signal)> = OnceLock::new();
 
-fn kill_self_at(place: String, nth: u64) -> Result<()> {
-    if DEATH.set((place, AtomicU64::new(nth))).is_err() {
-        bail!("a process dies once");
+fn signal_self_at(place: String, nth: u64, signal: Signal) -> Result<()> {
+    if FATE.set((place, AtomicU64::new(nth), signal)).is_err() {
+        bail!("a process has one fate");
     }
-    failpoint::set(die_here);
+    failpoint::set(reach);
     Ok(())
 }
 
-/// The signal that no process can catch, raised by the process itself so that it comes at this place and no other.
-fn die_here(place: &'static str) {
-    if let Some((end, left)) = DEATH.get()
+/// Raised by the process itself, a signal that none can catch comes at this place and no other.
+fn reach(place: &'static str) {
+    if let Some((end, left, signal)) = FATE.get()
         && end == place
         && left.fetch_sub(1, Ordering::SeqCst) == 1
     {
-        let _ = raise(Signal::SIGKILL);
+        let _ = raise(*signal);
     }
 }

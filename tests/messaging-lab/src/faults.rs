@@ -1,8 +1,18 @@
 //! The list of faults, and how they are run.
 
+mod frozen;
 mod kill;
+mod leases;
+mod outage;
+mod poison;
 mod process;
 mod race;
+mod relay;
+mod retention;
+mod setting;
+mod slow;
+mod torn;
+mod transient;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -53,11 +63,14 @@ impl Size {
     }
 }
 
+/// What a fault said on each store.
+type Runs = Vec<(&'static str, Said)>;
+
 /// A fault: its number, what it is, and what runs it.
 struct Fault {
     name: &'static str,
     what: &'static str,
-    run: fn(Size) -> Result<Vec<(&'static str, Said)>>,
+    run: fn(Size) -> Result<Runs>,
 }
 
 const FAULTS: &[Fault] = &[
@@ -72,9 +85,54 @@ const FAULTS: &[Fault] = &[
         run: |size| on::<OnSqlite>(size, kill::run::<OnSqlite>),
     },
     Fault {
+        name: "f4",
+        what: "the database is away while messages keep coming",
+        run: |size| on::<OnSqlite>(size, outage::run::<OnSqlite>),
+    },
+    Fault {
+        name: "f5",
+        what: "a handler takes three times as long as the broker waits",
+        run: |size| on::<OnSqlite>(size, slow::run::<OnSqlite>),
+    },
+    Fault {
+        name: "f6",
+        what: "a process is frozen, replaced, and wakes up",
+        run: |size| on::<OnSqlite>(size, frozen::run::<OnSqlite>),
+    },
+    Fault {
+        name: "f7",
+        what: "leases end before their work does, and clocks disagree",
+        run: |size| on::<OnSqlite>(size, leases::run::<OnSqlite>),
+    },
+    Fault {
+        name: "f8",
+        what: "the relay is killed between publishing and noting it",
+        run: |size| on::<OnSqlite>(size, relay::run::<OnSqlite>),
+    },
+    Fault {
+        name: "f10",
+        what: "three messages in a hundred are poison",
+        run: |size| on::<OnSqlite>(size, poison::run::<OnSqlite>),
+    },
+    Fault {
+        name: "f11",
+        what: "one attempt in twenty fails, and keys keep their order",
+        run: |size| on::<OnSqlite>(size, transient::run::<OnSqlite>),
+    },
+    Fault {
+        name: "f13",
+        what: "what is forgotten after its time comes again",
+        run: |size| on::<OnSqlite>(size, retention::run::<OnSqlite>),
+    },
+    Fault {
         name: "f15",
         what: "seeded histories, in which every step can fail or be the last one",
         run: |size| on::<OnSqlite>(size, simulation::run),
+    },
+    Fault {
+        name: "f18",
+        what: "the end of the log is torn by a loss of power",
+        run: |size| on::<OnSqlite>(size, torn::run),
     },
 ];
 

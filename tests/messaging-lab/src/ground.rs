@@ -3,7 +3,7 @@
 
 pub(crate) mod sqlite;
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, time::Duration};
 
 use anyhow::Result;
 use dovetail_messaging::store::{DeadLetters, Leases, Outbox, Store, StoreError};
@@ -20,6 +20,12 @@ pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// Opens the store that belongs to a folder, and makes it with the tables of the service where it is not there.
     fn open(folder: &Path) -> impl Future<Output = Result<Self>> + Send;
+
+    /// The same, for a service that does not wait long for a database that is away.
+    fn open_impatient(folder: &Path) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Has the database away for a while, as far as those who write are concerned.
+    fn hold(&self, time: Duration) -> impl Future<Output = Result<()>> + Send;
 
     /// The store.
     fn store(&self) -> &Self::Store;

@@ -1,11 +1,14 @@
 //! What everybody writes first. Every fault runs it, too, and it has to fail.
 
+use std::time::Duration;
+
 use dovetail_messaging::{
     Message,
     consumer::{Delivery, Done, Process, RetryCause, Settlement},
     outbox::Publisher,
     store::StoreError,
 };
+use dovetail_resilience::Clock;
 
 use crate::{
     ground::Ground,
@@ -32,6 +35,8 @@ pub(crate) struct Naive<G, P> {
     pub(crate) ground: G,
     pub(crate) publisher: P,
     pub(crate) reach: fn(&'static str),
+    /// How long its work takes.
+    pub(crate) pause: Duration,
 }
 
 impl<G: Ground, P: Publisher> Naive<G, P> {
@@ -45,6 +50,9 @@ impl<G: Ground, P: Publisher> Naive<G, P> {
             return Ok(Done::Duplicate);
         }
         (self.reach)("checked");
+        if !self.pause.is_zero() {
+            Clock::system().sleep(self.pause).await;
+        }
         let number = number_of(message).unwrap_or_default();
         let effect = effect_of(self.consumer, message, number);
         match self.kind {
@@ -73,7 +81,7 @@ impl<G: Ground, P: Publisher> Process for Naive<G, P> {
         match self.handle(&delivery.message).await {
             Ok(done) => Settlement::Ack(done),
             Err(_) => Settlement::Retry {
-                after: std::time::Duration::from_millis(5),
+                after: Duration::from_millis(5),
                 cause: RetryCause::Failed,
             },
         }

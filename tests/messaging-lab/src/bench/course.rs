@@ -119,6 +119,7 @@ pub(super) fn naive<G: Course>(ground: &G, count: usize) -> Result<Rate> {
         ground: ground.clone(),
         publisher: Nowhere,
         reach: |_| {},
+        pause: std::time::Duration::ZERO,
     };
     timed(count, async { all(naive, orders(count)).await })
 }

@@ -90,9 +90,12 @@ impl Course for OnSqlite {
             for message in messages {
                 let number = number_of(&message).unwrap_or_default();
                 connection.execute_batch("BEGIN IMMEDIATE")?;
-                let is_new = connection
-                    .prepare_cached(INSERT_INBOX)?
-                    .execute(params![BILLING, message.source, message.id, "consumed"])?;
+                let is_new = connection.prepare_cached(INSERT_INBOX)?.execute(params![
+                    BILLING,
+                    message.source,
+                    message.id,
+                    "consumed"
+                ])?;
                 if is_new == 1 {
                     write(&connection, &effect_of(BILLING, &message, number))?;
                     publish(&connection, &charge(&message))?;

@@ -1,5 +1,7 @@
 //! F2: the process is killed at each place where that could hurt, and started again an hour later.
 
+use std::path::Path;
+
 use anyhow::{Result, ensure};
 use dovetail_messaging::{
     failpoint,
@@ -22,7 +24,7 @@ use crate::{
     work::{BILLING, CHARGES, MAIL, ORDERS, ids, order, subscription, tally},
 };
 
-const MESSAGES: usize = 12;
+pub(super) const MESSAGES: usize = 12;
 const KEYS: usize = 3;
 /// How often a process may come to a place before it is killed there: places that a batch passes once come less often.
 const PASSES: u64 = 4;
@@ -73,19 +75,7 @@ struct Run {
 
 fn kill<G: Ground>(place: &str, seed: u64, kind: Option<Kind>) -> Result<Run> {
     let folder = tempfile::tempdir()?;
-    let ground = block_on(async {
-        let broker = broker(folder.path(), Clock::pinned_at(start()))?;
-        for (channel, group) in [(ORDERS, BILLING), (CHARGES, MAIL)] {
-            broker
-                .declare(&Channel::new(channel, ChannelKind::Topic))
-                .await?;
-            broker.subscribe(&subscription(channel, group)).await?;
-        }
-        for number in 0..MESSAGES {
-            broker.publish(&order(number, KEYS)).await?;
-        }
-        G::open(folder.path()).await
-    })?;
+    let ground = prepare::<G>(folder.path())?;
     let nth = 1 + below(&Chance::seeded(seed), PASSES);
     let first = [
         "work".to_owned(),
@@ -96,23 +86,49 @@ fn kill<G: Ground>(place: &str, seed: u64, kind: Option<Kind>) -> Result<Run> {
     let second = ["work".to_owned(), "--hours=1".to_owned()];
     let end = Process::start(folder.path(), G::NAME, kind, &second)?.wait()?;
     ensure!(end == End::Done, "the second process was killed");
+    let (tally, broken) = judge(&ground, kind, &format!("{place}, seed {seed}"))?;
+    Ok(Run {
+        tally,
+        was_killed,
+        broken,
+    })
+}
+
+/// Makes the store and the broker of a folder, with orders in it.
+pub(super) fn prepare<G: Ground>(folder: &Path) -> Result<G> {
+    block_on(async {
+        let broker = broker(folder, Clock::pinned_at(start()))?;
+        for (channel, group) in [(ORDERS, BILLING), (CHARGES, MAIL)] {
+            broker
+                .declare(&Channel::new(channel, ChannelKind::Topic))
+                .await?;
+            broker.subscribe(&subscription(channel, group)).await?;
+        }
+        for number in 0..MESSAGES {
+            broker.publish(&order(number, KEYS)).await?;
+        }
+        G::open(folder).await
+    })
+}
+
+/// What became of the orders, and of what both consumers made of them.
+pub(super) fn judge<G: Ground>(
+    ground: &G,
+    kind: Option<Kind>,
+    name: &str,
+) -> Result<(Tally, Vec<String>)> {
     block_on(async {
         let effects = ground.effects().await?;
         let expected = ids(MESSAGES);
         let mut tallies = tally(BILLING, &expected, &effects);
         tallies += tally(MAIL, &expected, &effects);
         let mut broken = Vec::new();
-        let outbox = ground.outbox().await?;
-        if kind.is_none() && outbox.len() != MESSAGES {
+        let outbox = ground.outbox().await?.len();
+        if kind.is_none() && outbox != MESSAGES {
             broken.push(format!(
-                "{place}, seed {seed}: {} messages in the outbox for {MESSAGES} effects",
-                outbox.len()
+                "{name}: {outbox} messages in the outbox for {MESSAGES} effects"
             ));
         }
-        Ok(Run {
-            tally: tallies,
-            was_killed,
-            broken,
-        })
+        Ok((tallies, broken))
     })
 }

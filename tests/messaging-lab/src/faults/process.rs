@@ -5,13 +5,20 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum as _;
-use nix::sys::signal::Signal;
+use nix::{
+    sys::{
+        signal::{Signal, kill},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid},
+    },
+    unistd::Pid,
+};
 
-use crate::naive::Kind;
+use crate::{common::Watch, naive::Kind};
 
 /// A process of this program. Dropping it ends it.
 #[derive(Debug)]
@@ -60,6 +67,32 @@ impl Process {
     pub(crate) fn begin(&mut self) -> Result<()> {
         let mut input = self.0.stdin.take().context("its input is taken")?;
         writeln!(input, "begin").context("a process did not wait")
+    }
+
+    /// Waits until the process is frozen. `false`: it came to its end without that.
+    pub(crate) fn wait_until_frozen(&self) -> Result<bool> {
+        // What has ended is left for `wait` to find.
+        let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        let status = waitid(Id::Pid(self.pid()?), flags).context("cannot wait for a process")?;
+        Ok(matches!(status, WaitStatus::Stopped(..)))
+    }
+
+    /// Lets a frozen process go on.
+    pub(crate) fn thaw(&self) -> Result<()> {
+        kill(self.pid()?, Signal::SIGCONT).context("cannot wake a process")
+    }
+
+    /// Waits for its end, but not longer than that.
+    pub(crate) fn wait_for(&mut self, time: Duration) -> Result<()> {
+        let watch = Watch::start();
+        while watch.elapsed() < time && self.0.try_wait()?.is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    fn pid(&self) -> Result<Pid> {
+        Ok(Pid::from_raw(i32::try_from(self.0.id())?))
     }
 
     /// Waits for its end, which is a good one or that signal.

@@ -10,6 +10,7 @@ use dovetail_messaging::store::{
         rusqlite::{self, Connection, params},
     },
 };
+use dovetail_resilience::Clock;
 
 use super::Ground;
 use crate::{common::start, tally::Effect};
@@ -49,6 +50,23 @@ impl Ground for OnSqlite {
 
     async fn open(folder: &Path) -> Result<Self> {
         Self::open_as(folder, options(Durability::Normal)).await
+    }
+
+    async fn open_impatient(folder: &Path) -> Result<Self> {
+        let options = Options {
+            busy_timeout: Duration::from_millis(20),
+            ..options(Durability::Normal)
+        };
+        Self::open_as(folder, options).await
+    }
+
+    async fn hold(&self, time: Duration) -> Result<()> {
+        let connection = Connection::open(self.0.path())?;
+        connection.busy_timeout(Duration::from_secs(20))?;
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        Clock::system().sleep(time).await;
+        connection.execute_batch("ROLLBACK")?;
+        Ok(())
     }
 
     fn store(&self) -> &Sqlite {

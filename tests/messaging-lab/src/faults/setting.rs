@@ -1,0 +1,55 @@
+//! A store and a broker in a folder of their own, for the faults that happen within this process.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use dovetail_messaging::{
+    store::sqlite::{Durability, Sqlite},
+    transport::{Channel, Kind, Subscription, Transport as _, embedded::Embedded},
+};
+use dovetail_resilience::Clock;
+use tempfile::TempDir;
+
+use crate::{
+    common::start,
+    ground::{Ground, sqlite::options},
+    work::{BILLING, CHARGES, MAIL, ORDERS, subscription},
+};
+
+/// What one history happens on.
+#[derive(Debug)]
+pub(super) struct Setting<G> {
+    pub(super) folder: TempDir,
+    pub(super) ground: G,
+    pub(super) broker: Embedded,
+}
+
+impl<G: Ground> Setting<G> {
+    /// A new setting with both channels and their groups.
+    pub(super) async fn open(visibility: Duration, clock: Clock) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("broker.db");
+        let store = Sqlite::open(file, options(Durability::Normal), start())?;
+        let broker = Embedded::new(store, visibility, clock);
+        for (channel, group) in [(ORDERS, BILLING), (CHARGES, MAIL)] {
+            broker.declare(&Channel::new(channel, Kind::Topic)).await?;
+            broker.subscribe(&subscription(channel, group)).await?;
+        }
+        let ground = G::open(folder.path()).await?;
+        Ok(Self {
+            folder,
+            ground,
+            broker,
+        })
+    }
+}
+
+/// Resolves once a subscription has nothing left.
+pub(super) async fn until_empty(broker: &Embedded, subscription: Subscription, clock: Clock) {
+    loop {
+        clock.sleep(Duration::from_millis(10)).await;
+        if matches!(broker.backlog(&subscription).await, Ok(0)) {
+            return;
+        }
+    }
+}
