@@ -205,6 +205,18 @@ impl Store for Stepped {
         self.begin_as(claim, now, false).await
     }
 
+    async fn transaction(&self, now: SystemTime) -> Result<SteppedTransaction, StoreError> {
+        self.life.step("begin for itself").await;
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let inner = at_once(self.ground.store().transaction(now))?;
+        Ok(SteppedTransaction {
+            inner,
+            _turn: turn,
+            life: self.life.clone(),
+            changed: Arc::clone(&self.changed),
+        })
+    }
+
     async fn fail(&self, failure: Failure) -> Result<u32, StoreError> {
         self.operate("count a failure", async |ground| {
             ground.store().fail(failure).await
