@@ -8,7 +8,11 @@ use clap::Args;
 use serde::Serialize;
 
 use self::course::{Course, Rate};
-use crate::{child::block_on, common::print, ground::sqlite::OnSqlite};
+use crate::{
+    child::block_on,
+    common::print,
+    ground::{Home, sqlite::OnSqlite},
+};
 
 /// How it is measured.
 #[derive(Debug, Args)]
@@ -135,7 +139,7 @@ fn measure<G: Course>(asked: &Bench) -> Result<Vec<Figure>> {
 }
 
 fn on_fresh<G: Course>(side: fn(&G, usize) -> Result<Rate>, count: usize) -> Result<Rate> {
-    let folder = tempfile::tempdir()?;
+    let folder = Home::<G>::new()?;
     let ground = block_on(G::open_durable(folder.path()))?;
     side(&ground, count)
 }

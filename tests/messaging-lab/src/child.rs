@@ -98,7 +98,7 @@ pub(crate) fn run(child: Child) -> Result<()> {
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .enable_time()
+        .enable_all()
         .build()
         .context("cannot start a runtime")?
         .block_on(future)
@@ -251,6 +251,7 @@ async fn drive<G: Ground, P: Process>(
         broker.clone(),
         outbox::Config {
             batch_max: BATCH_MAX,
+            hold: G::HOLD,
             poll: Duration::from_millis(5),
             ..outbox::Config::default()
         },

@@ -73,73 +73,75 @@ struct Fault {
     run: fn(Size) -> Result<Runs>,
 }
 
+/// Runs a fault on every store that there is.
+macro_rules! everywhere {
+    ($fault:ident) => {
+        |size| Ok(vec![(OnSqlite::NAME, $fault::run::<OnSqlite>(size)?)])
+    };
+}
+
 const FAULTS: &[Fault] = &[
     Fault {
         name: "f1",
         what: "every message is delivered eight times, to two processes of sixteen workers",
-        run: |size| on::<OnSqlite>(size, race::run::<OnSqlite>),
+        run: everywhere!(race),
     },
     Fault {
         name: "f2",
         what: "the process is killed at each of twelve places",
-        run: |size| on::<OnSqlite>(size, kill::run::<OnSqlite>),
+        run: everywhere!(kill),
     },
     Fault {
         name: "f4",
         what: "the database is away while messages keep coming",
-        run: |size| on::<OnSqlite>(size, outage::run::<OnSqlite>),
+        run: everywhere!(outage),
     },
     Fault {
         name: "f5",
         what: "a handler takes three times as long as the broker waits",
-        run: |size| on::<OnSqlite>(size, slow::run::<OnSqlite>),
+        run: everywhere!(slow),
     },
     Fault {
         name: "f6",
         what: "a process is frozen, replaced, and wakes up",
-        run: |size| on::<OnSqlite>(size, frozen::run::<OnSqlite>),
+        run: everywhere!(frozen),
     },
     Fault {
         name: "f7",
         what: "leases end before their work does, and clocks disagree",
-        run: |size| on::<OnSqlite>(size, leases::run::<OnSqlite>),
+        run: everywhere!(leases),
     },
     Fault {
         name: "f8",
         what: "the relay is killed between publishing and noting it",
-        run: |size| on::<OnSqlite>(size, relay::run::<OnSqlite>),
+        run: everywhere!(relay),
     },
     Fault {
         name: "f10",
         what: "three messages in a hundred are poison",
-        run: |size| on::<OnSqlite>(size, poison::run::<OnSqlite>),
+        run: everywhere!(poison),
     },
     Fault {
         name: "f11",
         what: "one attempt in twenty fails, and keys keep their order",
-        run: |size| on::<OnSqlite>(size, transient::run::<OnSqlite>),
+        run: everywhere!(transient),
     },
     Fault {
         name: "f13",
         what: "what is forgotten after its time comes again",
-        run: |size| on::<OnSqlite>(size, retention::run::<OnSqlite>),
+        run: everywhere!(retention),
     },
     Fault {
         name: "f15",
         what: "seeded histories, in which every step can fail or be the last one",
-        run: |size| on::<OnSqlite>(size, simulation::run),
+        run: |size| Ok(vec![(OnSqlite::NAME, simulation::run(size)?)]),
     },
     Fault {
         name: "f18",
         what: "the end of the log is torn by a loss of power",
-        run: |size| on::<OnSqlite>(size, torn::run),
+        run: |size| Ok(vec![(OnSqlite::NAME, torn::run(size)?)]),
     },
 ];
-
-/// Runs a fault on one store.
-fn on<G: Ground>(size: Size, fault: fn(Size) -> Result<Said>) -> Result<Vec<(&'static str, Said)>> {
-    Ok(vec![(G::NAME, fault(size)?)])
-}
 
 /// Runs faults, and says what came of each. Fails where a promise was broken, or where a control was not.
 pub(crate) fn run(asked: &Asked) -> Result<()> {

@@ -3,10 +3,11 @@
 
 pub(crate) mod sqlite;
 
-use std::{fmt, path::Path, time::Duration};
+use std::{fmt, marker::PhantomData, path::Path, time::Duration};
 
 use anyhow::Result;
 use dovetail_messaging::store::{DeadLetters, Leases, Outbox, Store, StoreError};
+use tempfile::TempDir;
 
 use crate::tally::Effect;
 
@@ -14,6 +15,12 @@ use crate::tally::Effect;
 pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
     /// What tables and arguments call it.
     const NAME: &'static str;
+
+    /// For how long a relay holds what it took. By default as long as usual: who comes after a crash has a clock that is ahead.
+    const HOLD: Duration = Duration::from_secs(30);
+
+    /// How long leases are where the database goes by its own clock, so that their end has to be waited for.
+    const LEASE: Option<Duration> = None;
 
     /// The store under test.
     type Store: Store + Leases + Outbox + DeadLetters;
@@ -26,6 +33,11 @@ pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// Has the database away for a while, as far as those who write are concerned.
     fn hold(&self, time: Duration) -> impl Future<Output = Result<()>> + Send;
+
+    /// Removes what belongs to a folder and is not in it.
+    fn remove(folder: &Path) {
+        let _ = folder;
+    }
 
     /// The store.
     fn store(&self) -> &Self::Store;
@@ -57,3 +69,29 @@ pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
 
 /// An open transaction of a ground.
 pub(crate) type Open<G> = <<G as Ground>::Store as Store>::Transaction;
+
+/// A folder, and what belongs to it, for as long as one history takes.
+#[derive(Debug)]
+pub(crate) struct Home<G: Ground> {
+    folder: TempDir,
+    ground: PhantomData<fn() -> G>,
+}
+
+impl<G: Ground> Home<G> {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            folder: tempfile::tempdir()?,
+            ground: PhantomData,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl<G: Ground> Drop for Home<G> {
+    fn drop(&mut self) {
+        G::remove(self.folder.path());
+    }
+}

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     common::below,
-    ground::Ground,
+    ground::{Ground, Home},
     naive::{self, Kind},
     report::{Control, Said},
     tally::Tally,
@@ -56,7 +56,7 @@ fn freeze<G: Ground>(
     seed: u64,
     kind: Option<Kind>,
 ) -> Result<(Tally, bool, Vec<String>)> {
-    let folder = tempfile::tempdir()?;
+    let folder = Home::<G>::new()?;
     let ground = prepare::<G>(folder.path())?;
     let nth = 1 + below(&dovetail_resilience::Chance::seeded(seed), 3);
     let task = [

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     child::{block_on, broker},
     common::{below, start},
-    ground::Ground,
+    ground::{Ground, Home},
     naive::{self, Kind},
     report::{Control, Said},
     tally::Tally,
@@ -74,7 +74,7 @@ struct Run {
 }
 
 fn kill<G: Ground>(place: &str, seed: u64, kind: Option<Kind>) -> Result<Run> {
-    let folder = tempfile::tempdir()?;
+    let folder = Home::<G>::new()?;
     let ground = prepare::<G>(folder.path())?;
     let nth = 1 + below(&Chance::seeded(seed), PASSES);
     let first = [

@@ -10,13 +10,13 @@ use dovetail_messaging::{
     inbox::{Fingerprint, Key},
     store::{Lease, Leased, Leases as _},
 };
-use dovetail_resilience::Chance;
+use dovetail_resilience::{Chance, Clock};
 
 use super::Size;
 use crate::{
     child::block_on,
     common::{below, start},
-    ground::Ground,
+    ground::{Ground, Home},
     report::{Control, Said},
     tally::{Effect, Tally},
     work::{BILLING, charge, effect_of, ids, order, tally},
@@ -28,7 +28,7 @@ const LENGTH: Duration = Duration::from_secs(30);
 pub(crate) fn run<G: Ground>(size: Size) -> Result<Said> {
     let count = size.of(1_000, 100);
     block_on(async {
-        let folder = tempfile::tempdir()?;
+        let folder = Home::<G>::new()?;
         let ground = G::open(folder.path()).await?;
         let chance = Chance::seeded(7);
         let mut completed = Vec::new();
@@ -88,9 +88,13 @@ async fn lease_all<G: Ground>(
         let since = Duration::from_secs(20 * step as u64);
         let now = start() - Duration::from_secs(600) + skew + since;
         let fingerprint = Fingerprint::of(&message.body);
-        let leased = ground.store().lease(key, fingerprint, now, LENGTH).await?;
+        let length = G::LEASE.unwrap_or(LENGTH);
+        let leased = ground.store().lease(key, fingerprint, now, length).await?;
         if let Leased::Held(lease) = leased {
             held.insert(lease.token, (now, lease));
+        }
+        if let Some(length) = G::LEASE {
+            Clock::system().sleep(length).await;
         }
     }
     Ok(held.into_values().collect())

@@ -15,7 +15,7 @@ use super::Size;
 use crate::{
     child::block_on,
     common::{Watch, start},
-    ground::{Ground, Open},
+    ground::{Ground, Home, Open},
     report::{Control, Said},
     tally::Tally,
     work::{BILLING, config, effect_of, ids, number_of, order, tally},
@@ -27,7 +27,7 @@ const BYTES_MAX: usize = 64 << 10;
 pub(crate) fn run<G: Ground>(size: Size) -> Result<Said> {
     let count = size.of(5_000, 1_000);
     block_on(async {
-        let folder = tempfile::tempdir()?;
+        let folder = Home::<G>::new()?;
         let ground = G::open(folder.path()).await?;
         let expected: BTreeMap<String, Reason> = (0..count)
             .filter_map(|number| poison(number).map(|reason| (format!("m-{number}"), reason)))

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     child::block_on,
-    ground::Ground,
+    ground::{Ground, Home},
     naive::Kind,
     report::{Control, Said},
     tally::Tally,
@@ -47,7 +47,7 @@ pub(crate) fn run<G: Ground>(size: Size) -> Result<Said> {
 }
 
 fn race<G: Ground>(count: usize, naive: Option<Kind>) -> Result<(Tally, usize)> {
-    let folder = tempfile::tempdir()?;
+    let folder = Home::<G>::new()?;
     let ground = block_on(G::open(folder.path()))?;
     let mut processes = Vec::new();
     for _ in 0..2 {

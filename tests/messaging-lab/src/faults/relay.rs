@@ -17,7 +17,7 @@ use super::{
 use crate::{
     child::{BATCH_MAX, block_on, broker},
     common::start,
-    ground::{Ground, sqlite::options},
+    ground::{Ground, Home, sqlite::options},
     naive::Kind,
     report::{Control, Said},
     tally::Tally,
@@ -62,7 +62,7 @@ struct History {
 
 /// Starts the processes of one folder until one comes to its end.
 fn history<G: Ground>(place: &str, kind: Option<Kind>) -> Result<History> {
-    let folder = tempfile::tempdir()?;
+    let folder = Home::<G>::new()?;
     let ground = prepare::<G>(folder.path())?;
     let clock = Clock::pinned_at(start());
     block_on(async {

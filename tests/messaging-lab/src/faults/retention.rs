@@ -11,7 +11,7 @@ use super::Size;
 use crate::{
     child::block_on,
     common::start,
-    ground::Ground,
+    ground::{Ground, Home},
     report::{Control, Said},
     tally::Tally,
     work::{BILLING, consumer, ids, order, tally},
@@ -37,7 +37,7 @@ pub(crate) fn run<G: Ground>(size: Size) -> Result<Said> {
 }
 
 async fn race<G: Ground>(count: usize, retention: Duration) -> Result<Tally> {
-    let folder = tempfile::tempdir()?;
+    let folder = Home::<G>::new()?;
     let ground = G::open(folder.path()).await?;
     let clock = Clock::pinned_at(start());
     let consumer = Arc::new(consumer(BILLING, &ground, clock));

@@ -8,26 +8,26 @@ use dovetail_messaging::{
     transport::{Channel, Kind, Subscription, Transport as _, embedded::Embedded},
 };
 use dovetail_resilience::Clock;
-use tempfile::TempDir;
 
 use crate::{
     common::start,
-    ground::{Ground, sqlite::options},
+    ground::{Ground, Home, sqlite::options},
     work::{BILLING, CHARGES, MAIL, ORDERS, subscription},
 };
 
 /// What one history happens on.
 #[derive(Debug)]
-pub(super) struct Setting<G> {
-    pub(super) folder: TempDir,
+pub(super) struct Setting<G: Ground> {
     pub(super) ground: G,
     pub(super) broker: Embedded,
+    // Last: what it removes may still be open.
+    pub(super) folder: Home<G>,
 }
 
 impl<G: Ground> Setting<G> {
     /// A new setting with both channels and their groups.
     pub(super) async fn open(visibility: Duration, clock: Clock) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        let folder = Home::<G>::new()?;
         let file = folder.path().join("broker.db");
         let store = Sqlite::open(file, options(Durability::Normal), start())?;
         let broker = Embedded::new(store, visibility, clock);

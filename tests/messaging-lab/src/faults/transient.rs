@@ -14,7 +14,7 @@ use super::Size;
 use crate::{
     child::block_on,
     common::one_in,
-    ground::{Ground, Open},
+    ground::{Ground, Home, Open},
     report::{Control, Said},
     tally::Tally,
     work::{BILLING, config, effect_of, ids, number_of, order, tally},
@@ -39,7 +39,7 @@ async fn handle_all<G: Ground>(
     length: usize,
     parks: bool,
 ) -> Result<(Tally, Vec<String>)> {
-    let folder = tempfile::tempdir()?;
+    let folder = Home::<G>::new()?;
     let ground = G::open(folder.path()).await?;
     let handler = Flaky {
         chance: Chance::seeded(11),
