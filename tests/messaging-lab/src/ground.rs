@@ -31,7 +31,7 @@ pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
     /// The same, for a service that does not wait long for a database that is away.
     fn open_impatient(folder: &Path) -> impl Future<Output = Result<Self>> + Send;
 
-    /// Has the database away for a while, as far as those who write are concerned.
+    /// Has the database away for a while, as far as those who opened it impatiently are concerned.
     fn hold(&self, time: Duration) -> impl Future<Output = Result<()>> + Send;
 
     /// Removes what belongs to a folder and is not in it.

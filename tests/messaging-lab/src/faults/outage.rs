@@ -63,7 +63,7 @@ async fn outlive<G: Ground>(outage: Duration, is_naive: bool) -> Result<(Tally, 
     };
     let fail = async {
         clock.sleep(Duration::from_millis(300)).await;
-        ground.hold(outage).await?;
+        service.hold(outage).await?;
         anyhow::Ok(())
     };
     let work = async {
