@@ -27,12 +27,13 @@ enum Step {
     Test,
     Wire,
     Faults,
+    Bugs,
     Real,
     Docs,
     Package,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step::Format,
     Step::Clippy,
     Step::Tidy,
@@ -41,6 +42,7 @@ const STEPS: [Step; 11] = [
     Step::Test,
     Step::Wire,
     Step::Faults,
+    Step::Bugs,
     Step::Real,
     Step::Docs,
     Step::Package,
@@ -95,6 +97,7 @@ fn run_step(step: Step) -> Result<()> {
         Step::Test => test(),
         Step::Wire => wire::run(),
         Step::Faults => faults::run(&faults::Faults::small()),
+        Step::Bugs => faults::run(&faults::Faults::bugs()),
         Step::Real => real(),
         Step::Docs => run_program(cargo().env("RUSTDOCFLAGS", "-D warnings").args([
             "doc",

@@ -47,6 +47,14 @@ impl Faults {
             json: false,
         }
     }
+
+    /// The bank of seeded bugs, whole: it takes some minutes, most of them to compile.
+    pub(crate) fn bugs() -> Self {
+        Self {
+            names: vec![BANK.to_owned()],
+            ..Self::small()
+        }
+    }
 }
 
 /// Runs faults. Fails where one of them did not hold, or a bug survived.
