@@ -23,7 +23,6 @@ pub mod failpoint;
 #[cfg(not(feature = "failpoints"))]
 mod failpoint;
 pub mod inbox;
-#[cfg(feature = "sqlite")]
 pub mod migrate;
 pub mod outbox;
 pub mod store;

@@ -7,6 +7,8 @@
 //! - **Failures outlive their transaction.** Attempts are counted in a transaction of their own.
 //! - **A lost lease changes nothing.** Whoever completes, extends or buries under a token that is no longer current is told so.
 
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -36,6 +38,9 @@ pub trait Transaction: Send {
     /// [`ErrorKind::Refused`] where the message has no identity, or too much was published already.
     fn publish(&mut self, message: Message) -> Result<(), StoreError>;
 
+    /// Goes on with another claim of its batch, whose message is handled now.
+    fn turn_to(&mut self, claim: Claim);
+
     /// Makes everything durable.
     ///
     /// # Errors
@@ -53,6 +58,27 @@ pub trait Transaction: Send {
     ///
     /// As [`Transaction::commit`], and [`ErrorKind::Refused`] without a claim.
     fn park(self, parking: Parking) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// A transaction that was begun with several claims.
+#[derive(Debug)]
+pub struct Batch<T> {
+    /// The open transaction, which holds all claims that are fresh. Whoever finds none among them rolls it back.
+    pub transaction: T,
+    /// What is said to each claim, in their order.
+    pub standings: Vec<Standing>,
+}
+
+/// What a store says to one claim of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// The message is this transaction's to handle.
+    Fresh,
+    /// It was handled, or became a dead letter, before; or it is in the batch twice.
+    Duplicate,
+    /// Nothing is claimed: a transaction of its own finds out what is to be done with it.
+    Alone,
 }
 
 /// A message that waits, and for how long the head of its key has to.
@@ -109,6 +135,17 @@ pub trait Store: Clone + Send + Sync + fmt::Debug + 'static {
         claim: Claim,
         now: SystemTime,
     ) -> impl Future<Output = Result<Claimed<Self::Transaction>, StoreError>> + Send;
+
+    /// Begins one transaction with claims to several messages, none of which has a position. It cannot park.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Contended`] where somebody else holds one of them for too long.
+    fn begin_batch(
+        &self,
+        claims: Vec<Claim>,
+        now: SystemTime,
+    ) -> impl Future<Output = Result<Batch<Self::Transaction>, StoreError>> + Send;
 
     /// Counts a failed attempt, and returns how many there were.
     fn fail(&self, failure: Failure) -> impl Future<Output = Result<u32, StoreError>> + Send;

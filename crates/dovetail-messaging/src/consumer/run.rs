@@ -1,6 +1,6 @@
 //! From a subscription to settled deliveries: the loop that every consumer runs.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 
 use dovetail_resilience::{Clock, Instant};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -17,6 +17,20 @@ pub trait Process: Send + Sync + 'static {
     /// Takes a delivery to its end, and says what the transport is to do with it.
     fn process(&self, delivery: Delivery) -> impl Future<Output = Settlement> + Send;
 
+    /// Takes several deliveries to their ends, and says of each what the transport is to do with it, in their order.
+    fn process_batch(
+        &self,
+        deliveries: Vec<Delivery>,
+    ) -> impl Future<Output = Vec<Settlement>> + Send {
+        async {
+            let mut settlements = Vec::with_capacity(deliveries.len());
+            for delivery in deliveries {
+                settlements.push(self.process(delivery).await);
+            }
+            settlements
+        }
+    }
+
     /// Does what is due without a delivery. `true`: something was done, and more may be due.
     fn tend(&self) -> impl Future<Output = bool> + Send;
 }
@@ -24,6 +38,10 @@ pub trait Process: Send + Sync + 'static {
 impl<S: Store, H: Handler<S::Transaction> + 'static> Process for Consumer<S, H> {
     async fn process(&self, delivery: Delivery) -> Settlement {
         Self::process(self, delivery).await
+    }
+
+    async fn process_batch(&self, deliveries: Vec<Delivery>) -> Vec<Settlement> {
+        Self::process_batch(self, deliveries).await
     }
 
     async fn tend(&self) -> bool {
@@ -56,6 +74,9 @@ impl<S: Leases, H: Handler<Held> + 'static> Process for LeaseConsumer<S, H> {
 pub struct Pace {
     /// Deliveries under way at once. 16: more than one store of SQLite keeps busy, and few enough to come again after a crash.
     pub concurrency: u32,
+    /// Deliveries that one transaction takes at most. 1: each has its own. With more, messages are handled many times as fast and one after the
+    /// other, and one that fails has others of its batch handled again. That many are under way at once then, whatever `concurrency` says.
+    pub batch: u32,
     /// How long to wait for messages before looking after what is due otherwise. 1 s.
     pub wait: Duration,
 }
@@ -64,6 +85,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             concurrency: 16,
+            batch: 1,
             wait: Duration::from_secs(1),
         }
     }
@@ -85,6 +107,7 @@ pub async fn run<T: Transport + Clone, P: Process>(
         pace,
         clock,
         tasks: JoinSet::new(),
+        sizes: HashMap::new(),
         receiving: None,
         tending: None,
         rests_until: clock.now(),
@@ -126,6 +149,8 @@ struct Runner<T: Transport, P> {
     pace: Pace,
     clock: Clock,
     tasks: JoinSet<Ended<T::Receipt>>,
+    /// How many deliveries each task has.
+    sizes: HashMap<Id, u32>,
     receiving: Option<Id>,
     tending: Option<Id>,
     rests_until: Instant,
@@ -160,10 +185,9 @@ impl<T: Transport + Clone, P: Process> Runner<T, P> {
 
     /// How many more deliveries may be under way.
     fn room(&self) -> u32 {
-        let others = usize::from(self.tending.is_some()) + usize::from(self.receiving.is_some());
-        let under_way = self.tasks.len().saturating_sub(others);
-        let under_way = u32::try_from(under_way).unwrap_or(u32::MAX);
-        self.pace.concurrency.max(1).saturating_sub(under_way)
+        let under_way: u32 = self.sizes.values().sum();
+        let most = self.pace.concurrency.max(self.pace.batch).max(1);
+        most.saturating_sub(under_way)
     }
 
     /// Waits for a task to end, or for the time to begin another one.
@@ -188,6 +212,7 @@ impl<T: Transport + Clone, P: Process> Runner<T, P> {
                 error.id()
             }
         };
+        self.sizes.remove(&id);
         self.receiving = self.receiving.filter(|task| *task != id);
         self.tending = self.tending.filter(|task| *task != id);
         match ended {
@@ -207,41 +232,55 @@ impl<T: Transport + Clone, P: Process> Runner<T, P> {
         self.rests_until = until.map_or(self.rests_until, |until| until.max(self.rests_until));
     }
 
-    fn deliver(&mut self, received: Vec<Received<T::Receipt>>) {
+    fn deliver(&mut self, mut received: Vec<Received<T::Receipt>>) {
         let rest = self.rests_until.saturating_duration_since(self.clock.now());
-        for one in received {
-            if self.is_stopping || !rest.is_zero() {
+        if self.is_stopping || !rest.is_zero() {
+            for one in received {
                 self.give_back(one, rest);
-            } else {
-                self.process(one);
             }
+            return;
+        }
+        let size = usize::try_from(self.pace.batch.max(1)).unwrap_or(usize::MAX);
+        while !received.is_empty() {
+            let others = received.split_off(size.min(received.len()));
+            self.process(std::mem::replace(&mut received, others));
         }
     }
 
     fn give_back(&mut self, received: Received<T::Receipt>, after: Duration) {
         let transport = self.transport.clone();
-        self.tasks.spawn(async move {
+        let task = self.tasks.spawn(async move {
             if let Err(error) = transport.give_back(&received.receipt, after).await {
                 tracing::debug!(%error, "a delivery was not given back, and comes again later");
             }
             Ended::GivenBack
         });
+        self.sizes.insert(task.id(), 1);
     }
 
-    fn process(&mut self, received: Received<T::Receipt>) {
+    fn process(&mut self, received: Vec<Received<T::Receipt>>) {
         let (transport, consumer) = (self.transport.clone(), Arc::clone(&self.consumer));
         let clock = self.clock;
-        self.tasks.spawn(async move {
+        let size = u32::try_from(received.len()).unwrap_or(u32::MAX);
+        let task = self.tasks.spawn(async move {
+            let (deliveries, receipts): (Vec<_>, Vec<_>) = received
+                .into_iter()
+                .map(|received| (received.delivery, received.receipt))
+                .unzip();
             reach("received");
-            let settlement = consumer.process(received.delivery).await;
+            let settlements = consumer.process_batch(deliveries).await;
             reach("settling");
-            settle(&transport, &received.receipt, settlement).await;
+            let mut rests_until = None;
+            for (receipt, settlement) in receipts.iter().zip(settlements) {
+                settle(&transport, receipt, settlement).await;
+                if let Settlement::Pause { after } = settlement {
+                    rests_until = rests_until.max(clock.now().checked_add(after));
+                }
+            }
             reach("settled");
-            Ended::Settled(match settlement {
-                Settlement::Pause { after } => clock.now().checked_add(after),
-                Settlement::Ack(_) | Settlement::Retry { .. } => None,
-            })
+            Ended::Settled(rests_until)
         });
+        self.sizes.insert(task.id(), size);
     }
 }
 

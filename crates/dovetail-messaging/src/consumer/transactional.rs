@@ -1,5 +1,6 @@
 //! The consumer whose effect is in the database of its inbox: one transaction for each message.
 
+mod batch;
 mod parked;
 
 use std::time::SystemTime;

@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 pub use self::transaction::SqliteTransaction;
 use self::writer::Writer;
 use super::{ErrorKind, StoreError};
-use crate::migrate::migrate;
+use crate::migrate;
 
 /// How the file is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Sqlite {
         let path = path.as_ref();
         let mut connection = Connection::open(path).map_err(because(ACTION))?;
         configure(&connection, options).map_err(because(ACTION))?;
-        migrate(&mut connection, now)?;
+        migrate::sqlite(&mut connection, now)?;
         let writer = Writer::start(connection, options.queue_max.max(1)).map_err(|error| {
             StoreError::because("start its thread", ErrorKind::Unavailable, error)
         })?;

@@ -2,29 +2,29 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    path::Path,
     process::{Child, Command, Stdio},
 };
 
-use dovetail_messaging::{
-    consumer::{Done, Settlement},
-    store::sqlite::{Options, Sqlite},
-};
+use dovetail_messaging::consumer::{Done, Settlement};
 
-use crate::support::{Bench, config, consumer, message, start};
+use crate::support::{Bench, Database, config, consumer, message, on_each_store};
 
-/// Names the folder of the database to the process that is killed.
-const FOLDER: &str = "DOVETAIL_KILLED_CONSUMER";
+on_each_store! {
+    a_killed_consumer_loses_nothing_and_doubles_nothing,
+    the_consumer_that_is_killed,
+}
+
+/// Names the database to the process that is killed.
+const ADDRESS: &str = "DOVETAIL_KILLED_CONSUMER";
 
 const MESSAGES: usize = 400;
 
-#[tokio::test]
-async fn a_killed_consumer_loses_nothing_and_doubles_nothing() {
-    let bench = Bench::new().await;
+async fn a_killed_consumer_loses_nothing_and_doubles_nothing<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let mut acknowledged = 0;
     // After how many acknowledgements each process is killed; the next one begins with a redelivery of the last.
     for lines in [1, 2, 3, 5, 8, 13, 21, 34, 55, 89] {
-        let mut process = spawn(bench.folder.path());
+        let mut process = spawn(&bench);
         let last = read_and_kill(&mut process, lines);
         let acknowledged_now = last.expect("the process acknowledges messages");
         acknowledged = acknowledged.max(acknowledged_now + 1);
@@ -33,7 +33,7 @@ async fn a_killed_consumer_loses_nothing_and_doubles_nothing() {
             assert_eq!(settlement, Settlement::Ack(Done::Duplicate), "m-{id}");
         }
     }
-    let mut process = spawn(bench.folder.path());
+    let mut process = spawn(&bench);
     assert_eq!(read_and_kill(&mut process, usize::MAX), Some(MESSAGES - 1));
     let effects = bench.effects().await;
     assert_eq!(effects.len(), MESSAGES);
@@ -43,21 +43,24 @@ async fn a_killed_consumer_loses_nothing_and_doubles_nothing() {
     assert_eq!(published, 400);
 }
 
-async fn redeliver(bench: &Bench, id: usize) -> Settlement {
+async fn redeliver<D: Database>(bench: &Bench<D>, id: usize) -> Settlement {
     bench
         .consumer(config())
         .process(message(&format!("m-{id}"), "ok"))
         .await
 }
 
-fn spawn(folder: &Path) -> Child {
+fn spawn<D: Database>(bench: &Bench<D>) -> Child {
+    // The test of the same name for the same store.
+    let store = std::any::type_name::<D>().to_lowercase();
+    let store = store.rsplit("::").next().unwrap();
     Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "kill::the_consumer_that_is_killed",
+            &format!("kill::{store}::the_consumer_that_is_killed"),
             "--nocapture",
         ])
-        .env(FOLDER, folder)
+        .env(ADDRESS, D::address(&bench.home))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -78,13 +81,11 @@ fn read_and_kill(process: &mut Child, lines: usize) -> Option<usize> {
 }
 
 /// Not a test of its own: what the processes above run. Elsewhere it has nothing to do.
-#[tokio::test]
-async fn the_consumer_that_is_killed() {
-    let Some(folder) = std::env::var_os(FOLDER) else {
+async fn the_consumer_that_is_killed<D: Database>() {
+    let Ok(address) = std::env::var(ADDRESS) else {
         return;
     };
-    let path = Path::new(&folder).join("shop.db");
-    let store = Sqlite::open(path, Options::default(), start()).unwrap();
+    let store = D::open(&address).await;
     let consumer = consumer(store, config());
     for id in 0..MESSAGES {
         let settlement = consumer.process(message(&format!("m-{id}"), "ok")).await;

@@ -1,6 +1,9 @@
 //! One live owner for effects outside of the database, and late ones fenced.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use dovetail_messaging::{
     Message,
@@ -9,12 +12,29 @@ use dovetail_messaging::{
     },
     dead_letter::{Burial, Reason},
     inbox::{Fingerprint, Key},
-    store::{Lease, Leased, Leases, sqlite::Sqlite},
+    store::{Lease, Leased},
 };
 use dovetail_resilience::{Chance, Clock};
 use tokio::sync::Mutex;
 
-use crate::support::{Bench, NAME, after, config, message, message_of, start};
+use crate::support::{
+    Bench, Database, NAME, after, config, message, message_of, on_each_store, start,
+};
+
+on_each_store! {
+    a_lease_keeps_others_away_until_it_ends,
+    an_extended_lease_lasts_longer,
+    whoever_lost_the_lease_can_do_nothing_under_it,
+    without_the_token_a_late_completion_would_count,
+    another_body_gets_no_lease,
+    an_excused_lease_is_no_attempt,
+    many_hands_get_one_lease,
+    a_leased_message_is_handled_once_and_published_with_its_end,
+    a_leased_message_that_fails_becomes_a_dead_letter,
+    what_is_down_gives_the_lease_back_at_once,
+    a_message_that_takes_its_process_along_is_not_tried_for_ever,
+    a_handler_whose_lease_is_lost_is_stopped_and_not_acknowledged,
+}
 
 const LENGTH: Duration = Duration::from_secs(30);
 
@@ -22,123 +42,113 @@ fn key(id: &str) -> Key {
     Key::of(NAME, &message(id, "ok")).unwrap()
 }
 
-async fn lease(store: &Sqlite, id: &str, seconds: u64) -> Leased {
+/// Asks for a lease, so many seconds after the start.
+async fn lease<D: Database>(bench: &Bench<D>, store: &D, id: &str, seconds: u64) -> Leased {
+    let now = bench.at(seconds).await;
     let fingerprint = Fingerprint::of(b"ok");
-    store
-        .lease(key(id), fingerprint, after(seconds), LENGTH)
-        .await
-        .unwrap()
+    let leased = store.lease(key(id), fingerprint, now, LENGTH).await;
+    leased.unwrap()
 }
 
-async fn held(store: &Sqlite, id: &str, seconds: u64) -> Lease {
-    match lease(store, id, seconds).await {
+async fn held<D: Database>(bench: &Bench<D>, store: &D, id: &str, seconds: u64) -> Lease {
+    match lease(bench, store, id, seconds).await {
         Leased::Held(lease) => lease,
         other => panic!("{other:?}"),
     }
 }
 
-#[tokio::test]
-async fn a_lease_keeps_others_away_until_it_ends() {
-    let bench = Bench::new().await;
-    let (one, other) = (bench.store.clone(), bench.other());
-    let first = held(&one, "m-1", 0).await;
-    assert_eq!(lease(&other, "m-1", 29).await, Leased::Busy(after(30)));
-    let second = held(&other, "m-1", 30).await;
+/// That a lease is held until then, but for the time that the test itself takes.
+fn assert_busy(leased: &Leased, until: SystemTime) {
+    let Leased::Busy(told) = leased else {
+        panic!("{leased:?}");
+    };
+    let early = until.duration_since(*told).unwrap();
+    assert!(early < Duration::from_secs(5), "{early:?}");
+}
+
+async fn a_lease_keeps_others_away_until_it_ends<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let (one, other) = (bench.store.clone(), bench.other().await);
+    let first = held(&bench, &one, "m-1", 0).await;
+    assert_busy(&lease(&bench, &other, "m-1", 20).await, after(30));
+    let second = held(&bench, &other, "m-1", 30).await;
     assert!(second.token > first.token);
     assert_eq!((first.attempts, second.attempts), (0, 1));
+    assert!(second.until <= after(60), "in the time of the host");
 }
 
-#[tokio::test]
-async fn an_extended_lease_lasts_longer() {
-    let bench = Bench::new().await;
-    let first = held(&bench.store, "m-1", 0).await;
-    assert!(bench.store.extend(&first, after(20), LENGTH).await.unwrap());
-    assert_eq!(
-        lease(&bench.store, "m-1", 49).await,
-        Leased::Busy(after(50))
-    );
+async fn an_extended_lease_lasts_longer<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let first = held(&bench, &bench.store, "m-1", 0).await;
+    let now = bench.at(20).await;
+    assert!(bench.store.extend(&first, now, LENGTH).await.unwrap());
+    assert_busy(&lease(&bench, &bench.store, "m-1", 40).await, after(50));
 }
 
-#[tokio::test]
-async fn whoever_lost_the_lease_can_do_nothing_under_it() {
-    let bench = Bench::new().await;
+async fn whoever_lost_the_lease_can_do_nothing_under_it<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let store = &bench.store;
-    let late = held(store, "m-1", 0).await;
-    let current = held(store, "m-1", 31).await;
+    let late = held(&bench, store, "m-1", 0).await;
+    let current = held(&bench, store, "m-1", 31).await;
     let published = vec![message_of("m-1")];
-    assert!(
-        !store
-            .complete(&late, published.clone(), after(32))
-            .await
-            .unwrap()
-    );
-    assert!(!store.extend(&late, after(32), LENGTH).await.unwrap());
-    assert!(!store.release(&late, false, after(32)).await.unwrap());
+    let now = bench.at(32).await;
+    assert!(!store.complete(&late, published.clone(), now).await.unwrap());
+    assert!(!store.extend(&late, now, LENGTH).await.unwrap());
+    assert!(!store.release(&late, false, now).await.unwrap());
     let burial = Burial {
         consumer: NAME.to_owned(),
         message: message("m-1", "ok"),
         reason: Reason::Handler,
         detail: String::new(),
         contract: None,
-        at: after(32),
+        at: now,
     };
     assert!(!store.bury_leased(&late, burial).await.unwrap());
     assert_eq!(bench.count("SELECT count(*) FROM dovetail_outbox").await, 0);
     assert_eq!(bench.letters().await.len(), 0);
-    assert!(
-        store
-            .complete(&current, published, after(33))
-            .await
-            .unwrap()
-    );
+    let now = bench.at(33).await;
+    assert!(store.complete(&current, published, now).await.unwrap());
     assert_eq!(bench.count("SELECT count(*) FROM dovetail_outbox").await, 1);
-    assert_eq!(lease(store, "m-1", 34).await, Leased::Duplicate);
+    assert_eq!(lease(&bench, store, "m-1", 34).await, Leased::Duplicate);
 }
 
 /// The control: completing without the token is what lets the late owner win.
-#[tokio::test]
-async fn without_the_token_a_late_completion_would_count() {
-    let bench = Bench::new().await;
-    held(&bench.store, "m-1", 0).await;
-    held(&bench.store, "m-1", 31).await;
+async fn without_the_token_a_late_completion_would_count<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    held(&bench, &bench.store, "m-1", 0).await;
+    held(&bench, &bench.store, "m-1", 31).await;
     let unfenced = bench
         .store
-        .transact(|connection| {
-            connection.execute(
-                "UPDATE dovetail_inbox SET status = 'done' WHERE id = 'm-1' AND status = 'claimed'",
-                [],
-            )
-        })
-        .await
-        .unwrap();
-    assert_eq!(unfenced, 1);
+        .run("UPDATE dovetail_inbox SET status = 'done' WHERE id = 'm-1' AND status = 'claimed'");
+    assert_eq!(unfenced.await, 1);
 }
 
-#[tokio::test]
-async fn another_body_gets_no_lease() {
-    let bench = Bench::new().await;
-    held(&bench.store, "m-1", 0).await;
+async fn another_body_gets_no_lease<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    held(&bench, &bench.store, "m-1", 0).await;
     let other = Fingerprint::of(b"other");
-    let leased = bench.store.lease(key("m-1"), other, after(60), LENGTH);
+    let now = bench.at(60).await;
+    let leased = bench.store.lease(key("m-1"), other, now, LENGTH);
     assert_eq!(leased.await.unwrap(), Leased::IdReuse);
 }
 
-#[tokio::test]
-async fn an_excused_lease_is_no_attempt() {
-    let bench = Bench::new().await;
-    let first = held(&bench.store, "m-1", 0).await;
-    assert!(bench.store.release(&first, true, after(1)).await.unwrap());
-    let second = held(&bench.store, "m-1", 1).await;
+async fn an_excused_lease_is_no_attempt<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let store = &bench.store;
+    let first = held(&bench, store, "m-1", 0).await;
+    let now = bench.at(1).await;
+    assert!(store.release(&first, true, now).await.unwrap());
+    let second = held(&bench, store, "m-1", 1).await;
     assert_eq!((second.attempts, second.token), (0, 2));
-    assert!(bench.store.release(&second, false, after(2)).await.unwrap());
-    assert_eq!(held(&bench.store, "m-1", 2).await.attempts, 1);
+    let now = bench.at(2).await;
+    assert!(store.release(&second, false, now).await.unwrap());
+    assert_eq!(held(&bench, store, "m-1", 2).await.attempts, 1);
 }
 
-#[tokio::test]
-async fn many_hands_get_one_lease() {
-    let bench = Bench::new().await;
-    let stores = [bench.store.clone(), bench.other()];
-    let wishes = (0..16).map(|hand: usize| lease(&stores[hand % 2], "m-1", 0));
+async fn many_hands_get_one_lease<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let stores = [bench.store.clone(), bench.other().await];
+    let wishes = (0..16).map(|hand: usize| lease(&bench, &stores[hand % 2], "m-1", 0));
     let leased = futures::future::join_all(wishes).await;
     let granted = leased
         .iter()
@@ -179,7 +189,7 @@ impl Handler<Held> for Caller {
     }
 }
 
-fn caller(bench: &Bench) -> (LeaseConsumer<Sqlite, Caller>, Caller) {
+fn caller<D: Database>(bench: &Bench<D>) -> (LeaseConsumer<D, Caller>, Caller) {
     let handler = Caller::default();
     let consumer = LeaseConsumer::new(
         NAME,
@@ -193,9 +203,8 @@ fn caller(bench: &Bench) -> (LeaseConsumer<Sqlite, Caller>, Caller) {
     (consumer, handler)
 }
 
-#[tokio::test]
-async fn a_leased_message_is_handled_once_and_published_with_its_end() {
-    let bench = Bench::new().await;
+async fn a_leased_message_is_handled_once_and_published_with_its_end<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let (consumer, handler) = caller(&bench);
     assert_eq!(
         consumer.process(message("m-1", "ok")).await,
@@ -209,15 +218,14 @@ async fn a_leased_message_is_handled_once_and_published_with_its_end() {
     assert_eq!(bench.count("SELECT count(*) FROM dovetail_outbox").await, 1);
 }
 
-#[tokio::test]
-async fn a_leased_message_that_fails_becomes_a_dead_letter() {
+async fn a_leased_message_that_fails_becomes_a_dead_letter<D: Database>() {
     let rows = [
         ("fail", Reason::RetriesExhausted, 3),
         ("panic", Reason::Panic, 3),
         ("fatal", Reason::Handler, 1),
     ];
     for (body, reason, attempts) in rows {
-        let bench = Bench::new().await;
+        let bench = Bench::<D>::of_store().await;
         let (consumer, handler) = caller(&bench);
         for _ in 1..attempts {
             let settlement = consumer.process(message("m-1", body)).await;
@@ -238,9 +246,8 @@ async fn a_leased_message_that_fails_becomes_a_dead_letter() {
     }
 }
 
-#[tokio::test]
-async fn what_is_down_gives_the_lease_back_at_once() {
-    let bench = Bench::new().await;
+async fn what_is_down_gives_the_lease_back_at_once<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let (consumer, _) = caller(&bench);
     for _ in 0..5 {
         let settlement = consumer.process(message("m-1", "down")).await;
@@ -249,9 +256,8 @@ async fn what_is_down_gives_the_lease_back_at_once() {
     assert_eq!(bench.letters().await.len(), 0);
 }
 
-#[tokio::test]
-async fn a_message_that_takes_its_process_along_is_not_tried_for_ever() {
-    let bench = Bench::new().await;
+async fn a_message_that_takes_its_process_along_is_not_tried_for_ever<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     // Three owners died without a word, before the start of the consumer's clock.
     let first = start() - Duration::from_secs(200);
     for died in 0..3 {
@@ -259,6 +265,7 @@ async fn a_message_that_takes_its_process_along_is_not_tried_for_ever() {
         let fingerprint = Fingerprint::of(b"ok");
         let leased = bench.store.lease(key("m-1"), fingerprint, at, LENGTH).await;
         assert!(matches!(leased.unwrap(), Leased::Held(_)));
+        bench.store.pass_time(Duration::from_secs(60)).await;
     }
     let (consumer, handler) = caller(&bench);
     assert_eq!(
@@ -268,19 +275,17 @@ async fn a_message_that_takes_its_process_along_is_not_tried_for_ever() {
     assert_eq!(handler.called.lock().await.len(), 0);
 }
 
-#[tokio::test]
-async fn a_handler_whose_lease_is_lost_is_stopped_and_not_acknowledged() {
-    let bench = Bench::new().await;
+async fn a_handler_whose_lease_is_lost_is_stopped_and_not_acknowledged<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let (consumer, handler) = caller(&bench);
     let (settlement, ()) = tokio::join!(consumer.process(message("m-1", "lose")), async {
         while handler.called.lock().await.is_empty() {
             tokio::task::yield_now().await;
         }
-        // Another owner, whose clock is ahead, takes the message; the next heartbeat finds out.
+        // Another owner, after whose clock the lease is over, takes the message; the next heartbeat finds out.
+        let now = bench.at(31).await;
         let fingerprint = Fingerprint::of(b"lose");
-        let other = bench
-            .store
-            .lease(key("m-1"), fingerprint, after(31), LENGTH);
+        let other = bench.store.lease(key("m-1"), fingerprint, now, LENGTH);
         assert!(matches!(other.await.unwrap(), Leased::Held(_)));
         tokio::time::pause();
     });

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod batches;
 mod cesql;
 mod crash;
 mod duplicates;
@@ -13,6 +14,8 @@ mod leases;
 mod offsets;
 mod order;
 mod outbox;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod routes;
 mod sample_events;
 mod shared;

@@ -7,7 +7,15 @@ use dovetail_messaging::{
     inbox::Position,
 };
 
-use crate::support::{Bench, config, consumer, message};
+use crate::support::{Bench, Database, config, consumer, message, on_each_store};
+
+on_each_store! {
+    an_offset_is_handled_once_and_in_its_turn,
+    a_zombie_of_the_partition_has_no_effect,
+    a_failed_message_holds_its_partition_until_it_is_dead,
+    dead_letters_do_not_stop_a_partition,
+    what_a_producer_sent_twice_is_told_by_its_identity,
+}
 
 fn at(offset: u64, expected: u64, message: Message) -> Delivery {
     Delivery {
@@ -25,9 +33,8 @@ fn by(dedupe: Dedupe) -> Config {
     Config { dedupe, ..config() }
 }
 
-#[tokio::test]
-async fn an_offset_is_handled_once_and_in_its_turn() {
-    let bench = Bench::new().await;
+async fn an_offset_is_handled_once_and_in_its_turn<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let consumer = bench.consumer(by(Dedupe::Offset));
     let handled = Settlement::Ack(Done::Handled);
     let duplicate = Settlement::Ack(Done::Duplicate);
@@ -57,12 +64,11 @@ async fn an_offset_is_handled_once_and_in_its_turn() {
     assert_eq!(bench.count("SELECT count(*) FROM dovetail_inbox").await, 0);
 }
 
-#[tokio::test]
-async fn a_zombie_of_the_partition_has_no_effect() {
-    let bench = Bench::new().await;
+async fn a_zombie_of_the_partition_has_no_effect<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let (zombie, owner) = (
         bench.consumer(by(Dedupe::Offset)),
-        consumer(bench.other(), by(Dedupe::Offset)),
+        consumer(bench.other().await, by(Dedupe::Offset)),
     );
     zombie.process(at(0, 0, message("m-0", "ok"))).await;
     for offset in 1..4 {
@@ -74,9 +80,8 @@ async fn a_zombie_of_the_partition_has_no_effect() {
     assert_eq!(bench.effects().await, ["m-0", "m-1", "m-2", "m-3"]);
 }
 
-#[tokio::test]
-async fn a_failed_message_holds_its_partition_until_it_is_dead() {
-    let bench = Bench::new().await;
+async fn a_failed_message_holds_its_partition_until_it_is_dead<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let consumer = bench.consumer(by(Dedupe::Offset));
     // What comes too early waits, even if nobody can handle it, and even behind the very first message of a partition.
     for _ in 0..2 {
@@ -110,9 +115,8 @@ async fn a_failed_message_holds_its_partition_until_it_is_dead() {
     assert_eq!(bench.effects().await, ["m-1"]);
 }
 
-#[tokio::test]
-async fn dead_letters_do_not_stop_a_partition() {
-    let bench = Bench::new().await;
+async fn dead_letters_do_not_stop_a_partition<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let consumer = bench.consumer(by(Dedupe::Offset));
     consumer.process(at(0, 0, message("m-0", "ok"))).await;
     assert_eq!(
@@ -129,11 +133,10 @@ async fn dead_letters_do_not_stop_a_partition() {
     );
 }
 
-#[tokio::test]
-async fn what_a_producer_sent_twice_is_told_by_its_identity() {
+async fn what_a_producer_sent_twice_is_told_by_its_identity<D: Database>() {
     let rows = [(Dedupe::Offset, 2), (Dedupe::Both, 1)];
     for (dedupe, effects) in rows {
-        let bench = Bench::new().await;
+        let bench = Bench::<D>::of_store().await;
         let consumer = bench.consumer(by(dedupe));
         consumer.process(at(0, 0, message("m-1", "ok"))).await;
         consumer.process(at(1, 1, message("m-1", "ok"))).await;

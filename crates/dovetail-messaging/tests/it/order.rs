@@ -6,12 +6,21 @@ use dovetail_messaging::{
     Message,
     consumer::{Config, Consumer, Done, Drained, Order, Settlement},
     dead_letter::Reason,
-    store::sqlite::Sqlite,
 };
 use dovetail_resilience::backoff;
 use futures::future::join_all;
 
-use crate::support::{Bench, Obedient, config, message};
+use crate::support::{Bench, Database, Obedient, config, message, on_each_store};
+
+on_each_store! {
+    what_follows_a_failed_message_of_its_key_waits_behind_it,
+    nothing_comes_between_a_failure_and_its_parking,
+    when_no_attempt_succeeds_the_whole_key_becomes_dead_letters_in_its_order,
+    a_message_that_is_wrong_in_itself_does_not_take_its_key_along,
+    a_parked_key_rests_until_its_time,
+    a_message_whose_statement_had_to_be_stopped_is_parked_as_any_other,
+    a_full_queue_pauses_the_consumer_and_loses_nothing,
+}
 
 const PARKED: Settlement = Settlement::Ack(Done::Parked);
 const HANDLED: Settlement = Settlement::Ack(Done::Handled);
@@ -27,7 +36,7 @@ fn keyed(key: &str, id: &str, body: &str) -> Message {
     message(id, body).with_key(key)
 }
 
-async fn drain(consumer: &Consumer<Sqlite, Obedient>) -> Drained {
+async fn drain<D: Database>(consumer: &Consumer<D, Obedient>) -> Drained {
     let mut sum = Drained::default();
     loop {
         let drained = consumer.drain(100).await.unwrap();
@@ -40,9 +49,8 @@ async fn drain(consumer: &Consumer<Sqlite, Obedient>) -> Drained {
     }
 }
 
-#[tokio::test]
-async fn what_follows_a_failed_message_of_its_key_waits_behind_it() {
-    let bench = Bench::new().await;
+async fn what_follows_a_failed_message_of_its_key_waits_behind_it<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let consumer = bench.consumer(ordered());
     consumer.handler().failures.store(2, Ordering::SeqCst);
     let rows = [
@@ -74,31 +82,39 @@ async fn what_follows_a_failed_message_of_its_key_waits_behind_it() {
     );
 }
 
-#[tokio::test]
-async fn nothing_comes_between_a_failure_and_its_parking() {
-    for _ in 0..20 {
-        let bench = Bench::new().await;
-        let consumer = bench.consumer(ordered());
+async fn nothing_comes_between_a_failure_and_its_parking<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let consumer = bench.consumer(ordered());
+    for key in ["a", "b", "c", "d", "e", "f"] {
         consumer.handler().failures.store(1, Ordering::SeqCst);
-        // All at once: whoever begins second finds the key parked.
-        let deliveries = (0..10).map(|number| {
-            let body = if number == 0 { "fail at first" } else { "ok" };
-            consumer.process(keyed("a", &format!("a-{number}"), body))
-        });
-        let settlements = join_all(deliveries).await;
-        assert!(
-            settlements.iter().all(|one| *one == PARKED),
-            "{settlements:?}"
-        );
+        let calls = consumer.handler().calls.load(Ordering::SeqCst);
+        let id = |number: u32| format!("{key}-{number}");
+        let first = consumer.process(keyed(key, &id(0), "fail at first"));
+        // All at once, as soon as the first one is at work: whoever begins second finds the key parked.
+        let others = async {
+            while consumer.handler().calls.load(Ordering::SeqCst) == calls {
+                tokio::task::yield_now().await;
+            }
+            let others = (1..6).map(|number| consumer.process(keyed(key, &id(number), "ok")));
+            join_all(others).await
+        };
+        let (first, others) = tokio::join!(first, others);
+        assert_eq!(first, PARKED);
+        assert!(others.iter().all(|one| *one == PARKED), "{others:?}");
         drain(&consumer).await;
-        let expected: Vec<String> = (0..10).map(|number| format!("a-{number}")).collect();
-        assert_eq!(bench.effects().await, expected);
+        let effects = bench.effects().await;
+        let mut of_key: Vec<String> = effects
+            .into_iter()
+            .filter(|effect| effect.starts_with(key))
+            .collect();
+        assert_eq!(of_key[0], id(0));
+        of_key.sort();
+        assert_eq!(of_key, (0..6).map(id).collect::<Vec<_>>());
     }
 }
 
-#[tokio::test]
-async fn when_no_attempt_succeeds_the_whole_key_becomes_dead_letters_in_its_order() {
-    let bench = Bench::new().await;
+async fn when_no_attempt_succeeds_the_whole_key_becomes_dead_letters_in_its_order<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let consumer = bench.consumer(ordered());
     for (id, body) in [("a-1", "fail"), ("a-2", "ok"), ("a-3", "ok")] {
         assert_eq!(consumer.process(keyed("a", id, body)).await, PARKED);
@@ -122,9 +138,8 @@ async fn when_no_attempt_succeeds_the_whole_key_becomes_dead_letters_in_its_orde
     assert_eq!(consumer.process(keyed("a", "a-4", "ok")).await, HANDLED);
 }
 
-#[tokio::test]
-async fn a_message_that_is_wrong_in_itself_does_not_take_its_key_along() {
-    let bench = Bench::new().await;
+async fn a_message_that_is_wrong_in_itself_does_not_take_its_key_along<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let consumer = bench.consumer(ordered());
     consumer.handler().failures.store(1, Ordering::SeqCst);
     for (id, body) in [("a-1", "fail at first"), ("a-2", "fatal"), ("a-3", "ok")] {
@@ -136,9 +151,8 @@ async fn a_message_that_is_wrong_in_itself_does_not_take_its_key_along() {
     assert_eq!(bench.letters().await[0].reason, Reason::Handler);
 }
 
-#[tokio::test]
-async fn a_parked_key_rests_until_its_time() {
-    let bench = Bench::new().await;
+async fn a_parked_key_rests_until_its_time<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let backoff = backoff::Config {
         base: Duration::from_secs(3_600),
         throttled_base: Duration::from_secs(3_600),
@@ -152,23 +166,26 @@ async fn a_parked_key_rests_until_its_time() {
     assert_eq!(consumer.drain(10).await.unwrap(), Drained::default());
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_message_whose_statement_had_to_be_stopped_is_parked_as_any_other() {
-    let bench = Bench::new().await;
+async fn a_message_whose_statement_had_to_be_stopped_is_parked_as_any_other<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let consumer = bench.consumer(ordered());
+    // Each attempt pauses the clock, to be ended by its deadline.
     assert_eq!(consumer.process(keyed("a", "a-1", "endless")).await, PARKED);
+    tokio::time::resume();
     assert_eq!(
         bench.count("SELECT attempts FROM dovetail_attempt").await,
         1
     );
-    let drained = drain(&consumer).await;
-    assert_eq!(drained.dead, 1);
+    for (waiting, dead) in [(1, 0), (0, 1)] {
+        let drained = consumer.drain(100).await.unwrap();
+        tokio::time::resume();
+        assert_eq!((drained.waiting, drained.dead), (waiting, dead));
+    }
     assert_eq!(bench.letters().await[0].reason, Reason::Timeout);
 }
 
-#[tokio::test]
-async fn a_full_queue_pauses_the_consumer_and_loses_nothing() {
-    let bench = Bench::new().await;
+async fn a_full_queue_pauses_the_consumer_and_loses_nothing<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let order = Order {
         keys_max: 1,
         length_max: 2,

@@ -6,17 +6,29 @@ use dovetail_messaging::{
     Message,
     dead_letter::Reason,
     outbox::{Config, Fate, PublishError, Publisher, Relay, Settled, Taken, Turn},
-    store::{DeadLetters, ErrorKind, Outbox, Parking, Store, Transaction, sqlite::Sqlite},
+    store::{ErrorKind, Parking, Transaction},
 };
 use dovetail_resilience::{Chance, Clock, backoff};
 use tokio::sync::Mutex;
 
-use crate::support::{Bench, after, config, effect, message, start};
+use crate::support::{Bench, Database, Work, after, config, message, on_each_store, start};
+
+on_each_store! {
+    a_service_publishes_with_what_it_writes_or_not_at_all,
+    what_was_not_claimed_cannot_be_parked,
+    what_is_taken_is_nobody_elses_until_the_hold_ends,
+    a_key_waits_behind_what_of_it_is_taken_or_failed,
+    a_rejected_message_blocks_its_key_until_somebody_decides,
+    what_was_published_can_be_published_again_for_a_while,
+    relays_side_by_side_keep_the_order_of_each_key (flavor = "multi_thread", worker_threads = 4),
+    a_relay_publishes_what_handlers_commit_and_stops_when_told,
+    a_relay_says_what_its_turn_came_to,
+}
 
 const HOLD: Duration = Duration::from_secs(30);
 
 /// Puts messages into the outbox, each in a transaction of its own.
-async fn publish(bench: &Bench, messages: &[(&str, Option<&str>)]) {
+async fn publish<D: Database>(bench: &Bench<D>, messages: &[(&str, Option<&str>)]) {
     for (id, key) in messages {
         let mut transaction = bench.store.transaction(start()).await.unwrap();
         let message = Message {
@@ -28,12 +40,11 @@ async fn publish(bench: &Bench, messages: &[(&str, Option<&str>)]) {
     }
 }
 
-#[tokio::test]
-async fn a_service_publishes_with_what_it_writes_or_not_at_all() {
-    let bench = Bench::new().await;
+async fn a_service_publishes_with_what_it_writes_or_not_at_all<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     for (id, is_committed) in [("m-1", false), ("m-2", true), ("m-3", false)] {
         let mut transaction = bench.store.transaction(start()).await.unwrap();
-        effect(&mut transaction, id, "").await.unwrap();
+        transaction.effect(id, "").await.unwrap();
         transaction.publish(message(id, "")).unwrap();
         if is_committed {
             transaction.commit().await.unwrap();
@@ -42,12 +53,11 @@ async fn a_service_publishes_with_what_it_writes_or_not_at_all() {
         }
     }
     assert_eq!(bench.effects().await, ["m-2"]);
-    assert_eq!(ids(&take(&bench.store, 0).await), ["m-2"]);
+    assert_eq!(ids(&take(&bench, &bench.store, 0).await), ["m-2"]);
 }
 
-#[tokio::test]
-async fn what_was_not_claimed_cannot_be_parked() {
-    let bench = Bench::new().await;
+async fn what_was_not_claimed_cannot_be_parked<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let transaction = bench.store.transaction(start()).await.unwrap();
     let parking = Parking {
         message: message("m-1", "").with_key("a"),
@@ -61,8 +71,12 @@ async fn what_was_not_claimed_cannot_be_parked() {
     assert_eq!(error.kind(), ErrorKind::Refused);
 }
 
-async fn take(store: &Sqlite, seconds: u64) -> Taken {
-    store.take(after(seconds), HOLD, 100).await.unwrap()
+/// Takes what there is, so many seconds after the start.
+async fn take<D: Database>(bench: &Bench<D>, store: &D, seconds: u64) -> Taken {
+    store
+        .take(bench.at(seconds).await, HOLD, 100)
+        .await
+        .unwrap()
 }
 
 fn ids(taken: &Taken) -> Vec<&str> {
@@ -80,21 +94,20 @@ fn settled(taken: &Taken, place: usize, fate: Fate) -> Settled {
     }
 }
 
-#[tokio::test]
-async fn what_is_taken_is_nobody_elses_until_the_hold_ends() {
-    let bench = Bench::new().await;
+async fn what_is_taken_is_nobody_elses_until_the_hold_ends<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     publish(&bench, &[("1", None), ("2", Some("a")), ("3", Some("a"))]).await;
-    let first = take(&bench.store, 0).await;
+    let first = take(&bench, &bench.store, 0).await;
     assert_eq!(ids(&first), ["1", "2", "3"]);
-    assert_eq!(ids(&take(&bench.other(), 29).await).len(), 0);
-    let second = take(&bench.other(), 30).await;
+    assert_eq!(ids(&take(&bench, &bench.other().await, 20).await).len(), 0);
+    let second = take(&bench, &bench.other().await, 30).await;
     assert_eq!(ids(&second), ["1", "2", "3"]);
     // The first relay wakes up, and its token is stale.
     let late = vec![settled(&first, 0, Fate::Published)];
     assert_eq!(
         bench
             .store
-            .settle(first.token, late, after(31))
+            .settle(first.token, late, bench.at(31).await)
             .await
             .unwrap(),
         0
@@ -102,14 +115,13 @@ async fn what_is_taken_is_nobody_elses_until_the_hold_ends() {
     assert_eq!(bench.store.pending().await.unwrap().count, 3);
 }
 
-#[tokio::test]
-async fn a_key_waits_behind_what_of_it_is_taken_or_failed() {
-    let bench = Bench::new().await;
+async fn a_key_waits_behind_what_of_it_is_taken_or_failed<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let messages = [("a1", Some("a")), ("a2", Some("a")), ("b1", Some("b"))];
     publish(&bench, &messages).await;
-    let one = bench.store.take(after(0), HOLD, 1).await.unwrap();
+    let one = bench.store.take(bench.at(0).await, HOLD, 1).await.unwrap();
     assert_eq!(ids(&one), ["a1"]);
-    let rest = take(&bench.store, 0).await;
+    let rest = take(&bench, &bench.store, 0).await;
     assert_eq!(ids(&rest), ["b1"], "a2 waits for a1");
     let failed = Fate::Failed {
         error: "busy".to_owned(),
@@ -117,22 +129,24 @@ async fn a_key_waits_behind_what_of_it_is_taken_or_failed() {
     };
     bench
         .store
-        .settle(one.token, vec![settled(&one, 0, failed)], after(1))
+        .settle(one.token, vec![settled(&one, 0, failed)], bench.at(1).await)
         .await
         .unwrap();
-    assert_eq!(ids(&take(&bench.store, 20).await).len(), 0);
-    assert_eq!(ids(&take(&bench.store, 100).await), ["a1", "a2", "b1"]);
+    assert_eq!(ids(&take(&bench, &bench.store, 20).await).len(), 0);
+    assert_eq!(
+        ids(&take(&bench, &bench.store, 100).await),
+        ["a1", "a2", "b1"]
+    );
 }
 
-#[tokio::test]
-async fn a_rejected_message_blocks_its_key_until_somebody_decides() {
-    let bench = Bench::new().await;
+async fn a_rejected_message_blocks_its_key_until_somebody_decides<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     publish(
         &bench,
         &[("a1", Some("a")), ("a2", Some("a")), ("b1", Some("b"))],
     )
     .await;
-    let taken = take(&bench.store, 0).await;
+    let taken = take(&bench, &bench.store, 0).await;
     let rejected = Fate::Rejected {
         error: "too large".to_owned(),
         blocks_key: true,
@@ -144,19 +158,19 @@ async fn a_rejected_message_blocks_its_key_until_somebody_decides() {
     ];
     bench
         .store
-        .settle(taken.token, fates, after(1))
+        .settle(taken.token, fates, bench.at(1).await)
         .await
         .unwrap();
     let letters = bench.letters().await;
     assert_eq!(letters[0].reason, Reason::PublishRejected);
     assert_eq!(letters[0].consumer, "outbox/orders");
-    assert_eq!(ids(&take(&bench.store, 60).await).len(), 0);
+    assert_eq!(ids(&take(&bench, &bench.store, 60).await).len(), 0);
     bench
         .store
-        .replay(letters[0].number, after(61))
+        .replay(letters[0].number, bench.at(61).await)
         .await
         .unwrap();
-    let again = take(&bench.store, 62).await;
+    let again = take(&bench, &bench.store, 62).await;
     assert_eq!(ids(&again), ["a1", "a2"], "in its old place");
     // Rejected again, and given up.
     let rejected = Fate::Rejected {
@@ -169,34 +183,37 @@ async fn a_rejected_message_blocks_its_key_until_somebody_decides() {
     ];
     bench
         .store
-        .settle(again.token, fates, after(63))
+        .settle(again.token, fates, bench.at(63).await)
         .await
         .unwrap();
     let number = bench.letters().await[0].number;
-    bench.store.discard(number, after(64)).await.unwrap();
-    assert_eq!(ids(&take(&bench.store, 65).await), ["a2"]);
+    bench
+        .store
+        .discard(number, bench.at(64).await)
+        .await
+        .unwrap();
+    assert_eq!(ids(&take(&bench, &bench.store, 65).await), ["a2"]);
 }
 
-#[tokio::test]
-async fn what_was_published_can_be_published_again_for_a_while() {
-    let bench = Bench::new().await;
+async fn what_was_published_can_be_published_again_for_a_while<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     publish(&bench, &[("1", None), ("2", None)]).await;
     for (id, at) in [("1", 10), ("2", 20)] {
-        let taken = bench.store.take(after(at), HOLD, 1).await.unwrap();
+        let taken = bench.store.take(bench.at(at).await, HOLD, 1).await.unwrap();
         assert_eq!(ids(&taken), [id]);
         bench
             .store
             .settle(
                 taken.token,
                 vec![settled(&taken, 0, Fate::Published)],
-                after(at),
+                bench.at(at).await,
             )
             .await
             .unwrap();
     }
     assert_eq!(bench.store.pending().await.unwrap().count, 0);
     assert_eq!(bench.store.republish(after(15)).await.unwrap(), 1);
-    assert_eq!(ids(&take(&bench.store, 60).await), ["2"]);
+    assert_eq!(ids(&take(&bench, &bench.store, 60).await), ["2"]);
     assert_eq!(
         bench
             .store
@@ -235,7 +252,7 @@ impl Publisher for Broker {
     }
 }
 
-fn relay(store: Sqlite, broker: Broker) -> Relay<Sqlite, Broker> {
+fn relay<D: Database>(store: D, broker: Broker) -> Relay<D, Broker> {
     let config = Config {
         batch_max: 7,
         backoff: backoff::Config {
@@ -254,9 +271,8 @@ fn relay(store: Sqlite, broker: Broker) -> Relay<Sqlite, Broker> {
     )
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn relays_side_by_side_keep_the_order_of_each_key() {
-    let bench = Bench::new().await;
+async fn relays_side_by_side_keep_the_order_of_each_key<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let keys = ["a", "b", "c", "d", "e"];
     let names: Vec<(String, &str)> = (100..220)
         .map(|number| (format!("{number}"), keys[number % keys.len()]))
@@ -269,8 +285,8 @@ async fn relays_side_by_side_keep_the_order_of_each_key() {
     let broker = Broker::default();
     let relays = [
         relay(bench.store.clone(), broker.clone()),
-        relay(bench.other(), broker.clone()),
-        relay(bench.other(), broker.clone()),
+        relay(bench.other().await, broker.clone()),
+        relay(bench.other().await, broker.clone()),
     ];
     let tasks = relays.into_iter().map(|relay| {
         tokio::spawn(async move {
@@ -300,9 +316,8 @@ async fn relays_side_by_side_keep_the_order_of_each_key() {
     }
 }
 
-#[tokio::test]
-async fn a_relay_publishes_what_handlers_commit_and_stops_when_told() {
-    let bench = Bench::new().await;
+async fn a_relay_publishes_what_handlers_commit_and_stops_when_told<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let broker = Broker::default();
     let relay = relay(bench.store.clone(), broker.clone());
     let consumer = bench.consumer(config());
@@ -324,9 +339,8 @@ async fn a_relay_publishes_what_handlers_commit_and_stops_when_told() {
     assert_eq!(*confirmed, [(None, "charged-m-2".to_owned())]);
 }
 
-#[tokio::test]
-async fn a_relay_says_what_its_turn_came_to() {
-    let bench = Bench::new().await;
+async fn a_relay_says_what_its_turn_came_to<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     publish(&bench, &[("0", None), ("1", None)]).await;
     let relay = relay(bench.store.clone(), Broker::default());
     let turn = relay.turn().await.unwrap();

@@ -9,21 +9,33 @@ use dovetail_messaging::{
     },
     dead_letter::Reason,
     inbox::Position,
-    store::sqlite::Sqlite,
 };
 use dovetail_resilience::{Chance, Clock};
 
-use crate::support::{Bench, Obedient, after, config, message, start};
+use crate::support::{Bench, Database, Obedient, after, config, message, on_each_store, start};
+
+on_each_store! {
+    a_kind_without_a_route_is_for_others,
+    what_is_no_event_is_a_dead_letter_at_once,
+    a_key_keeps_its_order_across_kinds_and_each_message_its_name,
+    a_parked_message_outlives_the_name_and_the_route_of_its_handler,
+    an_offset_moves_past_what_is_for_others,
+    an_identity_can_come_from_the_payload,
+}
 
 const HANDLED: Settlement = Settlement::Ack(Done::Handled);
 const IGNORED: Settlement = Settlement::Ack(Done::Ignored);
 const PARKED: Settlement = Settlement::Ack(Done::Parked);
 
-fn routed(bench: &Bench, routes: Vec<Route>) -> Consumer<Sqlite, Obedient> {
+fn routed<D: Database>(bench: &Bench<D>, routes: Vec<Route>) -> Consumer<D, Obedient> {
     routed_at(start(), bench, routes)
 }
 
-fn routed_at(now: SystemTime, bench: &Bench, routes: Vec<Route>) -> Consumer<Sqlite, Obedient> {
+fn routed_at<D: Database>(
+    now: SystemTime,
+    bench: &Bench<D>,
+    routes: Vec<Route>,
+) -> Consumer<D, Obedient> {
     Consumer::of_routes(
         "billing/orders",
         bench.store.clone(),
@@ -48,9 +60,8 @@ fn ordered() -> Config {
     }
 }
 
-#[tokio::test]
-async fn a_kind_without_a_route_is_for_others() {
-    let bench = Bench::new().await;
+async fn a_kind_without_a_route_is_for_others<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let consumer = routed(&bench, both(&config()));
     let rows = [
         (message("m-1", "ok").with_kind("created"), HANDLED),
@@ -82,9 +93,8 @@ async fn a_kind_without_a_route_is_for_others() {
     assert_eq!(names, ["billing/orders", "billing/orders"]);
 }
 
-#[tokio::test]
-async fn what_is_no_event_is_a_dead_letter_at_once() {
-    let bench = Bench::new().await;
+async fn what_is_no_event_is_a_dead_letter_at_once<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let consumer = routed(&bench, both(&config()));
     let delivery = Delivery {
         problem: Some("it is no CloudEvents message".to_owned()),
@@ -96,9 +106,8 @@ async fn what_is_no_event_is_a_dead_letter_at_once() {
     );
 }
 
-#[tokio::test]
-async fn a_key_keeps_its_order_across_kinds_and_each_message_its_name() {
-    let bench = Bench::new().await;
+async fn a_key_keeps_its_order_across_kinds_and_each_message_its_name<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let consumer = routed(&bench, both(&ordered()));
     let created = |id, body| message(id, body).with_kind("created").with_key("o-1");
     let cancelled = |id| message(id, "ok").with_kind("cancelled").with_key("o-1");
@@ -136,9 +145,8 @@ async fn a_key_keeps_its_order_across_kinds_and_each_message_its_name() {
     );
 }
 
-#[tokio::test]
-async fn a_parked_message_outlives_the_name_and_the_route_of_its_handler() {
-    let bench = Bench::new().await;
+async fn a_parked_message_outlives_the_name_and_the_route_of_its_handler<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let before = routed(&bench, both(&ordered()));
     before.handler().failures.store(2, Ordering::SeqCst);
     let first = message("m-1", "fail at first").with_kind("created");
@@ -157,9 +165,8 @@ async fn a_parked_message_outlives_the_name_and_the_route_of_its_handler() {
     assert_eq!(bench.count("SELECT count(*) FROM dovetail_parked").await, 0);
 }
 
-#[tokio::test]
-async fn an_offset_moves_past_what_is_for_others() {
-    let bench = Bench::new().await;
+async fn an_offset_moves_past_what_is_for_others<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let by_offset = Config {
         dedupe: Dedupe::Offset,
         ..config()
@@ -198,9 +205,8 @@ async fn an_offset_moves_past_what_is_for_others() {
     assert_eq!(bench.effects().await, ["m-1", "m-2", "m-4"]);
 }
 
-#[tokio::test]
-async fn an_identity_can_come_from_the_payload() {
-    let bench = Bench::new().await;
+async fn an_identity_can_come_from_the_payload<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
     let config = Config {
         identity: Identity::Pointer("/payment/number".to_owned()),
         ..config()

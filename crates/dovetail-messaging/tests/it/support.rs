@@ -1,9 +1,13 @@
-//! A store in a folder of its own, and a handler that does what the body of a message says.
+//! A store of its own for each test, and a handler that does what the body of a message says.
+
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -12,13 +16,9 @@ use dovetail_messaging::{
     Message,
     consumer::{Config, Consumer, Handler, HandlerError, Rejection},
     dead_letter::{DeadLetter, Filter, State},
-    store::{
-        DeadLetters, Transaction,
-        sqlite::{Durability, Options, Sqlite, SqliteTransaction},
-    },
+    store::{DeadLetters, Leases, Outbox, Store, Transaction, sqlite::Sqlite},
 };
 use dovetail_resilience::{Chance, Clock, backoff};
-use tempfile::TempDir;
 
 pub(crate) const NAME: &str = "billing/orders/charge";
 
@@ -32,46 +32,123 @@ pub(crate) fn after(seconds: u64) -> SystemTime {
     start() + Duration::from_secs(seconds)
 }
 
-/// A database that goes with the test.
-pub(crate) struct Bench {
-    pub(crate) folder: TempDir,
-    pub(crate) store: Sqlite,
+/// A store that tests run on, with all that they do beside it.
+pub(crate) trait Database: Store<Transaction: Work> + Leases + Outbox + DeadLetters {
+    /// What holds its data, and goes with the test.
+    type Home: Send + Sync;
+
+    /// A place for data, with tables for effects: `effect (id, body)`, `unique_effect (id)`, and
+    /// `late_effect (id)` which refers to `unique_effect` by the time of the commit.
+    fn home() -> impl Future<Output = Self::Home> + Send;
+
+    /// What another process finds the place by.
+    fn address(home: &Self::Home) -> String;
+
+    /// Opens what is there, as another process would.
+    fn open(address: &str) -> impl Future<Output = Self> + Send;
+
+    /// Runs statements that mean the same everywhere, and returns how many rows they wrote.
+    fn run(&self, sql: &str) -> impl Future<Output = u64> + Send;
+
+    /// The number that a statement answers with.
+    fn count(&self, sql: &str) -> impl Future<Output = i64> + Send;
+
+    /// What was done, in its order.
+    fn effects(&self) -> impl Future<Output = Vec<String>> + Send;
+
+    /// Lets time pass for a store that goes by a clock of its own.
+    fn pass_time(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
-impl Bench {
+/// What the handler of tests does in a transaction.
+pub(crate) trait Work: Transaction {
+    /// Writes the effect of a message.
+    fn effect(
+        &mut self,
+        id: &str,
+        body: &str,
+    ) -> impl Future<Output = Result<(), HandlerError>> + Send;
+
+    /// Violates a constraint.
+    fn conflict(&mut self) -> impl Future<Output = Result<(), HandlerError>> + Send;
+
+    /// Violates a constraint that is checked at the end of the transaction.
+    fn conflict_at_commit(&mut self) -> impl Future<Output = Result<(), HandlerError>> + Send;
+
+    /// Runs a statement that takes for ever.
+    fn endless(&mut self) -> impl Future<Output = Result<(), HandlerError>> + Send;
+
+    /// Tries to end the transaction.
+    fn end(&mut self) -> impl Future<Output = Result<(), HandlerError>> + Send;
+}
+
+/// Makes a test of each name for each store.
+macro_rules! on_each_store {
+    ($($name:ident $(($($how:tt)*))?),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test$(($($how)*))?]
+                async fn $name() {
+                    super::$name::<dovetail_messaging::store::sqlite::Sqlite>().await;
+                }
+            )*
+        }
+
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(
+                #[tokio::test$(($($how)*))?]
+                async fn $name() {
+                    if crate::support::postgres::is_there() {
+                        super::$name::<dovetail_messaging::store::postgres::Postgres>().await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+pub(crate) use on_each_store;
+
+/// A store that goes with the test.
+pub(crate) struct Bench<D: Database = Sqlite> {
+    // The store before its home: it is closed first.
+    pub(crate) store: D,
+    pub(crate) home: D::Home,
+    elapsed: AtomicU64,
+}
+
+impl Bench<Sqlite> {
+    /// A bench on the embedded store.
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = open(&folder);
-        store
-            .transact(|connection| {
-                connection.execute_batch(
-                    "CREATE TABLE effect (id TEXT NOT NULL, body TEXT NOT NULL);
-                     CREATE TABLE unique_effect (id TEXT PRIMARY KEY);",
-                )
-            })
-            .await
-            .unwrap();
-        Self { folder, store }
+        Self::of_store().await
+    }
+}
+
+impl<D: Database> Bench<D> {
+    /// A bench on whatever store the test is for.
+    pub(crate) async fn of_store() -> Self {
+        let home = D::home().await;
+        let store = D::open(&D::address(&home)).await;
+        Self {
+            store,
+            home,
+            elapsed: AtomicU64::new(0),
+        }
     }
 
-    /// The same file as another process would open it.
-    pub(crate) fn other(&self) -> Sqlite {
-        open(&self.folder)
+    /// The same data as another process would open it.
+    pub(crate) async fn other(&self) -> D {
+        D::open(&D::address(&self.home)).await
     }
 
-    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
-        count(&self.store, sql).await
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        self.store.count(sql).await
     }
 
     /// What was done, in its order.
     pub(crate) async fn effects(&self) -> Vec<String> {
-        self.store
-            .transact(|connection| {
-                let mut statement = connection.prepare("SELECT id FROM effect ORDER BY rowid")?;
-                statement.query_map([], |row| row.get(0))?.collect()
-            })
-            .await
-            .unwrap()
+        self.store.effects().await
     }
 
     pub(crate) async fn letters(&self) -> Vec<DeadLetter> {
@@ -82,28 +159,20 @@ impl Bench {
         self.store.letters(filter, 0, 100).await.unwrap()
     }
 
-    pub(crate) fn consumer(&self, config: Config) -> Consumer<Sqlite, Obedient> {
+    pub(crate) fn consumer(&self, config: Config) -> Consumer<D, Obedient> {
         consumer(self.store.clone(), config)
+    }
+
+    /// Goes to so many seconds after the start, and says what the clock of the host shows then.
+    pub(crate) async fn at(&self, seconds: u64) -> SystemTime {
+        let before = self.elapsed.swap(seconds, Ordering::SeqCst);
+        let time = Duration::from_secs(seconds.checked_sub(before).expect("time goes forward"));
+        self.store.pass_time(time).await;
+        after(seconds)
     }
 }
 
-pub(crate) fn open(folder: &TempDir) -> Sqlite {
-    let options = Options {
-        durability: Durability::Normal,
-        busy_timeout: Duration::from_secs(20),
-        ..Options::default()
-    };
-    Sqlite::open(folder.path().join("shop.db"), options, start()).unwrap()
-}
-
-pub(crate) async fn count(store: &Sqlite, sql: &'static str) -> i64 {
-    store
-        .transact(move |connection| connection.query_row(sql, [], |row| row.get(0)))
-        .await
-        .unwrap()
-}
-
-pub(crate) fn consumer(store: Sqlite, config: Config) -> Consumer<Sqlite, Obedient> {
+pub(crate) fn consumer<D: Database>(store: D, config: Config) -> Consumer<D, Obedient> {
     Consumer::new(
         NAME,
         store,
@@ -141,7 +210,7 @@ pub(crate) struct Obedient {
     pub(crate) failures: Arc<AtomicU32>,
 }
 
-impl Handler<SqliteTransaction> for Obedient {
+impl<T: Work> Handler<T> for Obedient {
     type Event = String;
 
     fn decode(&self, message: &Message) -> Result<String, Rejection> {
@@ -155,16 +224,18 @@ impl Handler<SqliteTransaction> for Obedient {
 
     async fn handle(
         &self,
-        transaction: &mut SqliteTransaction,
+        transaction: &mut T,
         event: String,
         message: &Message,
     ) -> Result<(), HandlerError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let id = message.id.clone().unwrap_or_default();
         if event == "endless" {
-            return endless(transaction).await;
+            // From here on only the deadline is waited for.
+            tokio::time::pause();
+            return transaction.endless().await;
         }
-        effect(transaction, &id, &event).await?;
+        transaction.effect(&id, &event).await?;
         transaction.publish(message_of(&id))?;
         match event.as_str() {
             "fail" => Err(HandlerError::Message("it does not work".to_owned())),
@@ -173,14 +244,12 @@ impl Handler<SqliteTransaction> for Obedient {
             "down" => Err(HandlerError::Infrastructure("no route".to_owned())),
             "panic" => panic!("at the handler"),
             "hang" => {
-                // From here on only the deadline is waited for.
                 tokio::time::pause();
                 std::future::pending().await
             }
-            "conflict" => conflict(transaction).await,
-            "commit" => Ok(transaction
-                .run(|connection| connection.execute_batch("COMMIT"))
-                .await?),
+            "conflict" => transaction.conflict().await,
+            "at the commit" => transaction.conflict_at_commit().await,
+            "commit" => transaction.end().await,
             _ => Ok(()),
         }
     }
@@ -199,36 +268,4 @@ impl Obedient {
 /// The event that the handler publishes.
 pub(crate) fn message_of(id: &str) -> Message {
     Message::new("charges", "billing", format!("charged-{id}"), "{}")
-}
-
-pub(crate) async fn effect(
-    transaction: &mut SqliteTransaction,
-    id: &str,
-    body: &str,
-) -> Result<(), HandlerError> {
-    let (id, body) = (id.to_owned(), body.to_owned());
-    transaction
-        .run(move |connection| {
-            connection.execute("INSERT INTO effect (id, body) VALUES (?1, ?2)", (id, body))
-        })
-        .await?;
-    Ok(())
-}
-
-async fn conflict(transaction: &mut SqliteTransaction) -> Result<(), HandlerError> {
-    for _ in 0..2 {
-        transaction
-            .run(|connection| connection.execute("INSERT INTO unique_effect VALUES ('one')", []))
-            .await?;
-    }
-    Ok(())
-}
-
-async fn endless(transaction: &mut SqliteTransaction) -> Result<(), HandlerError> {
-    let statement =
-        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
-    transaction
-        .run(move |connection| connection.query_row(statement, [], |row| row.get::<_, i64>(0)))
-        .await?;
-    Ok(())
 }

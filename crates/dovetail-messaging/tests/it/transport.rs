@@ -193,6 +193,12 @@ async fn a_receiver_that_waits_is_woken_by_what_is_published() {
 /// The whole way: published, consumed, the event of the handler relayed, and what fails a dead letter.
 #[tokio::test]
 async fn consumers_on_the_embedded_broker_handle_each_message_once() {
+    for batch in [1, 3] {
+        consumers_in_batches_of(batch).await;
+    }
+}
+
+async fn consumers_in_batches_of(batch: u32) {
     let bench = Bench::new().await;
     let broker = Embedded::new(bench.store.clone(), VISIBILITY, Clock::pinned_at(start()));
     broker
@@ -233,6 +239,7 @@ async fn consumers_on_the_embedded_broker_handle_each_message_once() {
             Arc::clone(&consumer),
             Pace {
                 concurrency: 8,
+                batch,
                 wait: Duration::from_millis(20),
             },
             Clock::system(),

@@ -3,15 +3,17 @@
 use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::oneshot;
 
 use super::{
     Sqlite, SqliteTransaction, dead_letter, millis, parked,
     transaction::{Found, Opened},
+    writer::gone,
 };
 use crate::{
     dead_letter::Burial,
     inbox::{Claim, Claimed, Key, Position},
-    store::{Failure, Parked, Store, StoreError},
+    store::{Batch, Failure, Parked, Standing, Store, StoreError},
 };
 
 impl Store for Sqlite {
@@ -42,6 +44,26 @@ impl Store for Sqlite {
                 (Opened::Claimed(claimed), _) => return Ok(claimed),
             }
         }
+    }
+
+    async fn begin_batch(
+        &self,
+        claims: Vec<Claim>,
+        now: SystemTime,
+    ) -> Result<Batch<SqliteTransaction>, StoreError> {
+        const ACTION: &str = "begin a batch";
+        let (told, standings) = oneshot::channel();
+        let opened = self.open_transaction(now, move |connection| {
+            let standings = find_all(connection, &claims, now)?;
+            let _ = told.send(standings);
+            Ok(Found::Fresh { attempts: 0 })
+        });
+        let (transaction, _) = opened.await?;
+        let standings = standings.await.map_err(|_| gone(ACTION))?;
+        Ok(Batch {
+            transaction,
+            standings,
+        })
     }
 
     async fn fail(&self, failure: Failure) -> Result<u32, StoreError> {
@@ -158,6 +180,28 @@ impl Sqlite {
             })
             .await
     }
+}
+
+fn find_all(
+    connection: &Connection,
+    claims: &[Claim],
+    now: SystemTime,
+) -> rusqlite::Result<Vec<Standing>> {
+    let mut standings = Vec::with_capacity(claims.len());
+    for claim in claims {
+        let is_free = claim.order_key.is_none()
+            || matches!(parked::standing(connection, claim)?, parked::Standing::Free);
+        standings.push(if !is_free || claim.position.is_some() || !claim.by_id {
+            Standing::Alone
+        } else {
+            match insert(connection, claim, now)? {
+                None => Standing::Fresh,
+                Some(Found::Duplicate) => Standing::Duplicate,
+                Some(_) => Standing::Alone,
+            }
+        });
+    }
+    Ok(standings)
 }
 
 fn find(connection: &Connection, claim: &Claim, now: SystemTime) -> rusqlite::Result<Found> {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     failpoint::reach,
-    inbox::{Claim, Claimed},
+    inbox::{Claim, Claimed, Key},
     message::Message,
     store::{ErrorKind, PUBLISHED_MAX, Parking, StoreError, Transaction},
 };
@@ -36,6 +36,8 @@ pub struct SqliteTransaction {
     session: u64,
     /// None for a transaction that a service began itself.
     claim: Option<Arc<Claim>>,
+    /// What is handled in a batch.
+    handled: Vec<Key>,
     published: Vec<Message>,
     /// What was published gets this time.
     now: SystemTime,
@@ -138,6 +140,7 @@ impl Sqlite {
             stop: self.writer.stop(),
             session,
             claim: None,
+            handled: Vec::new(),
             published: Vec::new(),
             now,
             is_parked: false,
@@ -206,7 +209,7 @@ impl SqliteTransaction {
         }
     }
 
-    /// What the transaction claimed, if it is that of a handler.
+    /// What the transaction claimed, if it is that of a handler; in a batch, the message that is handled now.
     #[must_use]
     pub fn claim(&self) -> Option<&Claim> {
         self.claim.as_deref()
@@ -261,8 +264,14 @@ impl Transaction for SqliteTransaction {
         Ok(())
     }
 
+    fn turn_to(&mut self, claim: Claim) {
+        self.handled.push(claim.key.clone());
+        self.claim = Some(Arc::new(claim));
+    }
+
     async fn commit(mut self) -> Result<(), StoreError> {
         let published = std::mem::take(&mut self.published);
+        let handled = std::mem::take(&mut self.handled);
         let (claim, is_parked, now) = (self.claim.clone(), self.is_parked, self.now);
         let has_published = !published.is_empty();
         self.finish("commit", move |desk| {
@@ -270,6 +279,9 @@ impl Transaction for SqliteTransaction {
                 outbox::insert(&desk.connection, message, now)?;
             }
             reach("enqueued");
+            for key in &handled {
+                inbox::forget_attempts(&desk.connection, key)?;
+            }
             if let Some(claim) = &claim {
                 inbox::forget_attempts(&desk.connection, &claim.key)?;
                 if is_parked {

@@ -1,0 +1,259 @@
+//! A connection on loan, and what is sent over it: several statements at once, whose answers come back together.
+//!
+//! Whatever the caller does, no connection goes back to the pool while something runs on it or a transaction is open.
+
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Waker},
+};
+
+use futures::{TryStreamExt as _, future::join_all};
+use tokio_postgres::{NoTls, Row, error::Error, types::ToSql};
+
+use super::{
+    because,
+    pool::{Lent, PoolError},
+};
+use crate::store::{ErrorKind, StoreError};
+
+/// What a statement is given.
+pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
+
+/// One statement of several that are sent together.
+pub(super) enum Step<'a> {
+    /// Without parameters or an answer.
+    Plain(&'a str),
+    /// Prepared.
+    Query(&'static str, Vec<Param<'a>>),
+}
+
+/// What the statements answered, in their order.
+#[derive(Default)]
+pub(super) struct Answers(Vec<Answer>);
+
+#[derive(Default)]
+struct Answer {
+    rows: Vec<Row>,
+    affected: u64,
+}
+
+impl Answers {
+    /// The rows of a statement.
+    pub(super) fn rows(&self, index: usize) -> &[Row] {
+        self.0.get(index).map_or(&[], |answer| &answer.rows)
+    }
+
+    /// How many rows a statement wrote or read.
+    pub(super) fn affected(&self, index: usize) -> u64 {
+        self.0.get(index).map_or(0, |answer| answer.affected)
+    }
+}
+
+/// A connection on loan.
+pub(super) struct Session {
+    lent: Option<Box<dyn Lent>>,
+    opening: Arc<str>,
+    action: &'static str,
+    /// Something was sent whose answer is yet to come.
+    is_busy: bool,
+    /// A transaction is open.
+    is_open: bool,
+    /// Something was stopped, and the request to do so may arrive late.
+    is_spent: bool,
+}
+
+impl Session {
+    pub(super) fn new(lent: Box<dyn Lent>, opening: Arc<str>, action: &'static str) -> Self {
+        Self {
+            lent: Some(lent),
+            opening,
+            action,
+            is_busy: false,
+            is_open: false,
+            is_spent: false,
+        }
+    }
+
+    /// What errors say that was to be done.
+    pub(super) fn to(mut self, action: &'static str) -> Self {
+        self.action = action;
+        self
+    }
+
+    /// The connection, for one request that is over with [`Session::answered`].
+    pub(super) fn start(&mut self) -> Result<&dyn Lent, StoreError> {
+        self.is_busy = true;
+        match self.lent.as_deref() {
+            Some(lent) => Ok(lent),
+            None => Err(StoreError::new(self.action, ErrorKind::Refused)),
+        }
+    }
+
+    pub(super) const fn answered(&mut self) {
+        self.is_busy = false;
+    }
+
+    /// Sends statements at once. The first of them that fails is the error; those after it did nothing if a transaction is open.
+    pub(super) async fn send(&mut self, steps: &[Step<'_>]) -> Result<Answers, StoreError> {
+        let action = self.action;
+        let answers = pipeline(self.start()?, steps).await;
+        self.answered();
+        answers.map_err(because(action))
+    }
+
+    pub(super) async fn query(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Param<'_>>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let answers = self.send(&[Step::Query(sql, params)]).await?;
+        Ok(answers.0.into_iter().next().unwrap_or_default().rows)
+    }
+
+    /// Begins a transaction with these statements; the answer of the first of them has the index 0.
+    pub(super) async fn begin(&mut self, steps: Vec<Step<'_>>) -> Result<Answers, StoreError> {
+        let opening = Arc::clone(&self.opening);
+        let mut all = vec![Step::Plain(&opening)];
+        all.extend(steps);
+        self.is_open = true;
+        let mut answers = self.send(&all).await?;
+        answers.0.remove(0);
+        Ok(answers)
+    }
+
+    /// Sends the last statements of a transaction, and its end with them.
+    ///
+    /// An error before the end keeps all of it from happening: PostgreSQL answers COMMIT in a failed transaction with ROLLBACK, so
+    /// at least one statement must stand before it that says so.
+    pub(super) async fn commit(mut self, mut steps: Vec<Step<'_>>) -> Result<Answers, StoreError> {
+        if steps.is_empty() {
+            steps.push(Step::Query("SELECT 1", Vec::new()));
+        }
+        steps.push(Step::Plain("COMMIT"));
+        let answers = self.send(&steps).await?;
+        self.is_open = false;
+        Ok(answers)
+    }
+
+    /// A transaction of these statements and nothing else, in one round trip.
+    pub(super) async fn once(mut self, steps: Vec<Step<'_>>) -> Result<Answers, StoreError> {
+        let opening = Arc::clone(&self.opening);
+        let mut all = vec![Step::Plain(&opening)];
+        all.extend(steps);
+        all.push(Step::Plain("COMMIT"));
+        self.is_open = true;
+        let mut answers = self.send(&all).await?;
+        self.is_open = false;
+        answers.0.remove(0);
+        Ok(answers)
+    }
+
+    /// Undoes the transaction, and returns once that is done.
+    pub(super) async fn rollback(mut self) {
+        if self.is_busy || self.is_spent {
+            self.stop().await;
+            self.is_busy = false;
+        } else if self.is_open && self.send(&[Step::Plain("ROLLBACK")]).await.is_ok() {
+            self.is_open = false;
+        }
+    }
+
+    /// Undoes everything up to a savepoint, whatever is running.
+    pub(super) async fn back_to(&mut self, rollback: &str) -> Result<(), StoreError> {
+        if self.is_busy {
+            self.stop().await;
+            self.absorb().await;
+        }
+        self.send(&[Step::Plain(rollback)]).await.map(drop)
+    }
+
+    /// Asks the database to end what is running.
+    async fn stop(&mut self) {
+        self.is_spent = true;
+        if let Some(lent) = self.lent.as_deref() {
+            let stopped = lent.client().cancel_token().cancel_query(NoTls).await;
+            if let Err(error) = stopped {
+                tracing::warn!(%error, "a statement could not be stopped, and runs until its time is up");
+            }
+        }
+    }
+
+    /// Waits until the request to stop has met something. Where what was running had just ended by itself, it would meet what comes next.
+    async fn absorb(&mut self) {
+        if self.send(&[Step::Plain("SELECT 1")]).await.is_ok() {
+            let _ = self.send(&[Step::Plain("SELECT pg_sleep(0.2)")]).await;
+        }
+    }
+}
+
+async fn pipeline(lent: &dyn Lent, steps: &[Step<'_>]) -> Result<Answers, Error> {
+    let mut statements = Vec::with_capacity(steps.len());
+    for step in steps {
+        statements.push(match step {
+            Step::Plain(_) => None,
+            Step::Query(sql, _) => Some(lent.prepare(sql).await?),
+        });
+    }
+    // A request is sent when it is first asked for its answer, so they are sent in their order and before any answer.
+    let sent = steps
+        .iter()
+        .zip(&statements)
+        .map(|(step, statement)| async move {
+            let client = lent.client();
+            let (Step::Query(_, params), Some(statement)) = (step, statement) else {
+                if let Step::Plain(sql) = step {
+                    client.batch_execute(sql).await?;
+                }
+                return Ok(Answer::default());
+            };
+            let mut answer = pin!(client.query_raw(statement, params.iter().copied()).await?);
+            let mut rows = Vec::new();
+            while let Some(row) = answer.try_next().await? {
+                rows.push(row);
+            }
+            let affected = answer.rows_affected().unwrap_or_default();
+            Ok(Answer { rows, affected })
+        });
+    join_all(sent)
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .map(Answers)
+}
+
+/// Only what is at rest goes back to the pool.
+impl Drop for Session {
+    fn drop(&mut self) {
+        let Some(lent) = self.lent.take() else { return };
+        if self.is_busy {
+            discard(lent);
+        } else if self.is_spent {
+            lent.discard();
+        } else if self.is_open {
+            // Sent by asking once; the answer is of no interest, and whoever has the connection next comes after it.
+            let _ = pin!(lent.client().batch_execute("ROLLBACK"))
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+}
+
+/// Closes a connection on which something runs, and has that stopped: it may hold the claim of a message.
+fn discard(lent: Box<dyn Lent>) {
+    let token = lent.client().cancel_token();
+    lent.discard();
+    // Outside of a runtime nobody can be asked, and the time limits of the database decide.
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(async move {
+            if let Err(error) = token.cancel_query(NoTls).await {
+                tracing::warn!(%error, "a statement could not be stopped, and runs until its time is up");
+            }
+        });
+    }
+}
+
+/// A row that is not as the tables say.
+pub(super) fn unreadable(action: &'static str, error: impl Into<PoolError>) -> StoreError {
+    StoreError::because(action, ErrorKind::Unavailable, error)
+}
