@@ -1,6 +1,7 @@
 //! What keeping the promise costs, beside what others do: both sides in one run, in turns, and the median of their ratios.
 
 mod course;
+mod postgres;
 mod sqlite;
 
 use anyhow::{Result, bail};
@@ -11,7 +12,11 @@ use self::course::{Course, Rate};
 use crate::{
     child::block_on,
     common::print,
-    ground::{Home, sqlite::OnSqlite},
+    ground::{
+        Home,
+        postgres::{OnPostgres, is_there},
+        sqlite::OnSqlite,
+    },
 };
 
 /// How it is measured.
@@ -57,7 +62,10 @@ impl Figure {
 
 /// Measures every pair on every store. Fails where a target was missed.
 pub(crate) fn run(asked: &Bench) -> Result<()> {
-    let figures = measure::<OnSqlite>(asked)?;
+    let mut figures = measure::<OnSqlite>(asked)?;
+    if is_there()? {
+        figures.extend(measure::<OnPostgres>(asked)?);
+    }
     if asked.json {
         print(&serde_json::to_string_pretty(&figures)?)?;
     }
@@ -94,6 +102,13 @@ fn pairs<G: Course>() -> Vec<Pair<G>> {
             target: 0.95,
             own: course::consume_and_publish,
             other: course::by_hand,
+        },
+        Pair {
+            name: "batches of 50: inbox, effect and outbox",
+            beside: "one at a time",
+            target: 10.0,
+            own: course::consume_in_batches,
+            other: course::consume_and_publish,
         },
         Pair {
             name: "relay in batches of 100",

@@ -27,6 +27,7 @@ use crate::{
     common::{shuffled, start},
     ground::{
         Ground,
+        postgres::OnPostgres,
         sqlite::{OnSqlite, options},
     },
     naive::{Kind, Naive},
@@ -57,6 +58,8 @@ pub(crate) struct Child {
 pub(crate) enum OnStore {
     /// The embedded store
     Sqlite,
+    /// PostgreSQL
+    Postgres,
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,6 +94,7 @@ enum Task {
 pub(crate) fn run(child: Child) -> Result<()> {
     match child.store {
         OnStore::Sqlite => block_on(work::<OnSqlite>(child)),
+        OnStore::Postgres => block_on(work::<OnPostgres>(child)),
     }
 }
 
@@ -242,6 +246,7 @@ async fn drive<G: Ground, P: Process>(
 ) -> Result<()> {
     let pace = Pace {
         concurrency: 4,
+        batch: 1,
         wait: Duration::from_millis(10),
     };
     let orders = subscription(ORDERS, BILLING);

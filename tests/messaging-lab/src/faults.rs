@@ -1,7 +1,9 @@
 //! The list of faults, and how they are run.
 
+mod ambiguous;
 mod frozen;
 mod kill;
+mod late;
 mod leases;
 mod outage;
 mod poison;
@@ -19,7 +21,11 @@ use clap::Args;
 
 use crate::{
     common::{Watch, print},
-    ground::{Ground, sqlite::OnSqlite},
+    ground::{
+        Ground,
+        postgres::{self, OnPostgres},
+        sqlite::OnSqlite,
+    },
     report::{Outcome, Said},
     simulation,
 };
@@ -76,7 +82,13 @@ struct Fault {
 /// Runs a fault on every store that there is.
 macro_rules! everywhere {
     ($fault:ident) => {
-        |size| Ok(vec![(OnSqlite::NAME, $fault::run::<OnSqlite>(size)?)])
+        |size| {
+            let mut runs = vec![(OnSqlite::NAME, $fault::run::<OnSqlite>(size)?)];
+            if postgres::is_there()? {
+                runs.push((OnPostgres::NAME, $fault::run::<OnPostgres>(size)?));
+            }
+            Ok(runs)
+        }
     };
 }
 
@@ -90,6 +102,16 @@ const FAULTS: &[Fault] = &[
         name: "f2",
         what: "the process is killed at each of twelve places",
         run: everywhere!(kill),
+    },
+    Fault {
+        name: "f3",
+        what: "the answer to a COMMIT does not come",
+        run: |size| {
+            if !postgres::is_there()? {
+                return Ok(Vec::new());
+            }
+            Ok(vec![(OnPostgres::NAME, ambiguous::run(size)?)])
+        },
     },
     Fault {
         name: "f4",
@@ -115,6 +137,16 @@ const FAULTS: &[Fault] = &[
         name: "f8",
         what: "the relay is killed between publishing and noting it",
         run: everywhere!(relay),
+    },
+    Fault {
+        name: "f9",
+        what: "commits come late, and one transaction stays open",
+        run: |size| {
+            if !postgres::is_there()? {
+                return Ok(Vec::new());
+            }
+            Ok(vec![(OnPostgres::NAME, late::run(size)?)])
+        },
     },
     Fault {
         name: "f10",

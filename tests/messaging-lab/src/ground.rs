@@ -1,6 +1,7 @@
 //! The stores on which every fault is tried, behind what a service does with one: effects in the transaction of a message, and, for the controls,
 //! outside of it.
 
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 use std::{fmt, marker::PhantomData, path::Path, time::Duration};

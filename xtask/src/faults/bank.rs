@@ -21,7 +21,7 @@ pub(super) const BUGS: &[Bug] = &[
         what: "a delivery is acknowledged before it is handled",
         file: "consumer/run.rs",
         from: "            reach(\"received\");",
-        to: "            let _ = transport.acknowledge(&received.receipt).await;\n            reach(\"received\");",
+        to: "            for receipt in &receipts {\n                let _ = transport.acknowledge(receipt).await;\n            }\n            reach(\"received\");",
     },
     Bug {
         name: "mark-first",

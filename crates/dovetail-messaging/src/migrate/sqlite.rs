@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::{ACTION, Migration, SQLITE, missing};
 use crate::store::{
@@ -45,7 +45,12 @@ fn apply(
     migrations: &[Migration],
 ) -> Result<u32, StoreError> {
     let failed = because(ACTION);
-    // The lock first: of two processes that start together, one waits and then finds everything done.
+    // Nobody who finds everything done waits for those who write.
+    let present = version(connection).map_err(&failed)?;
+    if missing(migrations, present)?.next().is_none() {
+        return Ok(0);
+    }
+    // The lock, and then once more: of two processes that start together, one waits and then finds everything done.
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(&failed)?;
@@ -56,15 +61,7 @@ fn apply(
              ) STRICT",
         )
         .map_err(&failed)?;
-    let present: u32 = transaction
-        .query_row(
-            "SELECT version FROM dovetail_schema ORDER BY version DESC LIMIT 1",
-            [],
-            |row| row.get(0),
-        )
-        .optional()
-        .map_err(&failed)?
-        .unwrap_or_default();
+    let present = version(&transaction).map_err(&failed)?;
     let mut applied = 0;
     for migration in missing(migrations, present)? {
         transaction.execute_batch(migration.sql).map_err(&failed)?;
@@ -78,6 +75,21 @@ fn apply(
     }
     transaction.commit().map_err(&failed)?;
     Ok(applied)
+}
+
+/// The newest step that was applied; 0 where none was.
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    let is_there = connection
+        .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'dovetail_schema'")?
+        .exists([])?;
+    if !is_there {
+        return Ok(0);
+    }
+    connection.query_row(
+        "SELECT coalesce(max(version), 0) FROM dovetail_schema",
+        [],
+        |row| row.get(0),
+    )
 }
 
 #[cfg(test)]
@@ -108,6 +120,21 @@ mod tests {
             versions(&connection),
             (1..=6).map(|version| (version, 1_000)).collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn a_process_starts_while_another_one_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.db");
+        let mut writer = Connection::open(&path).unwrap();
+        sqlite(&mut writer, at(1)).unwrap();
+        writer
+            .query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
+            .unwrap();
+        writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let mut starting = Connection::open(&path).unwrap();
+        starting.busy_timeout(Duration::ZERO).unwrap();
+        assert_eq!(sqlite(&mut starting, at(2)).unwrap(), 0);
     }
 
     #[test]

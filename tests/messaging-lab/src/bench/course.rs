@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use anyhow::{Result, ensure};
 use dovetail_messaging::{
     Message,
-    consumer::{Config, Done, Process, Settlement},
+    consumer::{Config, Delivery, Done, Process, Settlement},
     outbox::{self, PublishError, Publisher, Relay},
 };
 use dovetail_resilience::{Chance, Clock};
@@ -100,6 +100,23 @@ pub(super) fn consume<G: Course>(ground: &G, count: usize) -> Result<Rate> {
 pub(super) fn consume_and_publish<G: Course>(ground: &G, count: usize) -> Result<Rate> {
     timed(count, async {
         all(ours(ground, BILLING), orders(count)).await
+    })
+}
+
+/// Inbox, effect and outbox, 50 messages in each transaction.
+pub(super) fn consume_in_batches<G: Course>(ground: &G, count: usize) -> Result<Rate> {
+    timed(count, async {
+        let consumer = ours(ground, BILLING);
+        for batch in orders(count).chunks(50) {
+            let deliveries = batch.iter().cloned().map(Delivery::from).collect();
+            for settlement in consumer.process_batch(deliveries).await {
+                ensure!(
+                    settlement == Settlement::Ack(Done::Handled),
+                    "a message was not handled: {settlement:?}"
+                );
+            }
+        }
+        Ok(())
     })
 }
 

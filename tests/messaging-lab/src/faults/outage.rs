@@ -127,6 +127,7 @@ async fn serve<P: Process>(
 ) {
     let pace = Pace {
         concurrency: 16,
+        batch: 1,
         wait: Duration::from_millis(50),
     };
     let orders = subscription(ORDERS, BILLING);

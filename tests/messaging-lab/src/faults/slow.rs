@@ -88,6 +88,7 @@ async fn twice<P: Process>(broker: &Embedded, process: Arc<P>, clock: Clock) -> 
     let pace = Pace {
         // Room for a second delivery of what is under way.
         concurrency: 16,
+        batch: 1,
         wait: Duration::from_millis(5),
     };
     let one = || {

@@ -29,6 +29,8 @@ pub(super) struct Setup {
     /// Whether failed messages wait in the store, instead of at the broker.
     pub(super) parks: bool,
     pub(super) concurrency: u32,
+    /// Messages that one transaction takes.
+    pub(super) batch: u32,
     pub(super) batch_max: u32,
     pub(super) is_naive: bool,
 }
@@ -155,6 +157,7 @@ async fn both<P: Process>(
 ) {
     let pace = Pace {
         concurrency: setup.concurrency,
+        batch: setup.batch,
         wait: Duration::from_secs(1),
     };
     let orders = subscription(ORDERS, BILLING);

@@ -14,7 +14,7 @@ use dovetail_messaging::{
     inbox::{Claim, Claimed, Position},
     outbox::{Pending, Settled, Taken},
     store::{
-        ErrorKind, Failure, Outbox, Parked, Parking, Store, StoreError, Transaction,
+        Batch, ErrorKind, Failure, Outbox, Parked, Parking, Store, StoreError, Transaction,
         sqlite::SqliteTransaction,
     },
 };
@@ -149,6 +149,10 @@ impl Transaction for SteppedTransaction {
         self.inner.publish(message)
     }
 
+    fn turn_to(&mut self, claim: Claim) {
+        self.inner.turn_to(claim);
+    }
+
     async fn commit(self) -> Result<(), StoreError> {
         let Self {
             inner,
@@ -214,6 +218,32 @@ impl Store for Stepped {
             _turn: turn,
             life: self.life.clone(),
             changed: Arc::clone(&self.changed),
+        })
+    }
+
+    async fn begin_batch(
+        &self,
+        claims: Vec<Claim>,
+        now: SystemTime,
+    ) -> Result<Batch<SteppedTransaction>, StoreError> {
+        self.life
+            .step(&format!("begin a batch of {}", claims.len()))
+            .await;
+        if self.life.fails("begin") {
+            return Err(down(ErrorKind::Contended));
+        }
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let batch = at_once(self.ground.store().begin_batch(claims, now))?;
+        let transaction = SteppedTransaction {
+            inner: batch.transaction,
+            _turn: turn,
+            life: self.life.clone(),
+            changed: Arc::clone(&self.changed),
+        };
+        self.life.step(&format!("{:?}", batch.standings)).await;
+        Ok(Batch {
+            transaction,
+            standings: batch.standings,
         })
     }
 

@@ -108,6 +108,7 @@ impl<'a> World<'a> {
             fatal: Arc::new(fatal),
             parks: one_in(&chance, 2),
             concurrency: u32::try_from(1 + below(&chance, 4))?,
+            batch: u32::try_from(1 + below(&chance, 4))?,
             batch_max: u32::try_from(1 + below(&chance, 4))?,
             is_naive,
         };

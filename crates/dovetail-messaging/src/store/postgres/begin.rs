@@ -11,6 +11,7 @@ use super::{
     verb::SAVEPOINT,
 };
 use crate::{
+    failpoint::reach,
     inbox::{Claim, Claimed},
     store::{ErrorKind, StoreError},
 };
@@ -77,7 +78,9 @@ impl Postgres {
             let params: Vec<Param<'_>> = vec![&digest, &claim.scope, lane];
             steps.push(Step::Query(parked::STANDING, params));
         }
+        reach("begun");
         let answers = session.begin(steps).await?;
+        reach("claimed");
 
         if let Some(place) = &place
             && answers.affected(moved) == 0

@@ -14,6 +14,7 @@ use super::{
     verb,
 };
 use crate::{
+    failpoint::reach,
     inbox::Claim,
     message::Message,
     store::{ErrorKind, PUBLISHED_MAX, Parking, StoreError, Transaction},
@@ -240,6 +241,7 @@ impl Transaction for PgTransaction {
 
     async fn commit(self) -> Result<(), StoreError> {
         let publishing = Publishing::of(&self.published, self.now)?;
+        reach("enqueued");
         let claim = self.claim.as_ref();
         let failed = claim.filter(|_| self.attempts > 0);
         let failed = failed.map(|claim| Indexed::of(&claim.key));
@@ -257,7 +259,9 @@ impl Transaction for PgTransaction {
             steps.extend(leaving.steps());
         }
         steps.extend(publishing.steps());
+        reach("committing");
         self.session.to("commit").commit(steps).await?;
+        reach("committed");
         if !self.published.is_empty() {
             self.wake.published();
         }
