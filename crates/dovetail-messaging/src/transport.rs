@@ -24,6 +24,8 @@ mod laws;
 
 #[cfg(feature = "sqlite")]
 pub mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "nats")]
 pub mod nats;
 #[cfg(feature = "rabbitmq")]

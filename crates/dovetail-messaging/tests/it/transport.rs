@@ -1,6 +1,8 @@
 //! Transports: one suite of laws for all of them, and what is peculiar to each.
 
 mod embedded;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod laws;
 #[cfg(feature = "nats")]
 mod nats;

@@ -206,7 +206,7 @@ pub(crate) async fn acknowledge<T: Transport>(transport: &T, received: &[Receive
 }
 
 #[cfg_attr(
-    not(any(feature = "nats", feature = "rabbitmq")),
+    not(any(feature = "kafka", feature = "nats", feature = "rabbitmq")),
     expect(dead_code, reason = "the embedded broker is always there")
 )]
 /// Says that a test did not run, or fails where it must.

@@ -77,6 +77,9 @@ pub(crate) async fn envelopes_and_bodies_survive_byte_for_byte<R: Rig>(rig: R) {
     }
 }
 
+/// The attributes and the body of what somebody else sends.
+type Foreign<'a> = (&'a [(&'a str, &'a str)], &'a [u8]);
+
 pub(crate) async fn what_is_no_event_arrives_and_does_not_stop_the_rest<R: Rig>(rig: R) {
     /// Attributes, and a body.
     type Foreign<'f> = (&'f [(&'f str, &'f str)], &'f [u8]);
