@@ -22,6 +22,8 @@
 
 mod laws;
 
+#[cfg(feature = "aws")]
+pub mod aws;
 #[cfg(feature = "sqlite")]
 pub mod embedded;
 #[cfg(feature = "kafka")]

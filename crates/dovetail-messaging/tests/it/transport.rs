@@ -1,5 +1,7 @@
 //! Transports: one suite of laws for all of them, and what is peculiar to each.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod embedded;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -7,7 +9,7 @@ mod laws;
 #[cfg(feature = "nats")]
 mod nats;
 #[cfg_attr(
-    not(any(feature = "nats", feature = "rabbitmq")),
+    not(any(feature = "aws", feature = "nats", feature = "rabbitmq")),
     expect(dead_code, reason = "only brokers have a line that can be cut")
 )]
 mod proxy;
