@@ -77,14 +77,37 @@ pub(crate) fn run(asked: &Ci) -> Result<()> {
 }
 
 /// Runs every test.
-pub(crate) fn test() -> Result<()> {
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Runs the tests of every broker and database instead, beside those that the environment names. `cargo xtask services` starts them
+    #[arg(long)]
+    brokers: bool,
+}
+
+/// What is built of the crate whose brokers take minutes to compile: what is embedded, and what is light.
+const LIGHT: [&str; 4] = ["-p", "dovetail-messaging", "--features", "postgres"];
+const ALL_BROKERS: [&str; 3] = ["-p", "dovetail-messaging", "--all-features"];
+const OTHERS: [&str; 4] = ["--workspace", "--all-features", "--exclude", "dovetail-messaging"];
+
+/// Runs the tests that were asked for.
+pub(crate) fn test(asked: &Test) -> Result<()> {
+    if asked.brokers {
+        return run_tests(&ALL_BROKERS);
+    }
+    run_tests(&OTHERS)?;
+    run_tests(&LIGHT)?;
+    let docs = ["test", "--doc", "--quiet"];
+    run_program(cargo().args(docs).args(OTHERS))?;
+    run_program(cargo().args(docs).args(LIGHT))
+}
+
+fn run_tests(of: &[&str]) -> Result<()> {
     let nextest = cargo().args(["nextest", "--version"]).output();
     if nextest.is_ok_and(|output| output.status.success()) {
-        run_program(cargo().args(["nextest", "run", "--workspace", "--all-features"]))?;
+        run_program(cargo().args(["nextest", "run"]).args(of))
     } else {
-        run_program(cargo().args(["test", "--workspace", "--all-features", "--all-targets"]))?;
+        run_program(cargo().args(["test", "--all-targets"]).args(of))
     }
-    run_program(cargo().args(["test", "--workspace", "--all-features", "--doc", "--quiet"]))
 }
 
 fn run_step(step: Step) -> Result<()> {
@@ -94,7 +117,7 @@ fn run_step(step: Step) -> Result<()> {
         Step::Tidy => tidy::run(),
         Step::Layers => layers::run(),
         Step::Generated => generated(),
-        Step::Test => test(),
+        Step::Test => test(&Test { brokers: false }),
         Step::Wire => wire::run(),
         Step::Faults => faults::run(&faults::Faults::small()),
         Step::Bugs => faults::run(&faults::Faults::bugs()),

@@ -39,7 +39,7 @@ enum Task {
     /// Generates the clients, starts the sample system, verifies every consumer contract, and says what came of it
     Demo,
     /// Runs every test: unit, integration, end to end, documentation
-    Test,
+    Test(ci::Test),
     /// Runs what CI runs: formatting, lints, tidiness, layers, generated code, tests, documentation
     Ci(ci::Ci),
     /// Checks what no lint knows: module docs, sizes, where names may be used
@@ -87,7 +87,7 @@ fn main() -> ExitCode {
     }
     let done = match Cli::parse().task {
         Task::Demo => demo::run(),
-        Task::Test => ci::test(),
+        Task::Test(test) => ci::test(&test),
         Task::Ci(ci) => ci::run(&ci),
         Task::Tidy => tidy::run(),
         Task::Layers => layers::run(),

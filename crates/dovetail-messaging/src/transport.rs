@@ -22,8 +22,12 @@
 
 mod laws;
 
+#[cfg(feature = "aws")]
+pub mod aws;
 #[cfg(feature = "sqlite")]
 pub mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "nats")]
 pub mod nats;
 #[cfg(feature = "rabbitmq")]

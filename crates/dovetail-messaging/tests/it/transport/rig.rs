@@ -47,6 +47,16 @@ pub(crate) trait Rig: Sized {
         1_000
     }
 
+    /// How long the body of a message may be.
+    fn body_max(&self) -> usize {
+        1 << 20
+    }
+
+    /// Whether somebody else could send this body.
+    fn carries(&self, _body: &[u8]) -> bool {
+        true
+    }
+
     /// Ends the connection of a transport without a word, as a process that is killed does.
     async fn sever(&self, opened: &Opened<Self::Transport>) {
         if let Some(line) = &opened.line {
@@ -206,7 +216,12 @@ pub(crate) async fn acknowledge<T: Transport>(transport: &T, received: &[Receive
 }
 
 #[cfg_attr(
-    not(any(feature = "nats", feature = "rabbitmq")),
+    not(any(
+        feature = "aws",
+        feature = "kafka",
+        feature = "nats",
+        feature = "rabbitmq"
+    )),
     expect(dead_code, reason = "the embedded broker is always there")
 )]
 /// Says that a test did not run, or fails where it must.

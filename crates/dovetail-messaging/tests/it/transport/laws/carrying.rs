@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use dovetail_messaging::{
     Message,
     outbox::{PublishError, Publisher},
@@ -14,7 +13,7 @@ use crate::transport::rig::{
     sorted_ids,
 };
 
-fn sent(subscription: &Subscription) -> Vec<Message> {
+fn sent(subscription: &Subscription, length_max: usize) -> Vec<Message> {
     let bodies = [
         ("application/octet-stream", (0..=255).collect::<Vec<u8>>()),
         (
@@ -47,7 +46,7 @@ fn sent(subscription: &Subscription) -> Vec<Message> {
                 ),
             ];
             Message {
-                body: Bytes::from(body),
+                body: body.into_iter().take(length_max).collect(),
                 expires_at: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000)),
                 headers: headers
                     .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -65,7 +64,7 @@ pub(crate) async fn envelopes_and_bodies_survive_byte_for_byte<R: Rig>(rig: R) {
     let one = rig.open().await;
     for kind in [Kind::Topic, Kind::Queue] {
         let subscription = channel(&one.transport, kind).await;
-        for sent in sent(&subscription) {
+        for sent in sent(&subscription, rig.body_max()) {
             publish(&one.transport, &sent).await;
             let received = gather(&one.transport, &subscription, 1).await;
             acknowledge(&one.transport, &received).await;
@@ -77,9 +76,10 @@ pub(crate) async fn envelopes_and_bodies_survive_byte_for_byte<R: Rig>(rig: R) {
     }
 }
 
+/// The attributes and the body of what somebody else sends.
+type Foreign<'a> = (&'a [(&'a str, &'a str)], &'a [u8]);
+
 pub(crate) async fn what_is_no_event_arrives_and_does_not_stop_the_rest<R: Rig>(rig: R) {
-    /// Attributes, and a body.
-    type Foreign<'f> = (&'f [(&'f str, &'f str)], &'f [u8]);
     let one = rig.open().await;
     let subscription = channel(&one.transport, Kind::Topic).await;
     let rows: [Foreign<'_>; 4] = [
@@ -100,6 +100,9 @@ pub(crate) async fn what_is_no_event_arrives_and_does_not_stop_the_rest<R: Rig>(
         ),
     ];
     for (attributes, body) in rows {
+        if !rig.carries(body) {
+            continue;
+        }
         rig.publish_foreign(&subscription.channel, attributes, body)
             .await;
         let received = gather(&one.transport, &subscription, 1).await;
@@ -117,12 +120,12 @@ pub(crate) async fn what_is_no_event_arrives_and_does_not_stop_the_rest<R: Rig>(
 pub(crate) async fn what_goes_to_an_undeclared_channel_is_rejected<R: Rig>(rig: R) {
     let one = rig.open().await;
     let declared = channel(&one.transport, Kind::Topic).await;
-    for id in ["1", "2"] {
+    for _ in 0..2 {
         let misspelt = Message::new(fresh("misspelt"), "shop", "1", "ok").with_kind("t");
         let told = one.publish(&misspelt).await;
         assert!(matches!(told, Err(PublishError::Rejected(_))), "{told:?}");
         // It harms nobody else.
-        publish_ids(&one.transport, &declared, &[id]).await;
+        publish_ids(&one.transport, &declared, &["1"]).await;
         let received = gather(&one.transport, &declared, 1).await;
         acknowledge(&one.transport, &received).await;
     }
