@@ -288,13 +288,10 @@ fn a_store_that_is_not_there_is_not_made() {
         missing.stderr
     );
     assert!(!folder.path().join("nothing.db").exists());
-    let other = list("postgres://ada:hunter2@db/shop");
-    assert_eq!(other.exit, 2);
-    assert!(
-        other.stderr.contains("not built in") && !other.stderr.contains("hunter2"),
-        "{}",
-        other.stderr
-    );
+    let other = list("postgres://ada:hunter2@127.0.0.1:1/shop");
+    // Not built in, or nobody there.
+    assert!(matches!(other.exit, 2 | 5), "{}", other.stderr);
+    assert!(!other.stderr.contains("hunter2"), "{}", other.stderr);
     let unset = dovetail(folder.path(), &["outbox", "status"]);
     assert_eq!(unset.exit, 2);
     assert!(unset.stderr.contains("DOVETAIL_STORE"), "{}", unset.stderr);

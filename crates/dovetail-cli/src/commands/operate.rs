@@ -119,6 +119,11 @@ pub(crate) fn messaging(global: &Global, ui: Ui, asked: &operate::Messaging) -> 
     }
     match Target::read(global, &asked.at)? {
         Target::Sqlite(path) => migrate::sqlite(&desk, &path),
+        #[cfg(feature = "postgres")]
+        Target::Postgres(address) => {
+            let versions = runtime()?.block_on(address.migrate(&desk))?;
+            migrate::say(&desk, versions)
+        }
     }
 }
 
@@ -146,16 +151,21 @@ fn check(desk: &Desk, job: &Job<'_>) -> Result<(), Stop> {
 /// Opens the store and does it.
 fn run(global: &Global, desk: &Desk, at: &StoreAt, job: &Job<'_>) -> Result<Exit, Stop> {
     let target = Target::read(global, at)?;
+    runtime()?.block_on(async {
+        match target {
+            Target::Sqlite(path) => perform(desk, &target::attach(&path)?, job).await,
+            #[cfg(feature = "postgres")]
+            Target::Postgres(address) => perform(desk, &address.attach().await?, job).await,
+        }
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build();
-    let runtime = runtime.map_err(|error| Stop::new(Exit::Infrastructure, error))?;
-    runtime.block_on(async {
-        match target {
-            Target::Sqlite(path) => perform(desk, &target::attach(&path)?, job).await,
-        }
-    })
+    runtime.map_err(|error| Stop::new(Exit::Infrastructure, error))
 }
 
 async fn perform<S: Replays + Outbox>(desk: &Desk, store: &S, job: &Job<'_>) -> Result<Exit, Stop> {

@@ -39,6 +39,16 @@ pub(super) fn sqlite(desk: &Desk, path: &Path) -> Result<Exit, Stop> {
     let before = version(&connection).map_err(failed)?;
     migrate::sqlite(&mut connection, desk.now()).map_err(failed)?;
     let after = version(&connection).map_err(failed)?;
+    let exit = say(desk, (before, after))?;
+    if is_new {
+        desk.ui
+            .message(&format!("`{}` is a new file", path.display()));
+    }
+    Ok(exit)
+}
+
+/// Says which version the tables had, and which they have.
+pub(super) fn say(desk: &Desk, (before, after): (Option<u32>, Option<u32>)) -> Result<Exit, Stop> {
     let words =
         |version: Option<u32>| version.map_or("none".to_owned(), |version| version.to_string());
     let human = if before == after {
@@ -54,9 +64,5 @@ pub(super) fn sqlite(desk: &Desk, path: &Path) -> Result<Exit, Stop> {
         &human,
         &json!({ "schema": 1, "before": before, "after": after }),
     )?;
-    if is_new {
-        desk.ui
-            .message(&format!("`{}` is a new file", path.display()));
-    }
     Ok(Exit::Ok)
 }

@@ -1,5 +1,8 @@
 //! Which store is meant, and opening it as a tool does: nothing is made, and nothing of its tables changed.
 
+#[cfg(feature = "postgres")]
+pub(super) mod postgres;
+
 use std::path::{Path, PathBuf};
 
 use dovetail_messaging::store::sqlite::{Options, Sqlite};
@@ -16,6 +19,8 @@ const VARIABLE: &str = "DOVETAIL_STORE";
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Target {
     Sqlite(PathBuf),
+    #[cfg(feature = "postgres")]
+    Postgres(Box<postgres::Address>),
 }
 
 impl Target {
@@ -40,8 +45,11 @@ impl Target {
             return Ok(Self::Sqlite(folder.join(path)));
         }
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            #[cfg(feature = "postgres")]
+            return postgres::Address::parse(text).map(|address| Self::Postgres(Box::new(address)));
+            #[cfg(not(feature = "postgres"))]
             return Err(Stop::usage(
-                "PostgreSQL is not built in: this dovetail looks after messages in SQLite only",
+                "PostgreSQL is not built in: this dovetail looks after messages in SQLite only; `cargo install dovetail-cli --features postgres` has both",
             ));
         }
         Err(Stop::usage(
@@ -72,7 +80,10 @@ mod tests {
         let sqlite = Target::parse("sqlite:shop.db", folder).expect("a store");
         assert_eq!(sqlite, Target::Sqlite(folder.join("shop.db")));
         for text in [
+            #[cfg(not(feature = "postgres"))]
             "postgres://ada:hunter2@db/shop",
+            #[cfg(feature = "postgres")]
+            "postgres://ada:hunter2@db:port/shop",
             "mysql://ada:hunter2@db",
             "sqlite:",
             "",
