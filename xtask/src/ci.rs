@@ -87,7 +87,12 @@ pub(crate) struct Test {
 /// What is built of the crate whose brokers take minutes to compile: what is embedded, and what is light.
 const LIGHT: [&str; 4] = ["-p", "dovetail-messaging", "--features", "postgres"];
 const ALL_BROKERS: [&str; 3] = ["-p", "dovetail-messaging", "--all-features"];
-const OTHERS: [&str; 4] = ["--workspace", "--all-features", "--exclude", "dovetail-messaging"];
+const OTHERS: [&str; 4] = [
+    "--workspace",
+    "--all-features",
+    "--exclude",
+    "dovetail-messaging",
+];
 
 /// Runs the tests that were asked for.
 pub(crate) fn test(asked: &Test) -> Result<()> {

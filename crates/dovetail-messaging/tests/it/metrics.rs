@@ -263,6 +263,7 @@ async fn consume_all(bench: &Bench, broker: &Embedded, subscription: &Subscripti
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
     let pace = Pace {
         concurrency: 1,
+        batch: 1,
         wait: Duration::from_millis(20),
     };
     let running = run(

@@ -48,7 +48,7 @@ impl Rig for EmbeddedRig {
 
     async fn open(&self) -> Opened<Embedded> {
         Opened {
-            transport: Embedded::new(self.bench.other(), VISIBILITY, self.clock),
+            transport: Embedded::new(self.bench.other().await, VISIBILITY, self.clock),
             line: None,
         }
     }
