@@ -3,13 +3,16 @@
 use std::{sync::mpsc, thread, time::Duration};
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
 
 /// How often anything is looked at that has to be waited for.
 pub(super) const TICK: Duration = Duration::from_millis(50);
 
-/// The signals that end a run. They are blocked in every thread and taken by one, which needs no handler; programs that are started get
-/// them unblocked.
+/// The signals that end a run. They are caught rather than blocked: programs that are started would inherit the block, and could not be ended.
 pub(super) struct Signals {
     caught: mpsc::Receiver<Signal>,
     first: Option<Signal>,
@@ -17,18 +20,26 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn catch() -> Result<Self> {
-        let mut set = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-            set.add(signal);
-        }
-        set.thread_block().context("cannot block signals")?;
+        let runtime = Builder::new_current_thread().enable_io().build()?;
+        let entered = runtime.enter();
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch signals")?;
+        let mut terminate = signal(SignalKind::terminate()).context("cannot catch signals")?;
+        let mut hangup = signal(SignalKind::hangup()).context("cannot catch signals")?;
+        drop(entered);
         let (send, caught) = mpsc::channel();
         thread::spawn(move || {
-            while let Ok(signal) = set.wait() {
-                if send.send(signal).is_err() {
-                    return;
+            runtime.block_on(async move {
+                loop {
+                    let signal = tokio::select! {
+                        _ = interrupt.recv() => Signal::SIGINT,
+                        _ = terminate.recv() => Signal::SIGTERM,
+                        _ = hangup.recv() => Signal::SIGHUP,
+                    };
+                    if send.send(signal).is_err() {
+                        return;
+                    }
                 }
-            }
+            });
         });
         Ok(Self {
             caught,
