@@ -11,8 +11,8 @@
 //! - Times are whole seconds, and rounded up. What is given back for longer than twelve hours comes after twelve.
 //! - What is published at the same time goes in one request, and each message has its own fate: what an answer refuses or does not name is published
 //!   again by whoever wants it published.
-//! - SQS deduplicates nothing for five minutes that would be sent again on purpose: each attempt to publish has an identifier of its own, for the
-//!   retries of the client only. Otherwise a dead letter that is replayed at once would be taken and dropped. Inboxes know duplicates.
+//! - A message that was not confirmed is sent again with the same deduplication identifier, and SQS takes it once. After it was confirmed, it
+//!   gets another: by source and id alone, SQS would take and drop a dead letter that is replayed within five minutes. Inboxes know duplicates.
 //! - A message has up to 1 MiB in a queue, and 256 KiB on its way through a topic. What is larger is rejected.
 //!
 //! With [`Order::Standard`], SQS promises less:
@@ -63,6 +63,8 @@ use crate::{
 
 /// SQS waits no longer for messages.
 const WAIT_MAX: u64 = 20;
+/// No more messages of unknown fate are remembered; the inbox knows what comes twice then.
+const ATTEMPTS_MAX: usize = 10_000;
 /// Nobody waits longer.
 const WAIT_AT_ALL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often to look, where less than a second is left to wait.
@@ -80,6 +82,8 @@ struct Inner {
     chance: Chance,
     /// Channels that are there.
     channels: Mutex<HashMap<String, Known>>,
+    /// Messages whose fate is not known, with what their last attempt was deduplicated by.
+    attempts: Mutex<HashMap<String, String>>,
     /// The addresses of the queues of groups.
     queues: Mutex<HashMap<String, String>>,
 }
@@ -126,6 +130,7 @@ impl Aws {
             clock,
             chance,
             channels: Mutex::default(),
+            attempts: Mutex::default(),
             queues: Mutex::default(),
         };
         Ok(Self {
@@ -187,14 +192,34 @@ impl Aws {
         Ok(url)
     }
 
+    /// Keeps what a message was deduplicated by while it may be there or not, so that its next attempt is the same message to SQS.
+    fn remember(&self, message: &Message, attempt: Option<String>, published: &batch::Fate) {
+        let Some(attempt) = attempt else { return };
+        let (source, id) = message.identity().unwrap_or_default();
+        let identity = name::hash(&[source, id]);
+        let mut attempts = held(&self.inner.attempts);
+        if matches!(published, Err(PublishError::Unavailable(_))) {
+            if attempts.len() >= ATTEMPTS_MAX {
+                attempts.clear();
+            }
+            attempts.insert(identity, attempt);
+        } else {
+            attempts.remove(&identity);
+        }
+    }
+
     fn entry(&self, message: &Message, target: &Target) -> Result<Entry, PublishError> {
         let is_rewritten = matches!(target, Target::Bus(_));
         let document = document::write(message, is_rewritten)
             .map_err(|error| PublishError::Rejected(error.to_string()))?;
-        let attempt = self.inner.chance.bits().to_string();
         let source = message.source.clone().unwrap_or_default();
         let id = message.id.clone().unwrap_or_default();
-        let hash = name::hash(&[&source, &id, &attempt]);
+        let identity = name::hash(&[&source, &id]);
+        let known = held(&self.inner.attempts).get(&identity).cloned();
+        let hash = known.unwrap_or_else(|| {
+            let attempt = self.inner.chance.bits().to_string();
+            name::hash(&[&source, &id, &attempt])
+        });
         let is_fifo = self.inner.options.is_fifo();
         let entry = Entry {
             document,
@@ -229,7 +254,10 @@ impl Publisher for Aws {
         let target =
             target.ok_or_else(|| PublishError::Rejected("there is no such channel".to_owned()))?;
         let entry = self.entry(message, &target)?;
-        self.way(channel, &target).publish(entry).await
+        let attempt = entry.group.as_ref().map(|(_, hash)| hash.clone());
+        let published = self.way(channel, &target).publish(entry).await;
+        self.remember(message, attempt, &published);
+        published
     }
 }
 

@@ -186,7 +186,10 @@ async fn a_fifth_of_every_request_fails_and_nothing_is_lost() {
             let received = aws.receive(&subscription, 10, wait).await.unwrap();
             assert!(!received.is_empty(), "{seen:?}");
             seen.extend(ids(&received).into_iter().map(str::to_owned));
-            acknowledge(&aws, &received).await;
+            for one in received {
+                // Where it took too long it comes again, which is no loss.
+                aws.acknowledge(&one.receipt).await.unwrap();
+            }
         }
         if order == Order::Fifo {
             for lane in 0..10 {

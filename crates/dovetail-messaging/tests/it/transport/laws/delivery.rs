@@ -5,7 +5,8 @@ use std::time::Duration;
 use dovetail_messaging::transport::{Channel, Kind, Transport};
 
 use crate::transport::rig::{
-    Rig, acknowledge, channel, fresh, gather, ids, look, nothing, publish_ids, sorted_ids, to,
+    PATIENCE, Rig, acknowledge, channel, fresh, gather, ids, look, nothing, publish_ids,
+    sorted_ids, to,
 };
 
 pub(crate) async fn what_a_dead_receiver_held_comes_again<R: Rig>(rig: R) {
@@ -43,10 +44,7 @@ pub(crate) async fn two_receivers_share_what_there_is<R: Rig>(rig: R) {
     let (one, other) = (rig.open().await, rig.open().await);
     let subscription = channel(&one.transport, Kind::Topic).await;
     publish_ids(&one.transport, &subscription, &["1", "2", "3", "4", "5"]).await;
-    let mut received = one
-        .receive(&subscription, 2, Duration::from_secs(5))
-        .await
-        .unwrap();
+    let mut received = one.receive(&subscription, 2, PATIENCE).await.unwrap();
     assert!(received.len() <= 2, "no more than were asked for");
     received.extend(look(&rig, &other, &subscription).await);
     received.extend(look(&rig, &one, &subscription).await);
