@@ -87,6 +87,8 @@ pub(crate) struct Test {
 /// What is built of the crate whose brokers take minutes to compile: what is embedded, and what is light.
 const LIGHT: [&str; 4] = ["-p", "dovetail-messaging", "--features", "postgres"];
 const ALL_BROKERS: [&str; 3] = ["-p", "dovetail-messaging", "--all-features"];
+/// Tests at brokers wait far more than they work.
+const WAITING: [&str; 2] = ["--test-threads", "6"];
 const OTHERS: [&str; 4] = [
     "--workspace",
     "--all-features",
@@ -97,21 +99,22 @@ const OTHERS: [&str; 4] = [
 /// Runs the tests that were asked for.
 pub(crate) fn test(asked: &Test) -> Result<()> {
     if asked.brokers {
-        return run_tests(&ALL_BROKERS);
+        return run_tests(&ALL_BROKERS, &WAITING);
     }
-    run_tests(&OTHERS)?;
-    run_tests(&LIGHT)?;
+    run_tests(&OTHERS, &[])?;
+    run_tests(&LIGHT, &[])?;
     let docs = ["test", "--doc", "--quiet"];
     run_program(cargo().args(docs).args(OTHERS))?;
     run_program(cargo().args(docs).args(LIGHT))
 }
 
-fn run_tests(of: &[&str]) -> Result<()> {
+fn run_tests(of: &[&str], how: &[&str]) -> Result<()> {
     let nextest = cargo().args(["nextest", "--version"]).output();
     if nextest.is_ok_and(|output| output.status.success()) {
-        run_program(cargo().args(["nextest", "run"]).args(of))
+        run_program(cargo().args(["nextest", "run"]).args(of).args(how))
     } else {
-        run_program(cargo().args(["test", "--all-targets"]).args(of))
+        let tests = ["test", "--all-targets"];
+        run_program(cargo().args(tests).args(of).arg("--").args(how))
     }
 }
 

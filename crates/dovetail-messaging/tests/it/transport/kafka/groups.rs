@@ -134,10 +134,13 @@ struct Noted {
 async fn consume(kafka: Kafka, channel: String, number: u32, noted: Arc<Mutex<Noted>>) {
     let subscription = to(&channel, "");
     loop {
-        let some = kafka
+        // A member that comes while others go may find no coordinator for a moment, as a consumer does that pauses then.
+        let Ok(some) = kafka
             .receive(&subscription, 3, Duration::from_millis(200))
             .await
-            .unwrap();
+        else {
+            continue;
+        };
         for one in some {
             note(&noted, number, id(&one));
             kafka.acknowledge(&one.receipt).await.unwrap();
