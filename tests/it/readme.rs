@@ -56,6 +56,7 @@ fn the_contracts_of_the_readme_are_those_of_the_repository() {
     let files = [
         "contracts/orders/service.yaml",
         "contracts/orders/expects/payments.yaml",
+        "contracts/orders/service.yaml",
     ];
     let shown = blocks(&readme, "yaml");
     assert_eq!(shown.len(), files.len());

@@ -33,8 +33,10 @@ struct Folder(PathBuf);
 /// Runs the demonstration.
 pub(crate) fn run() -> Result<()> {
     let root = root();
-    print("Dovetail: contracts in, typed clients out, running services verified.\n")?;
-    print("1. Contracts become client crates")?;
+    print(
+        "Dovetail: contracts in; clients, producers and consumers out; running services verified.\n",
+    )?;
+    print("1. Contracts become crates")?;
     dovetail(&root, &["codegen", "--quiet"])?;
     print(&format!(
         "   {} in crates/generated",

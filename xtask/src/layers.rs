@@ -178,7 +178,9 @@ pub(crate) fn generated_packages(folders: &[&str]) -> Result<Vec<String>> {
     let generated = packages
         .iter()
         .filter(|package| folder(package).is_some_and(|folder| folders.contains(&folder)));
-    Ok(generated.map(|package| package.name.to_string()).collect())
+    let mut names: Vec<String> = generated.map(|package| package.name.to_string()).collect();
+    names.sort();
+    Ok(names)
 }
 
 /// The names of the crates that are published: all but those that say that they are not, and the generated ones.
