@@ -237,7 +237,7 @@ fn what_is_written_by_hand_stays_and_what_is_stale_goes() {
     assert_eq!(ended.exit, 6);
     assert_eq!(
         ended.stdout,
-        "changed  ../monitoring/billing.rules.test.yaml\nchanged  ../monitoring/billing.rules.yaml\nmissing  ../monitoring/dashboard.json\n"
+        "changed  billing-consumers/src/routes.rs\nchanged  ../monitoring/billing.rules.test.yaml\nchanged  ../monitoring/billing.rules.yaml\nmissing  ../monitoring/dashboard.json\n"
     );
     assert_eq!(run(&["codegen"]).exit, 0);
     assert!(place("dashboard.json").is_file());
