@@ -1,6 +1,6 @@
 //! How messages fare, as numbers: counters, gauges and histograms that a service shows to Prometheus or hands to any other collector.
 //!
-//! They go through the [`metrics`](::metrics) facade, so they reach whatever recorder the program has installed, and cost next to nothing
+//! They go through the facade of the crate `metrics`, so they reach whatever recorder the program has installed, and cost next to nothing
 //! where there is none. [`Page`] is such a recorder, whose text Prometheus reads; another one has to call counters `…_total` and times
 //! `…_seconds` itself where generated alert rules are to find them. [`ALL`] lists all of them.
 //!
