@@ -30,6 +30,5 @@ pub(crate) use self::{
 };
 pub use self::{
     observer::{LagObserver, Observer},
-    replay::{ReplayOutcome, Replays},
     table::{ALL, Form, Metric},
 };

@@ -15,9 +15,10 @@ use walkdir::WalkDir;
 use super::bank::{BUGS, Bug};
 use crate::process::{cargo, print, root};
 
-const MEMBERS: [&str; 3] = [
+const MEMBERS: [&str; 4] = [
     "crates/dovetail-messaging",
     "crates/dovetail-resilience",
+    "crates/dovetail-wire",
     "tests/messaging-lab",
 ];
 

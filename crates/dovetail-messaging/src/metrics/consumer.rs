@@ -10,12 +10,14 @@ use dovetail_resilience::Instant;
 
 use super::{
     handle::{Counter, Each, Gauge, Histogram},
+    replay::{ReplayOutcome, Replays},
     table::{CONSUMED, CRITICAL, DEAD, OUTCOMES, PARKED, PAUSED, PROCESS, RETRIES, SKEWED},
 };
 use crate::{
     consumer::{Done, RetryCause, Route, Settlement},
     dead_letter::Reason,
     message::Message,
+    replay::CONSUMER,
 };
 
 /// Where a consumer's messages come from.
@@ -49,6 +51,7 @@ struct RouteMetrics {
     critical: Histogram,
     skewed: Counter,
     parked: Counter,
+    replays: Replays,
 }
 
 /// What is known of a delivery before it is processed.
@@ -58,6 +61,8 @@ pub(crate) struct Watch {
     pub(crate) route: Option<usize>,
     pub(crate) started: Instant,
     sent_at: Option<SystemTime>,
+    /// It was a dead letter that was sent again.
+    is_replay: bool,
 }
 
 /// What became of a delivery.
@@ -92,6 +97,7 @@ impl Watch {
             route,
             started,
             sent_at: sent_at.map(SystemTime::from),
+            is_replay: message.header(CONSUMER).is_some(),
         }
     }
 }
@@ -139,6 +145,9 @@ impl ConsumerMetrics {
             } => route.retried(after),
             Settlement::Ack(_) | Settlement::Retry { .. } | Settlement::Pause { .. } => {}
         }
+        if watch.is_replay {
+            route.replayed(settlement);
+        }
         self.paused(matches!(settlement, Settlement::Pause { .. }), settlement);
     }
 
@@ -147,6 +156,9 @@ impl ConsumerMetrics {
         let route = self.route(watch.route);
         route.count(Outcome::Processed);
         route.handled(watch.sent_at, wall);
+        if watch.is_replay {
+            route.replayed(Settlement::Ack(Done::Handled));
+        }
     }
 
     /// Counts an attempt that is made again after that time.
@@ -216,6 +228,18 @@ impl RouteMetrics {
             critical: Histogram::new(&CRITICAL, &own),
             skewed: Counter::new(&SKEWED, &[("consumer", consumer)]),
             parked: Counter::new(&PARKED, &own),
+            replays: Replays::new(consumer),
+        }
+    }
+
+    /// Counts what came of a dead letter that was sent again, once that is decided.
+    fn replayed(&self, settlement: Settlement) {
+        match settlement {
+            Settlement::Ack(Done::Handled | Done::Duplicate) => {
+                self.replays.add(ReplayOutcome::Succeeded, 1);
+            }
+            Settlement::Ack(Done::Dead(_)) => self.replays.add(ReplayOutcome::Failed, 1),
+            Settlement::Ack(_) | Settlement::Retry { .. } | Settlement::Pause { .. } => {}
         }
     }
 

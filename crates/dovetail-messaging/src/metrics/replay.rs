@@ -1,4 +1,4 @@
-//! What those who send dead letters again count.
+//! What is counted of dead letters that were sent again, by the consumer that they were sent to.
 
 use super::{
     handle::{Counter, Each},
@@ -7,7 +7,7 @@ use super::{
 
 /// What came of a dead letter that was sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ReplayOutcome {
+pub(super) enum ReplayOutcome {
     /// It was handled, or was found to have been handled before.
     Succeeded,
     /// It became a dead letter once more.
@@ -18,8 +18,7 @@ impl ReplayOutcome {
     const ALL: [Self; 2] = [Self::Succeeded, Self::Failed];
 
     /// The word for it in metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
@@ -29,12 +28,11 @@ impl ReplayOutcome {
 
 /// The series of replays to one consumer.
 #[derive(Debug)]
-pub struct Replays(Each<ReplayOutcome, Counter>);
+pub(super) struct Replays(Each<ReplayOutcome, Counter>);
 
 impl Replays {
     /// The series of replays to that consumer.
-    #[must_use]
-    pub fn new(consumer: &str) -> Self {
+    pub(super) fn new(consumer: &str) -> Self {
         Self(Each::new(&ReplayOutcome::ALL, |outcome| {
             let labels = [("consumer", consumer), ("outcome", outcome.as_str())];
             Counter::new(&REPLAYED, &labels)
@@ -42,7 +40,7 @@ impl Replays {
     }
 
     /// Counts what came of so many.
-    pub fn add(&self, outcome: ReplayOutcome, count: u64) {
+    pub(super) fn add(&self, outcome: ReplayOutcome, count: u64) {
         if let Some(counter) = self.0.of(outcome) {
             counter.add(count);
         }

@@ -124,8 +124,7 @@ impl Sqlite {
 
 fn configure(connection: &Connection, options: Options) -> rusqlite::Result<()> {
     connection.busy_timeout(options.busy_timeout)?;
-    // Its answer is the mode: databases in memory refuse, and need none.
-    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    use_log(connection, options.busy_timeout)?;
     let synchronous = match options.durability {
         Durability::Full => "FULL",
         Durability::Normal => "NORMAL",
@@ -135,6 +134,27 @@ fn configure(connection: &Connection, options: Options) -> rusqlite::Result<()> 
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+/// Has the file keep a log beside it. Of several processes that open a new file at the same time, SQLite lets one do that, and tells the others at
+/// once that it is locked, without the wait that they asked for.
+fn use_log(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    loop {
+        // Its answer is the mode: databases in memory refuse, and need none.
+        let answer = connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()));
+        match answer {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && waited < patience =>
+            {
+                std::thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// What an error of SQLite is for those who asked for `action`.
@@ -180,4 +200,24 @@ fn time(millis: i64) -> SystemTime {
         SystemTime::UNIX_EPOCH.checked_add(distance)
     };
     time.unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_that_open_a_new_file_together_all_do() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("shop.db");
+            let open = || Sqlite::open(&path, Options::default(), SystemTime::UNIX_EPOCH);
+            std::thread::scope(|scope| {
+                let opening: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+                for one in opening {
+                    one.join().unwrap().unwrap();
+                }
+            });
+        }
+    }
 }
