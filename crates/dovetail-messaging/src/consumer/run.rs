@@ -282,11 +282,11 @@ impl<T: Transport + Clone, P: Process> Runner<T, P> {
         let (clock, metrics) = (self.clock, Arc::clone(&self.metrics));
         let size = u32::try_from(received.len()).unwrap_or(u32::MAX);
         let task = self.tasks.spawn(async move {
-            reach("received");
             let (deliveries, receipts): (Vec<_>, Vec<_>) = received
                 .into_iter()
                 .map(|received| (received.delivery, received.receipt))
                 .unzip();
+            reach("received");
             let settlements = consumer.process_batch(deliveries).await;
             let mut rests_until = None;
             for (receipt, settlement) in receipts.iter().zip(settlements) {
