@@ -88,7 +88,7 @@ pub(crate) struct Test {
 const LIGHT: [&str; 4] = ["-p", "dovetail-messaging", "--features", "postgres"];
 const ALL_BROKERS: [&str; 3] = ["-p", "dovetail-messaging", "--all-features"];
 /// Tests at brokers wait far more than they work.
-const WAITING: [&str; 2] = ["--test-threads", "6"];
+const WAITING: [&str; 2] = ["--test-threads", "4"];
 const OTHERS: [&str; 4] = [
     "--workspace",
     "--all-features",

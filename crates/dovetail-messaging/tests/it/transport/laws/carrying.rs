@@ -120,12 +120,13 @@ pub(crate) async fn what_is_no_event_arrives_and_does_not_stop_the_rest<R: Rig>(
 pub(crate) async fn what_goes_to_an_undeclared_channel_is_rejected<R: Rig>(rig: R) {
     let one = rig.open().await;
     let declared = channel(&one.transport, Kind::Topic).await;
-    for _ in 0..2 {
-        let misspelt = Message::new(fresh("misspelt"), "shop", "1", "ok").with_kind("t");
+    // Brokers may take what has one identity for one message, so each round has its own.
+    for id in ["1", "2"] {
+        let misspelt = Message::new(fresh("misspelt"), "shop", id, "ok").with_kind("t");
         let told = one.publish(&misspelt).await;
         assert!(matches!(told, Err(PublishError::Rejected(_))), "{told:?}");
         // It harms nobody else.
-        publish_ids(&one.transport, &declared, &["1"]).await;
+        publish_ids(&one.transport, &declared, &[id]).await;
         let received = gather(&one.transport, &declared, 1).await;
         acknowledge(&one.transport, &received).await;
     }
