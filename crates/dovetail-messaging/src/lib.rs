@@ -32,6 +32,10 @@ pub mod metrics;
 pub mod migrate;
 pub mod outbox;
 pub mod producer;
+#[cfg_attr(
+    not(any(feature = "postgres", feature = "sqlite")),
+    expect(dead_code, unused_imports, reason = "stores take its steps")
+)]
 pub mod replay;
 pub mod service;
 pub mod store;

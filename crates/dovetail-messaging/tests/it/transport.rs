@@ -2,6 +2,8 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+mod by_url;
 mod embedded;
 #[cfg(feature = "kafka")]
 mod kafka;

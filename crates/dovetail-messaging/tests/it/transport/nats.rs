@@ -10,12 +10,12 @@ use dovetail_messaging::{
         nats::{Config, Nats},
     },
 };
-use dovetail_resilience::{Chance, Clock, backoff};
+use dovetail_resilience::{Chance, Clock};
 
 use super::{
+    by_url::{by_url, open_through, quick, server},
     laws::{self, conformance},
-    proxy::Proxy,
-    rig::{Opened, Rig, acknowledge, channel, gather, ids, message, nothing, skip, to},
+    rig::{Opened, Rig, acknowledge, channel, gather, ids, message, nothing, to},
 };
 
 const URL: &str = "DOVETAIL_NATS_URL";
@@ -27,34 +27,23 @@ struct Concurrent(String);
 struct Ordered(String);
 
 fn url() -> Option<String> {
-    let url = std::env::var(URL).ok();
-    if url.is_none() {
-        skip(URL);
-    }
-    url
+    server(URL)
 }
 
 fn config() -> Config {
     Config {
         visibility: Duration::from_secs(2),
         timeout: Duration::from_secs(3),
-        backoff: backoff::Config {
-            base: Duration::from_millis(20),
-            throttled_base: Duration::from_millis(20),
-            max: Duration::from_millis(500),
-        },
+        backoff: quick(),
         ..Config::default()
     }
 }
 
 async fn open(url: &str, config: Config) -> Opened<Nats> {
-    let line = Proxy::to(Proxy::broker(url)).await;
-    let url = line.through(url);
-    let transport = Nats::new(&url, config, Clock::system(), Chance::from_entropy()).unwrap();
-    Opened {
-        transport,
-        line: Some(line),
-    }
+    open_through(url, |url| {
+        Nats::new(url, config, Clock::system(), Chance::from_entropy()).unwrap()
+    })
+    .await
 }
 
 async fn publish_raw(url: &str, channel: &str, attributes: &[(&str, &str)], body: &[u8]) {
@@ -78,46 +67,8 @@ async fn publish_raw(url: &str, channel: &str, attributes: &[(&str, &str)], body
         .unwrap();
 }
 
-macro_rules! rig {
-    ($rig:ident, $keeps_keys:literal) => {
-        impl Rig for $rig {
-            type Transport = Nats;
-
-            async fn start() -> Option<Self> {
-                url().map(Self)
-            }
-
-            fn docs() -> &'static str {
-                include_str!("../../../src/transport/nats.rs")
-            }
-
-            async fn open(&self) -> Opened<Nats> {
-                let keeps_keys = $keeps_keys;
-                let config = Config {
-                    keeps_keys,
-                    ..config()
-                };
-                open(&self.0, config).await
-            }
-
-            fn visibility(&self) -> Duration {
-                config().visibility
-            }
-
-            async fn publish_foreign(
-                &self,
-                channel: &str,
-                attributes: &[(&str, &str)],
-                body: &[u8],
-            ) {
-                publish_raw(&self.0, channel, attributes, body).await;
-            }
-        }
-    };
-}
-
-rig!(Concurrent, false);
-rig!(Ordered, true);
+by_url!(Concurrent, Nats, "../../../src/transport/nats.rs", false);
+by_url!(Ordered, Nats, "../../../src/transport/nats.rs", true);
 
 mod concurrent {
     use super::{Concurrent, conformance};

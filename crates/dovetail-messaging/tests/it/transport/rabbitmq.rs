@@ -6,7 +6,7 @@ use dovetail_messaging::transport::{
     Channel, Kind, Transport,
     rabbitmq::{Config, RabbitMq},
 };
-use dovetail_resilience::{Chance, Clock, backoff};
+use dovetail_resilience::{Chance, Clock};
 use lapin::{
     BasicProperties, Connection, ConnectionProperties,
     options::BasicPublishOptions,
@@ -14,9 +14,9 @@ use lapin::{
 };
 
 use super::{
+    by_url::{by_url, open_through, quick, server},
     laws::conformance,
-    proxy::Proxy,
-    rig::{Opened, Rig, acknowledge, channel, fresh, gather, ids, nothing, publish_ids, skip, to},
+    rig::{Opened, Rig, acknowledge, channel, fresh, gather, ids, nothing, publish_ids, to},
 };
 
 const URL: &str = "DOVETAIL_RABBITMQ_URL";
@@ -28,34 +28,23 @@ struct Ordered(String);
 struct Competing(String);
 
 fn url() -> Option<String> {
-    let url = std::env::var(URL).ok();
-    if url.is_none() {
-        skip(URL);
-    }
-    url
+    server(URL)
 }
 
 fn config() -> Config {
     Config {
         visibility: Duration::from_secs(2),
         prefetch: 64,
-        backoff: backoff::Config {
-            base: Duration::from_millis(20),
-            throttled_base: Duration::from_millis(20),
-            max: Duration::from_millis(500),
-        },
+        backoff: quick(),
         ..Config::default()
     }
 }
 
 async fn open(url: &str, config: Config) -> Opened<RabbitMq> {
-    let line = Proxy::to(Proxy::broker(url)).await;
-    let url = line.through(url);
-    let transport = RabbitMq::new(&url, config, Clock::system(), Chance::from_entropy()).unwrap();
-    Opened {
-        transport,
-        line: Some(line),
-    }
+    open_through(url, |url| {
+        RabbitMq::new(url, config, Clock::system(), Chance::from_entropy()).unwrap()
+    })
+    .await
 }
 
 async fn publish_raw(url: &str, channel: &str, attributes: &[(&str, &str)], body: &[u8]) {
@@ -82,46 +71,18 @@ async fn publish_raw(url: &str, channel: &str, attributes: &[(&str, &str)], body
     .unwrap();
 }
 
-macro_rules! rig {
-    ($rig:ident, $keeps_keys:literal) => {
-        impl Rig for $rig {
-            type Transport = RabbitMq;
-
-            async fn start() -> Option<Self> {
-                url().map(Self)
-            }
-
-            fn docs() -> &'static str {
-                include_str!("../../../src/transport/rabbitmq.rs")
-            }
-
-            async fn open(&self) -> Opened<RabbitMq> {
-                let keeps_keys = $keeps_keys;
-                let config = Config {
-                    keeps_keys,
-                    ..config()
-                };
-                open(&self.0, config).await
-            }
-
-            fn visibility(&self) -> Duration {
-                config().visibility
-            }
-
-            async fn publish_foreign(
-                &self,
-                channel: &str,
-                attributes: &[(&str, &str)],
-                body: &[u8],
-            ) {
-                publish_raw(&self.0, channel, attributes, body).await;
-            }
-        }
-    };
-}
-
-rig!(Ordered, true);
-rig!(Competing, false);
+by_url!(
+    Ordered,
+    RabbitMq,
+    "../../../src/transport/rabbitmq.rs",
+    true
+);
+by_url!(
+    Competing,
+    RabbitMq,
+    "../../../src/transport/rabbitmq.rs",
+    false
+);
 
 mod ordered {
     use super::{Ordered, conformance};

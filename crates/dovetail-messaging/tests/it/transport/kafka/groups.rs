@@ -9,6 +9,7 @@ use std::{
 use dovetail_messaging::{
     consumer::{Config, Dedupe, Pace, run},
     outbox::Publisher,
+    store::ErrorKind,
     transport::{
         Kind, Transport,
         kafka::{Kafka, Lanes},
@@ -135,11 +136,12 @@ async fn consume(kafka: Kafka, channel: String, number: u32, noted: Arc<Mutex<No
     let subscription = to(&channel, "");
     loop {
         // A member that comes while others go may find no coordinator for a moment, as a consumer does that pauses then.
-        let Ok(some) = kafka
+        let some = kafka
             .receive(&subscription, 3, Duration::from_millis(200))
-            .await
-        else {
-            continue;
+            .await;
+        let some = match some {
+            Err(error) if error.kind() == ErrorKind::Unavailable => continue,
+            some => some.unwrap(),
         };
         for one in some {
             note(&noted, number, id(&one));
