@@ -26,7 +26,7 @@ CREATE TABLE dovetail_outbox (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 
 CREATE INDEX dovetail_outbox_open ON dovetail_outbox (place) WHERE status = 'pending';
-CREATE INDEX dovetail_outbox_lane ON dovetail_outbox (channel, lane, place) WHERE status IN ('pending', 'blocked');
+CREATE INDEX dovetail_outbox_lane ON dovetail_outbox (channel, lane, place) WHERE status IN ('pending', 'blocked') AND lane IS NOT NULL;
 CREATE INDEX dovetail_outbox_published ON dovetail_outbox (published_at) WHERE status = 'published';
 
 -- One row for each key that was published lately: whoever publishes under the key locks it until the end of the transaction.
