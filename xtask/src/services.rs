@@ -35,7 +35,7 @@ pub(crate) struct Services {
 
 /// What can be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Name {
+pub(crate) enum Name {
     Postgres,
     Rabbitmq,
     Nats,
@@ -45,7 +45,7 @@ enum Name {
 
 impl Name {
     /// The variable that tells tests where it is.
-    fn variable(self) -> &'static str {
+    pub(crate) const fn variable(self) -> &'static str {
         match self {
             Self::Postgres => "DOVETAIL_POSTGRES_URL",
             Self::Rabbitmq => "DOVETAIL_RABBITMQ_URL",
@@ -80,6 +80,23 @@ pub(crate) fn run(asked: &Services) -> ExitCode {
     }
 }
 
+/// Runs this program once more, with a server that it needs.
+pub(crate) fn around(name: Name, args: &[&str]) -> ExitCode {
+    let Some(program) = std::env::current_exe()
+        .ok()
+        .and_then(|path| path.into_os_string().into_string().ok())
+    else {
+        say("error: the path of this program is not UTF-8");
+        return ExitCode::from(INFRASTRUCTURE);
+    };
+    let args = args.iter().map(|arg| (*arg).to_owned());
+    run(&Services {
+        only: vec![name],
+        require: vec![name],
+        command: [program].into_iter().chain(args).collect(),
+    })
+}
+
 fn serve(asked: &Services) -> Result<u8> {
     let mut signals = Signals::catch()?;
     let started = start(asked, &mut signals)?;
@@ -91,9 +108,6 @@ fn serve(asked: &Services) -> Result<u8> {
         say(&format!("error: {name:?} is required"));
         return Ok(INFRASTRUCTURE);
     }
-    for (name, value) in &started.variables {
-        print(&format!("export {name}='{value}'"))?;
-    }
     let code = match asked.command.split_first() {
         Some((program, args)) => {
             let mut command = Command::new(program);
@@ -102,6 +116,9 @@ fn serve(asked: &Services) -> Result<u8> {
             child::run(&mut command, &mut signals)?
         }
         None => {
+            for (name, value) in &started.variables {
+                print(&format!("export {name}='{value}'"))?;
+            }
             say("running until ctrl-c");
             signals.wait();
             0
