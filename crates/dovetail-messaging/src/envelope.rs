@@ -6,10 +6,10 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 
 use crate::{
-    cloudevents::{self, Binding, Data, Event, EventError, Mode, Reading, Value},
+    cloudevents::{self, Binding, Data, Event, EventError, Limits, Mode, Reading, Value},
     consumer::Delivery,
     message::Message,
 };
@@ -85,7 +85,11 @@ impl Message {
             builder = builder.extension(PARTITIONKEY, Value::from(key.as_str()));
         }
         if let Some(end) = self.expires_at {
-            builder = builder.extension(EXPIRYTIME, Value::from(text(end)));
+            let text = moment(end, SecondsFormat::AutoSi).ok_or_else(|| EventError::Value {
+                name: EXPIRYTIME.to_owned(),
+                problem: "is a time that cannot be written: its year has more than four digits",
+            })?;
+            builder = builder.extension(EXPIRYTIME, Value::from(text));
         }
         if !self.body.is_empty() {
             builder = builder.data(Data::of_body(self.body.clone(), content_type));
@@ -106,9 +110,11 @@ impl Message {
 ///
 /// # Errors
 ///
-/// As [`Message::to_event`]: what cannot be said as an event is rejected, and never sent half.
+/// As [`Message::to_event`]: what cannot be said as an event is rejected, and never sent half. So is what [`read`] would not take.
 pub fn wire(message: &Message, binding: &Binding) -> Result<cloudevents::Message, EventError> {
     let mut written = binding.write(&message.to_event()?)?;
+    let (attributes, limit) = (written.headers.len(), Limits::new().attributes);
+    within("attributes", attributes, limit)?;
     if !message.body.is_empty() || !binding.has_absent_body {
         written.body = Some(message.body.clone());
     }
@@ -121,7 +127,26 @@ pub fn wire(message: &Message, binding: &Binding) -> Result<cloudevents::Message
 ///
 /// As [`wire`].
 pub fn wire_structured(message: &Message) -> Result<Bytes, EventError> {
-    cloudevents::json::write(&message.to_event()?)
+    let event = message.to_event()?;
+    within(
+        "attributes",
+        event.attributes().count(),
+        Limits::new().attributes,
+    )?;
+    let document = cloudevents::json::write(&event)?;
+    within(
+        "bytes of a document",
+        document.len(),
+        Limits::new().message_bytes,
+    )?;
+    Ok(document)
+}
+
+fn within(what: &'static str, found: usize, limit: usize) -> Result<(), EventError> {
+    if found > limit {
+        return Err(EventError::TooLarge { what, found, limit });
+    }
+    Ok(())
 }
 
 /// What a protocol brought, in binary or in structured mode. Never fails: what is no event has no identity, its headers as far as they are
@@ -178,9 +203,28 @@ fn raw<'h>(
     }
 }
 
-/// A moment as the specification writes it (RFC 3339).
+/// A moment as the specification writes it (RFC 3339), to the millisecond. Empty, which no event takes, where there is no way to write it.
 pub(crate) fn text(time: SystemTime) -> String {
-    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
+    moment(time, SecondsFormat::Millis).unwrap_or_default()
+}
+
+fn moment(time: SystemTime, format: SecondsFormat) -> Option<String> {
+    const NANOS_PER_SECOND: u32 = 1_000_000_000;
+    let (seconds, nanos) = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => (i64::try_from(since.as_secs()).ok()?, since.subsec_nanos()),
+        Err(earlier) => {
+            let before = earlier.duration();
+            let seconds = i64::try_from(before.as_secs()).ok()?.checked_neg()?;
+            match before.subsec_nanos() {
+                0 => (seconds, 0),
+                nanos => (seconds.checked_sub(1)?, NANOS_PER_SECOND - nanos),
+            }
+        }
+    };
+    let time = DateTime::<Utc>::from_timestamp(seconds, nanos)?;
+    (0..=9999)
+        .contains(&time.year())
+        .then(|| time.to_rfc3339_opts(format, true))
 }
 
 fn time(text: &str) -> Option<SystemTime> {
@@ -197,7 +241,7 @@ mod tests {
 
     fn order() -> Message {
         Message {
-            expires_at: Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_250)),
+            expires_at: Some(SystemTime::UNIX_EPOCH + Duration::new(1_800_000_000, 250_000_001)),
             headers: vec![
                 ("subject".to_owned(), "o-1".to_owned()),
                 ("datacontenttype".to_owned(), "application/json".to_owned()),
@@ -284,5 +328,69 @@ mod tests {
         ] {
             assert!(wire(&broken, &Binding::NATS).is_err(), "{broken:?}");
         }
+    }
+
+    #[test]
+    fn the_end_of_a_life_is_what_it_was_or_the_message_is_not_sent() {
+        let second = Duration::from_secs(1);
+        let nano = Duration::from_nanos(1);
+        let at = |end| Message {
+            expires_at: Some(end),
+            ..order()
+        };
+        for end in [
+            SystemTime::UNIX_EPOCH,
+            SystemTime::UNIX_EPOCH + nano,
+            SystemTime::UNIX_EPOCH - nano,
+            SystemTime::UNIX_EPOCH - second,
+            SystemTime::UNIX_EPOCH + second * u32::MAX + nano * 1_000,
+        ] {
+            let message = at(end);
+            let written = wire(&message, &Binding::AMQP).unwrap();
+            let read = read(
+                "orders",
+                &Binding::AMQP,
+                written.pairs(),
+                written.body.clone(),
+            );
+            assert_eq!(read, Delivery::from(message));
+        }
+        for seconds in [400_000_000_000, 1 << 50, i64::MAX.unsigned_abs()] {
+            let end = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+            let Some(end) = end else { continue };
+            let told = wire(&at(end), &Binding::AMQP).unwrap_err();
+            assert!(told.to_string().contains("expirytime"), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_would_not_be_read_is_not_sent() {
+        let limits = Limits::new();
+        let with = |extensions: usize, length: usize| Message {
+            headers: (0..extensions)
+                .map(|number| (format!("extension{number}"), "x".to_owned()))
+                .collect(),
+            ..Message::new("orders", "/orders", "1", vec![b'x'; length]).with_kind("t")
+        };
+        let required = 4;
+        let largest = with(limits.attributes - required, limits.message_bytes);
+        let written = wire(&largest, &Binding::AMQP).unwrap();
+        let read = read(
+            "orders",
+            &Binding::AMQP,
+            written.pairs(),
+            written.body.clone(),
+        );
+        assert_eq!(read.problem, None);
+        for (extensions, length) in [
+            (limits.attributes - required + 1, 1),
+            (1, limits.message_bytes + 1),
+        ] {
+            let message = with(extensions, length);
+            assert!(wire(&message, &Binding::AMQP).is_err());
+            assert!(wire_structured(&message).is_err());
+        }
+        // Its data is longer as text.
+        assert!(wire_structured(&largest).is_err());
     }
 }

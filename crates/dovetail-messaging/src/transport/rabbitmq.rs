@@ -8,10 +8,20 @@
 //! - **Given back.** The message stays with its consumer until its time has come, rather than in a queue for each delay: the delay is exact, the
 //!   place in the order is kept, no copy is made that a crash could double, and nothing has to be declared. When the connection is lost
 //!   meanwhile, it comes at once. What waits so takes room in [`Config::prefetch`]; attempts that wait for long are parked in the store anyway.
+//!   No longer than a day can be asked for. Brokers before 3.11.15 do not know `x-consumer-timeout`, by which a queue says for how long a delivery
+//!   may stay with its consumer: there it comes after half an hour, or whatever `consumer_timeout` of the broker says, with all that the
+//!   consumer held.
 //! - **Time.** The broker knows no time after which a delivery comes again, so the consumer watches it; and all that a connection held comes
 //!   again when it is lost. A consumer that nobody receives from lets go of what it holds.
 //! - **Acknowledged.** AMQP does not confirm an acknowledgement: one that is on its way when the connection is lost never was, and the message
 //!   comes again.
+//! - **Two connections.** One to publish, and one for everything else: a broker that runs out of memory or of disk stops reading from whoever
+//!   publishes, and acknowledgements are what helps it.
+//! - **Published.** Each message that is on its way has a channel of the protocol to itself, so that what the broker refuses harms no other.
+//! - **Logged.** The client library logs a message that was sent back by a queue that is gone, body and all, as a warning of the target
+//!   `lapin::returned_messages`. Where bodies must not be in logs, turn that target off.
+//! - **Large bodies.** What a subscription holds is bounded by [`Config::held_bytes_max`] too. Where more comes, all of it goes back to the queue, as
+//!   if the connection had been lost, and comes again in portions that are small enough.
 //! - **Deliveries.** What the broker counts is how often a message went back to its queue; deliveries that this process made again are added.
 //!
 //! Partitions and retention of a channel are left to the broker's policies.
@@ -21,6 +31,7 @@
 //! - Not kept: **Keys keep their order.**
 //! - Not kept: **Keys keep their order across redelivery.**
 
+mod connect;
 mod link;
 mod publish;
 mod subscriber;
@@ -49,6 +60,9 @@ use crate::{
     store::{ErrorKind, StoreError},
 };
 
+/// For how long a delivery can be given back: far less than `CONSUMER_TIMEOUT`, which counts from when the broker sent it.
+const GIVEN_BACK_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How a RabbitMQ transport works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -56,6 +70,8 @@ pub struct Config {
     pub visibility: Duration,
     /// Messages that a subscription holds at most, handed out or not. 256: enough to hide the way to the broker.
     pub prefetch: u16,
+    /// Bytes of bodies that a subscription holds at most, once it has seen how large they are; one message is held however large it is. 64 MiB.
+    pub held_bytes_max: usize,
     /// Whether keys keep their order, at the price of one active consumer for each group. On by default: losing an order is not noticed. All
     /// processes must agree, because queues are declared with it.
     pub keeps_keys: bool,
@@ -70,6 +86,7 @@ impl Default for Config {
         Self {
             visibility: Duration::from_secs(60),
             prefetch: 256,
+            held_bytes_max: 64 * 1024 * 1024,
             keeps_keys: true,
             timeout: Duration::from_secs(10),
             backoff: backoff::Config {
@@ -81,13 +98,14 @@ impl Default for Config {
     }
 }
 
-/// A RabbitMQ broker. Clones share one connection, which is made when it is needed, and made again when it was lost.
+/// A RabbitMQ broker. Clones share its connections, which are made when they are needed, and made again when they were lost.
 #[derive(Clone)]
 pub struct RabbitMq {
     shared: Arc<Shared>,
 }
 
 struct Shared {
+    /// To consume, and to declare.
     link: Arc<Link>,
     outlet: Outlet,
     subscribers: Mutex<HashMap<(String, String), mpsc::Sender<Request>>>,
@@ -112,11 +130,12 @@ impl RabbitMq {
         clock: Clock,
         chance: Chance,
     ) -> Result<Self, StoreError> {
+        let outlet = Link::new(url, config.clone(), clock, chance.clone())?;
         let link = Link::new(url, config, clock, chance)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 link: Arc::new(link),
-                outlet: Outlet::default(),
+                outlet: Outlet::new(outlet),
                 subscribers: Mutex::default(),
             }),
         })
@@ -145,19 +164,24 @@ impl RabbitMq {
             how,
             reply,
         };
-        if receipt.subscriber.send(request).await.is_err() {
-            return Ok(false);
-        }
-        let link = &self.shared.link;
-        match link.in_time(told).await {
-            Ok(Ok(is_done)) => Ok(is_done),
-            Ok(Err(_)) => Ok(false),
-            Err(problem) => Err(problem.into_store("a delivery cannot be settled")),
-        }
+        let settling = async {
+            match receipt.subscriber.send(request).await {
+                Ok(()) => told.await.unwrap_or(Ok(false)),
+                Err(_) => Ok(false),
+            }
+        };
+        let settled = self.shared.link.in_time(settling).await;
+        settled
+            .flatten()
+            .map_err(|problem| problem.into_store("a delivery cannot be settled"))
     }
 }
 
 impl Publisher for RabbitMq {
+    fn system(&self) -> &'static str {
+        "rabbitmq"
+    }
+
     async fn publish(&self, message: &Message) -> Result<(), PublishError> {
         let Shared { link, outlet, .. } = &*self.shared;
         let frame = wire::write(message).map_err(PublishError::Rejected)?;
@@ -206,19 +230,22 @@ impl Transport for RabbitMq {
         let link = &self.shared.link;
         let (reply, received) = oneshot::channel();
         let now = link.clock.now();
+        let until = now.checked_add(wait).unwrap_or(now);
         let request = Request::Receive {
             limit,
-            until: now.checked_add(wait).unwrap_or(now),
+            until,
             reply,
         };
         let subscriber = self.subscriber(subscription);
-        // The subscriber answers in time, also while there is no connection.
-        if subscriber.send(request).await.is_err() {
-            return Err(StoreError::new(ACTION, ErrorKind::Unavailable));
-        }
-        match received.await {
-            Ok(received) => received.map_err(|problem| problem.into_store(ACTION)),
-            Err(_) => Err(StoreError::new(ACTION, ErrorKind::Unavailable)),
+        let asking = async {
+            subscriber.send(request).await.ok()?;
+            received.await.ok()
+        };
+        // It answers by then, unless the broker is slow and it is busy with that.
+        let end = until.checked_add(link.config.timeout).unwrap_or(until);
+        match link.clock.until(end, asking).await {
+            Ok(Some(received)) => received.map_err(|problem| problem.into_store(ACTION)),
+            Ok(None) | Err(_) => Err(StoreError::new(ACTION, ErrorKind::Unavailable)),
         }
     }
 
@@ -227,6 +254,10 @@ impl Transport for RabbitMq {
     }
 
     async fn give_back(&self, receipt: &Receipt, after: Duration) -> Result<bool, StoreError> {
+        if after > GIVEN_BACK_MAX {
+            let action = "a delivery cannot be given back for longer than a day";
+            return Err(StoreError::new(action, ErrorKind::Refused));
+        }
         self.settle(receipt, Settle::GiveBack(after)).await
     }
 }

@@ -1,17 +1,17 @@
-//! The one connection to the broker, and what is declared over it.
+//! A connection to the broker, and what is declared over it.
 
 use std::{fmt, sync::Arc};
 
 use dovetail_resilience::{Chance, Clock, Instant};
 use lapin::{
-    Connection, ConnectionProperties, ErrorKind as LapinErrorKind, ExchangeKind,
+    Connection, ErrorKind as LapinErrorKind, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable, ShortString},
     uri::AMQPUri,
 };
 use tokio::sync::Mutex;
 
-use super::Config;
+use super::{Config, connect::connect};
 use crate::{
     outbox::PublishError,
     store::{ErrorKind, StoreError},
@@ -21,11 +21,23 @@ use crate::{
 /// Seconds between heartbeats, where the URL says nothing: a half-open connection is noticed after two of them.
 const HEARTBEAT: u16 = 15;
 
+/// For how long the broker leaves a delivery with a consumer that does not acknowledge it, in milliseconds: a week. Half an hour where nothing is
+/// said, which is less than a message may have to rest. Whether a consumer has died is found out otherwise.
+const CONSUMER_TIMEOUT: i32 = 7 * 24 * 60 * 60 * 1000;
+
+/// Access refused, not found, precondition failed, not allowed.
+const ACCESS_REFUSED: u16 = 403;
+const NOT_FOUND: u16 = 404;
+const PRECONDITION_FAILED: u16 = 406;
+const NOT_ALLOWED: u16 = 530;
+
 /// Why the broker did not do what it was asked for.
 #[derive(Debug, Clone)]
 pub(super) enum Problem {
     /// It never will.
     Refused(String),
+    /// It does not let this user in, or not to this virtual host. Whatever is asked for is not to blame.
+    Barred(String),
     /// Not now.
     Unavailable(String),
 }
@@ -41,7 +53,9 @@ impl Problem {
 
     pub(super) fn into_store(self, action: &'static str) -> StoreError {
         match self {
-            Self::Refused(why) => StoreError::because(action, ErrorKind::Refused, why),
+            Self::Refused(why) | Self::Barred(why) => {
+                StoreError::because(action, ErrorKind::Refused, why)
+            }
             Self::Unavailable(why) => StoreError::because(action, ErrorKind::Unavailable, why),
         }
     }
@@ -49,19 +63,32 @@ impl Problem {
     pub(super) fn into_publish(self) -> PublishError {
         match self {
             Self::Refused(why) => PublishError::Rejected(why),
-            Self::Unavailable(why) => PublishError::Unavailable(why),
+            Self::Barred(why) | Self::Unavailable(why) => PublishError::Unavailable(why),
         }
     }
 }
 
 impl From<lapin::Error> for Problem {
     fn from(error: lapin::Error) -> Self {
-        /// Access refused, not found, precondition failed, content too large.
-        const FINAL: [u16; 4] = [403, 404, 406, 311];
+        const CONTENT_TOO_LARGE: u16 = 311;
+        const FINAL: [u16; 4] = [
+            ACCESS_REFUSED,
+            NOT_FOUND,
+            PRECONDITION_FAILED,
+            CONTENT_TOO_LARGE,
+        ];
         match code(&error) {
             Some(code) if FINAL.contains(&code) => Self::refused(error),
             _ => Self::unavailable(error),
         }
+    }
+}
+
+/// Why there is no connection.
+fn not_connected(error: lapin::Error) -> Problem {
+    match code(&error) {
+        Some(ACCESS_REFUSED | NOT_ALLOWED) => Problem::Barred(error.to_string()),
+        _ => Problem::unavailable(error),
     }
 }
 
@@ -149,8 +176,8 @@ impl Link {
         let backoff = self.config.backoff;
         let delay = backoff.delay(failures, false, backoff.max, self.chance.fraction());
         state.not_before = self.clock.now() + delay;
-        let connecting = Connection::connect_uri(self.uri.clone(), ConnectionProperties::default());
-        let connection = connecting.await.map_err(Problem::unavailable)?;
+        let connecting = connect(&self.uri, self.clock, self.config.timeout);
+        let connection = connecting.await.map_err(not_connected)?;
         tracing::debug!(broker = %self.place(), "connected");
         let connection = Arc::new(connection);
         state.failures = 0;
@@ -166,7 +193,7 @@ impl Link {
 
     /// What kind of channel there is under the name, if any.
     pub(super) async fn kind(&self, name: &str) -> Result<Option<Kind>, Problem> {
-        if self.has_exchange(name).await? {
+        if self.has_topic(name).await? {
             Ok(Some(Kind::Topic))
         } else if self.has_queue(name).await? {
             Ok(Some(Kind::Queue))
@@ -175,17 +202,25 @@ impl Link {
         }
     }
 
-    async fn has_exchange(&self, name: &str) -> Result<bool, Problem> {
-        let options = ExchangeDeclareOptions {
+    /// Whether there is a topic under the name. An exchange that is none would lose what is published to it, so it is refused.
+    async fn has_topic(&self, name: &str) -> Result<bool, Problem> {
+        let channel = self.open().await?;
+        let looking = ExchangeDeclareOptions {
             passive: true,
             ..ExchangeDeclareOptions::default()
         };
-        let channel = self.open().await?;
-        let arguments = FieldTable::default();
-        let looked = channel
-            .exchange_declare(short(name)?, ExchangeKind::Fanout, options, arguments)
-            .await;
-        is_there(looked)
+        if !is_there(declare_topic(&channel, name, looking).await?)? {
+            return Ok(false);
+        }
+        // Looking says nothing about its type; declaring what is there already changes nothing, and compares.
+        match declare_topic(&channel, name, DURABLE_TOPIC).await? {
+            Err(error) if code(&error) == Some(PRECONDITION_FAILED) => Err(Problem::refused(
+                "there is an exchange of this name that is no topic",
+            )),
+            // Who may publish only has to believe it.
+            Err(error) if code(&error) == Some(ACCESS_REFUSED) => Ok(true),
+            told => is_there(told),
+        }
     }
 
     async fn has_queue(&self, name: &str) -> Result<bool, Problem> {
@@ -207,21 +242,10 @@ impl Link {
                 Err(Problem::refused("there is a queue of this name"))
             }
             Kind::Topic => {
-                let options = ExchangeDeclareOptions {
-                    durable: true,
-                    ..ExchangeDeclareOptions::default()
-                };
                 let channel = self.open().await?;
-                let arguments = FieldTable::default();
-                let declared = channel.exchange_declare(
-                    short(name)?,
-                    ExchangeKind::Fanout,
-                    options,
-                    arguments,
-                );
-                Ok(declared.await?)
+                Ok(declare_topic(&channel, name, DURABLE_TOPIC).await??)
             }
-            Kind::Queue if self.has_exchange(name).await? => {
+            Kind::Queue if self.has_topic(name).await? => {
                 Err(Problem::refused("there is a topic of this name"))
             }
             Kind::Queue => self.declare_queue(name).await,
@@ -249,7 +273,7 @@ impl Link {
     pub(super) async fn queue(&self, subscription: &Subscription) -> Result<String, Problem> {
         let Subscription { channel, group } = subscription;
         match self.kind(channel).await? {
-            Some(Kind::Topic) => Ok(format!("{group}@{channel}")),
+            Some(Kind::Topic) => Ok(queue_of(group, channel)),
             Some(Kind::Queue) => Ok(channel.clone()),
             None => Err(Problem::refused("there is no such channel")),
         }
@@ -262,6 +286,8 @@ impl Link {
         let mut arguments = FieldTable::default();
         arguments.insert(short("x-queue-type")?, quorum);
         arguments.insert(short("x-delivery-limit")?, AMQPValue::LongInt(i32::MAX));
+        let timeout = AMQPValue::LongInt(CONSUMER_TIMEOUT);
+        arguments.insert(short("x-consumer-timeout")?, timeout);
         if self.config.keeps_keys {
             let argument = short("x-single-active-consumer")?;
             arguments.insert(argument, AMQPValue::Boolean(true));
@@ -274,11 +300,57 @@ impl Link {
     }
 }
 
+const DURABLE_TOPIC: ExchangeDeclareOptions = ExchangeDeclareOptions {
+    passive: false,
+    durable: true,
+    auto_delete: false,
+    internal: false,
+    nowait: false,
+};
+
+async fn declare_topic(
+    channel: &lapin::Channel,
+    name: &str,
+    options: ExchangeDeclareOptions,
+) -> Result<lapin::Result<()>, Problem> {
+    let (name, arguments) = (short(name)?, FieldTable::default());
+    let declared = channel.exchange_declare(name, ExchangeKind::Fanout, options, arguments);
+    Ok(declared.await)
+}
+
+/// The queue of a group of a topic. No two of them share one: what stands before the first `@` is the group.
+fn queue_of(group: &str, channel: &str) -> String {
+    let group = group.replace('%', "%25").replace('@', "%40");
+    format!("{group}@{channel}")
+}
+
 fn is_there<T>(looked: lapin::Result<T>) -> Result<bool, Problem> {
-    const NOT_FOUND: u16 = 404;
     match looked {
         Ok(_) => Ok(true),
         Err(error) if code(&error) == Some(NOT_FOUND) => Ok(false),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_groups_share_a_queue() {
+        let groups = [
+            ("a", "b"),
+            ("a@b", "c"),
+            ("a", "b@c"),
+            ("a%40b", "c"),
+            ("a%2540b", "c"),
+        ];
+        let queues = groups.map(|(group, channel)| queue_of(group, channel));
+        let distinct: std::collections::BTreeSet<_> = queues.iter().collect();
+        assert_eq!(distinct.len(), groups.len(), "{queues:?}");
+        assert_eq!(
+            queue_of("billing/orders", "orders"),
+            "billing/orders@orders"
+        );
     }
 }

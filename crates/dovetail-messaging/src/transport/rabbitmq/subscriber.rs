@@ -40,7 +40,7 @@ pub(super) enum Request {
     Settle {
         token: u64,
         how: Settle,
-        reply: oneshot::Sender<bool>,
+        reply: oneshot::Sender<Result<bool, Problem>>,
     },
 }
 
@@ -54,6 +54,7 @@ pub(super) enum Settle {
 struct Item {
     delivery: Delivery,
     acker: Acker,
+    bytes: usize,
 }
 
 /// Why consuming ended.
@@ -62,8 +63,10 @@ enum Ended {
     Dropped,
     /// Nobody receives, and what was held goes back to the queue.
     Idle,
+    /// More came than may be held, and it goes back to the queue, to come in smaller portions.
+    Heavy,
     /// The broker or the way to it is gone.
-    Lost,
+    Lost(Problem),
 }
 
 struct Waiter {
@@ -80,7 +83,14 @@ pub(super) struct Subscriber {
     sender: mpsc::WeakSender<Request>,
     waiters: VecDeque<Waiter>,
     window: Window<Item>,
+    /// Bytes of the bodies in the window, and of the largest body since the portions were made smaller.
+    held_bytes: usize,
+    largest_bytes: usize,
+    /// How many messages the broker sends ahead.
+    prefetch: u16,
     failures: u32,
+    /// Whether something came since the last attempt to consume.
+    has_received: bool,
 }
 
 impl Subscriber {
@@ -93,7 +103,11 @@ impl Subscriber {
             sender: sender.downgrade(),
             waiters: VecDeque::new(),
             window: Window::after(0),
+            held_bytes: 0,
+            largest_bytes: 0,
+            prefetch: link.config.prefetch.max(1),
             failures: 0,
+            has_received: false,
         };
         tokio::spawn(subscriber.run());
         sender
@@ -106,24 +120,67 @@ impl Subscriber {
                 let Some(request) = self.requests.recv().await else {
                     return;
                 };
-                self.take(request).await;
+                // Nothing is held yet, so nothing can be lost.
+                let _ = self.take(request).await;
             }
-            let ended = match self.open().await {
-                Ok((channel, consumer)) => {
-                    let ended = self.serve(consumer).await;
-                    // Whatever is not acknowledged goes back when the channel is closed, and not before.
-                    let closing = channel.close(REPLY_SUCCESS, ShortString::default());
-                    let _ = self.link.in_time(closing).await;
-                    ended
-                }
-                Err(problem) => self.rest(problem).await,
-            };
+            let began = self.link.clock.now();
+            self.has_received = false;
+            let ended = self.consume().await;
             // What was held has gone back to the queue, and its receipts are void.
             self.window = Window::after(self.window.next_token());
-            if matches!(ended, Ended::Dropped) {
+            self.held_bytes = 0;
+            let is_over = match ended {
+                Ended::Dropped => true,
+                Ended::Heavy => {
+                    self.prefetch = self.narrower();
+                    false
+                }
+                Ended::Idle => {
+                    self.widen();
+                    false
+                }
+                Ended::Lost(problem) => {
+                    self.widen();
+                    let lived = self.link.clock.now().saturating_duration_since(began);
+                    let is_new = self.has_received || lived > self.link.config.backoff.max;
+                    if is_new {
+                        self.failures = 0;
+                    }
+                    // What worked is tried again at once.
+                    !self.has_received && self.rest(problem).await
+                }
+            };
+            if is_over {
                 return;
             }
         }
+    }
+
+    async fn consume(&mut self) -> Ended {
+        let (channel, mut consumer) = match self.open().await {
+            Ok(open) => open,
+            Err(problem) => return Ended::Lost(problem),
+        };
+        let ended = self.serve(&mut consumer).await;
+        // Whatever is not acknowledged goes back when the channel is closed, and not before. A consumer that is dropped earlier is cancelled, and
+        // another process gets what comes after that.
+        let closing = channel.close(REPLY_SUCCESS, ShortString::default());
+        let _ = self.link.in_time(closing).await;
+        drop(consumer);
+        ended
+    }
+
+    /// So few messages that the largest of them may come each time.
+    fn narrower(&self) -> u16 {
+        let fit = self.link.config.held_bytes_max / self.largest_bytes.max(1);
+        u16::try_from(fit)
+            .unwrap_or(u16::MAX)
+            .clamp(1, self.prefetch)
+    }
+
+    fn widen(&mut self) {
+        self.prefetch = self.link.config.prefetch.max(1);
+        self.largest_bytes = 0;
     }
 
     async fn open(&self) -> Result<(lapin::Channel, Consumer), Problem> {
@@ -131,9 +188,8 @@ impl Subscriber {
         let opening = async {
             let queue = link.queue(subscription).await?;
             let channel = link.open().await?;
-            let prefetch = link.config.prefetch.max(1);
             channel
-                .basic_qos(prefetch, BasicQosOptions::default())
+                .basic_qos(self.prefetch, BasicQosOptions::default())
                 .await?;
             let options = BasicConsumeOptions::default();
             let (tag, arguments) = (ShortString::default(), FieldTable::default());
@@ -144,8 +200,8 @@ impl Subscriber {
         link.in_time(opening).await?
     }
 
-    /// Waits for the next attempt, and tells those whose time is over what the problem is.
-    async fn rest(&mut self, problem: Problem) -> Ended {
+    /// Waits for the next attempt, and tells those whose time is over what the problem is. `true`: nobody holds the transport any more.
+    async fn rest(&mut self, problem: Problem) -> bool {
         let Link {
             clock,
             config,
@@ -157,21 +213,23 @@ impl Subscriber {
         self.failures = self.failures.saturating_add(1);
         // Never less than half, so that a broker that refuses at once is not asked all the time.
         let end = clock.now() + ceiling.mul_f64(0.5 + chance.fraction() / 2.0);
-        if matches!(problem, Problem::Refused(_)) {
+        if matches!(problem, Problem::Refused(_) | Problem::Barred(_)) {
             self.refuse(&problem, None);
         }
         loop {
             let now = clock.now();
             self.refuse(&problem, Some(now));
-            if now >= end || self.waiters.is_empty() {
-                return Ended::Lost;
+            if now >= end {
+                return false;
             }
             let first = self.waiters.iter().map(|waiter| waiter.until).min();
             let wake = first.map_or(end, |first| first.min(end));
             tokio::select! {
                 request = self.requests.recv() => match request {
-                    Some(request) => self.take(request).await,
-                    None => return Ended::Dropped,
+                    Some(request) => {
+                        let _ = self.take(request).await;
+                    }
+                    None => return true,
                 },
                 () = clock.sleep(wake.saturating_duration_since(now)) => {}
             }
@@ -190,7 +248,7 @@ impl Subscriber {
         }
     }
 
-    async fn serve(&mut self, mut consumer: Consumer) -> Ended {
+    async fn serve(&mut self, consumer: &mut Consumer) -> Ended {
         let (clock, visibility) = (self.link.clock, self.link.config.visibility);
         let mut received_at = clock.now();
         loop {
@@ -212,24 +270,30 @@ impl Subscriber {
             };
             tokio::select! {
                 request = self.requests.recv() => match request {
-                    Some(request) => self.take(request).await,
+                    Some(request) => if let Err(problem) = self.take(request).await {
+                        return Ended::Lost(problem);
+                    },
                     None => return Ended::Dropped,
                 },
                 brought = consumer.next() => match brought {
                     Some(Ok(brought)) => self.add(brought),
-                    Some(Err(error)) => {
-                        tracing::debug!(%error, channel = %self.subscription.channel, "the consumer was lost");
-                        return Ended::Lost;
-                    }
-                    None => return Ended::Lost,
+                    Some(Err(error)) => return Ended::Lost(error.into()),
+                    None => return Ended::Lost(Problem::unavailable("the broker ended the consumer")),
                 },
                 () = clock.sleep(wake.saturating_duration_since(now)) => {}
+            }
+            if self.held_bytes > self.link.config.held_bytes_max && self.narrower() < self.prefetch
+            {
+                return Ended::Heavy;
             }
         }
     }
 
     fn add(&mut self, brought: Brought) {
-        self.failures = 0;
+        self.has_received = true;
+        let bytes = brought.data.len();
+        self.held_bytes = self.held_bytes.saturating_add(bytes);
+        self.largest_bytes = self.largest_bytes.max(bytes);
         let (delivery, returns) = wire::read(
             &self.subscription.channel,
             &brought.properties,
@@ -237,7 +301,12 @@ impl Subscriber {
         );
         let key = delivery.message.key.clone();
         let acker = brought.acker;
-        self.window.add(Item { delivery, acker }, key, returns);
+        let item = Item {
+            delivery,
+            acker,
+            bytes,
+        };
+        self.window.add(item, key, returns);
     }
 
     /// Hands out what there is, in the order in which it was asked for.
@@ -271,7 +340,8 @@ impl Subscriber {
         }
     }
 
-    async fn take(&mut self, request: Request) {
+    /// Fails where the way to the broker is stuck, so that what was acknowledged comes again.
+    async fn take(&mut self, request: Request) -> Result<(), Problem> {
         let now = self.link.clock.now();
         match request {
             Request::Receive {
@@ -284,18 +354,27 @@ impl Subscriber {
                 reply,
             }),
             Request::Settle { token, how, reply } => {
-                let is_done = match how {
-                    Settle::GiveBack(after) => self.window.give_back(token, now, after),
-                    Settle::Acknowledge => match self.window.remove(token, now) {
-                        Some(item) => {
-                            let told = item.acker.ack(BasicAckOptions::default()).await;
-                            told.unwrap_or(false)
-                        }
-                        None => false,
-                    },
+                let told = match how {
+                    Settle::GiveBack(after) => Ok(self.window.give_back(token, now, after)),
+                    Settle::Acknowledge => self.acknowledge(token, now).await,
                 };
-                let _ = reply.send(is_done);
+                let problem = told.as_ref().err().cloned();
+                let _ = reply.send(told);
+                if let Some(problem) = problem {
+                    return Err(problem);
+                }
             }
         }
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self, token: u64, now: Instant) -> Result<bool, Problem> {
+        let Some(item) = self.window.remove(token, now) else {
+            return Ok(false);
+        };
+        self.held_bytes = self.held_bytes.saturating_sub(item.bytes);
+        let acknowledging = item.acker.ack(BasicAckOptions::default());
+        let told = self.link.in_time(acknowledging).await?;
+        Ok(told.unwrap_or(false))
     }
 }

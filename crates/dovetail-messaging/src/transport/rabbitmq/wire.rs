@@ -13,10 +13,19 @@ const CONTENT_TYPE: &str = "content-type";
 const DELIVERY_COUNT: &str = "x-delivery-count";
 const PERSISTENT: u8 = 2;
 
+/// Bytes of all attributes of a message. The protocol carries them in one frame, and a broker ends the connection of who sends a larger one; half
+/// of what RabbitMQ takes, so that whatever is read can be sent again.
+const PROPERTIES_MAX: usize = 64 * 1024;
+
+/// The lengths of a name and of its value, and the type of that.
+const PROPERTY_OVERHEAD: usize = 1 + 1 + 4;
+
 /// A message, ready to be published.
 pub(super) struct Frame<'m> {
     pub(super) channel: &'m str,
     pub(super) properties: BasicProperties,
+    /// How many bytes they are, as the protocol writes them.
+    pub(super) properties_bytes: usize,
     pub(super) body: &'m [u8],
 }
 
@@ -25,7 +34,9 @@ pub(super) fn write(message: &Message) -> Result<Frame<'_>, String> {
     let written = envelope::wire(message, &Binding::AMQP).map_err(|error| error.to_string())?;
     let mut properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
     let mut headers = FieldTable::default();
+    let mut properties_bytes = 0;
     for (name, value) in written.headers {
+        properties_bytes += PROPERTY_OVERHEAD + name.len() + value.len();
         let short = |text| ShortString::try_new(text).map_err(|error| format!("{name}: {error}"));
         if name == CONTENT_TYPE {
             let text = String::from_utf8_lossy(&value).into_owned();
@@ -37,8 +48,14 @@ pub(super) fn write(message: &Message) -> Result<Frame<'_>, String> {
             );
         }
     }
+    if properties_bytes > PROPERTIES_MAX {
+        return Err(format!(
+            "its attributes are {properties_bytes} bytes, and {PROPERTIES_MAX} are sent at most"
+        ));
+    }
     Ok(Frame {
         channel: &message.channel,
+        properties_bytes,
         properties: properties.with_headers(headers),
         body: &message.body,
     })
@@ -138,5 +155,18 @@ mod tests {
             ..Message::new("orders", "shop", "1", "ok").with_kind("t")
         };
         assert!(write(&message).is_err());
+    }
+
+    #[test]
+    fn attributes_that_one_frame_cannot_hold_are_refused() {
+        let of = |length: usize| Message {
+            headers: (0..4)
+                .map(|number| (format!("extension{number}"), "x".repeat(length)))
+                .collect(),
+            ..Message::new("orders", "shop", "1", "ok").with_kind("t")
+        };
+        assert!(write(&of(15 * 1024)).is_ok());
+        let told = write(&of(17 * 1024)).map(|_| ()).unwrap_err();
+        assert!(told.contains("65536"), "{told}");
     }
 }

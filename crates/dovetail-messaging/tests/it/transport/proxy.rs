@@ -1,4 +1,4 @@
-//! A line to a broker that can be cut.
+//! A line to a broker that can be cut, or go silent.
 
 use std::{
     net::SocketAddr,
@@ -8,14 +8,20 @@ use std::{
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::JoinHandle,
 };
 
 /// Carries bytes between an address of its own and the broker. Dropping it ends everything.
 pub(crate) struct Proxy {
     address: SocketAddr,
-    lines: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    lines: Arc<Mutex<Vec<Line>>>,
     accepting: JoinHandle<()>,
+}
+
+struct Line {
+    carrying: JoinHandle<()>,
+    silence: Arc<Notify>,
 }
 
 impl Proxy {
@@ -40,12 +46,17 @@ impl Proxy {
         let accepting = tokio::spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
                 let broker = broker.clone();
-                let line = tokio::spawn(async move {
+                let silence = Arc::new(Notify::new());
+                let silenced = Arc::clone(&silence);
+                let carrying = tokio::spawn(async move {
                     if let Ok(mut server) = TcpStream::connect(broker).await {
-                        let _ = copy_bidirectional(&mut client, &mut server).await;
+                        tokio::select! {
+                            _ = copy_bidirectional(&mut client, &mut server) => {}
+                            () = silenced.notified() => std::future::pending().await,
+                        }
                     }
                 });
-                accepted.lock().unwrap().push(line);
+                accepted.lock().unwrap().push(Line { carrying, silence });
             }
         });
         Self {
@@ -58,8 +69,23 @@ impl Proxy {
     /// Ends every connection; new ones are taken.
     pub(crate) fn cut(&self) {
         for line in self.lines.lock().unwrap().drain(..) {
-            line.abort();
+            line.carrying.abort();
         }
+    }
+
+    /// The newest connection stays, and carries nothing any more.
+    #[cfg_attr(
+        not(feature = "rabbitmq"),
+        expect(dead_code, reason = "only RabbitMQ has two connections")
+    )]
+    pub(crate) fn silence_newest(&self) {
+        self.lines
+            .lock()
+            .unwrap()
+            .last()
+            .unwrap()
+            .silence
+            .notify_one();
     }
 }
 
