@@ -15,7 +15,9 @@ use dovetail_cli::Exit;
 use serde_json::Value;
 
 use crate::process::{self, Profile, capture, print, root};
-use crate::services::{self, Name};
+use crate::server::Name;
+#[cfg(unix)]
+use crate::services::around;
 
 /// How long a service may take to say where it listens: before that it sees to its channels, and a broker may have just begun.
 const START_TIME_MAX: Duration = Duration::from_secs(60);
@@ -29,15 +31,15 @@ const BROKER: &str = "SHOP_BROKER";
 /// Which broker is shown.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// What carries the messages. A real broker is started from what is installed, unless the variable of `cargo xtask services` says where one is
-    #[arg(long, value_enum, default_value_t)]
-    transport: Transport,
+    /// What carries the messages, one after the other. A real broker is started from what is installed, unless the variable of `cargo xtask services`
+    /// says where one is
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "embedded")]
+    transport: Vec<Transport>,
 }
 
 /// What carries the messages.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Transport {
-    #[default]
     Embedded,
     Rabbitmq,
     Kafka,
@@ -104,14 +106,25 @@ struct Shop {
 /// Where the services keep what they know. Every run begins with nothing.
 struct Folder(PathBuf);
 
-/// Runs the demonstration, and where its broker is missing, the same once more with one.
+/// Runs the demonstration on each broker, and where one is missing, the same once more with it.
 pub(crate) fn run(asked: &Demo) -> ExitCode {
-    let transport = asked.transport;
-    let is_missing = |name: Name| std::env::var_os(name.variable()).is_none();
-    if let Some((name, _)) = transport.needs().filter(|(name, _)| is_missing(*name)) {
-        return services::around(name, &["demo", "--transport", transport.word()]);
+    let needs = asked.transport.iter().filter_map(|one| one.needs());
+    let (names, features): (Vec<Name>, Vec<&str>) = needs.unzip();
+    if names
+        .iter()
+        .any(|name| std::env::var_os(name.variable()).is_none())
+    {
+        let words: Vec<&str> = asked.transport.iter().map(|one| one.word()).collect();
+        return around(&names, &["demo", "--transport", &words.join(",")]);
     }
-    match show(transport) {
+    // One program for all of them.
+    let shown = asked.transport.iter().try_for_each(|one| {
+        if asked.transport.len() > 1 {
+            print(&format!("== {}", one.word()))?;
+        }
+        show(*one, &features)
+    });
+    match shown {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             process::say(&format!("error: {error:#}"));
@@ -120,7 +133,16 @@ pub(crate) fn run(asked: &Demo) -> ExitCode {
     }
 }
 
-fn show(transport: Transport) -> Result<()> {
+/// Servers are started where there are signals to stop them by.
+#[cfg(not(unix))]
+fn around(names: &[Name], _: &[&str]) -> ExitCode {
+    for name in names {
+        process::say(&format!("error: {} is not set", name.variable()));
+    }
+    ExitCode::FAILURE
+}
+
+fn show(transport: Transport, features: &[&str]) -> Result<()> {
     let root = root();
     print(
         "Dovetail: contracts in; clients, producers and consumers out; running services verified.\n",
@@ -132,12 +154,7 @@ fn show(transport: Transport) -> Result<()> {
         crate::layers::generated_packages(&["generated"])?.join(", ")
     ))?;
 
-    let features: Vec<&str> = transport
-        .needs()
-        .into_iter()
-        .map(|(_, feature)| feature)
-        .collect();
-    let shop = process::build("shop", "shop", &features, Profile::Dev)?;
+    let shop = process::build("shop", "shop", features, Profile::Dev)?;
     print("\n2. The sample system starts, on this machine only")?;
     let folder = Folder::new(&root.join("target/dovetail/demo"))?;
     let shop = Shop {

@@ -13,6 +13,7 @@ mod faults;
 mod layers;
 mod process;
 mod roundtrip;
+mod server;
 #[cfg(unix)]
 mod services;
 mod tidy;
