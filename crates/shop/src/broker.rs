@@ -92,6 +92,10 @@ impl Transport for Broker {
     async fn give_back(&self, receipt: &Receipt, after: Duration) -> Result<bool, StoreError> {
         self.embedded.give_back(receipt, after).await
     }
+
+    async fn backlog(&self, subscription: &Subscription) -> Result<Option<u64>, StoreError> {
+        Transport::backlog(&self.embedded, subscription).await
+    }
 }
 
 /// What a service does with messages: its consumers, or the relay of its outbox alone.

@@ -1,3 +1,5 @@
+//! The loop on a broker and a consumer that do as they are told, with a clock that waits for nobody.
+
 use std::{
     future::pending,
     sync::{
