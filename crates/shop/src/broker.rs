@@ -7,13 +7,12 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use dovetail_messaging::consumer::Pace;
 use dovetail_messaging::outbox::{PublishError, Publisher};
 use dovetail_messaging::service::{Options, Runner};
 use dovetail_messaging::store::StoreError;
 use dovetail_messaging::store::sqlite::Sqlite;
-use dovetail_messaging::transport::embedded::Embedded;
 use dovetail_messaging::transport::{Channel, Laws, Received, Subscription, Transport};
 use dovetail_messaging::{Chance, Clock, Message};
 
@@ -28,7 +27,6 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub struct Broker {
     carrier: Arc<dyn Carrier>,
-    embedded: Option<Embedded>,
     /// What was acknowledged in vain so far, if acknowledgements are to be lost.
     in_vain: Option<Arc<Mutex<HashSet<String>>>>,
 }
@@ -45,7 +43,6 @@ impl Broker {
     fn of(carrier: Arc<dyn Carrier>) -> Self {
         Self {
             carrier,
-            embedded: None,
             in_vain: None,
         }
     }
@@ -57,16 +54,6 @@ impl Broker {
             in_vain: doubles.then(Arc::default),
             ..self
         }
-    }
-
-    /// How many messages a group has yet to acknowledge.
-    ///
-    /// # Errors
-    ///
-    /// Where the broker cannot say.
-    pub async fn backlog(&self, subscription: &Subscription) -> Result<u64> {
-        let embedded = self.embedded.as_ref().context("this broker cannot say")?;
-        Ok(embedded.backlog(subscription).await?)
     }
 
     /// Whether this acknowledgement is lost.
@@ -136,6 +123,14 @@ impl Transport for Broker {
 
     async fn give_back(&self, receipt: &Receipt, after: Duration) -> Result<bool, StoreError> {
         self.carrier.give_back(&receipt.slip, after).await
+    }
+
+    async fn backlog(&self, subscription: &Subscription) -> Result<Option<u64>, StoreError> {
+        self.carrier.backlog(subscription).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.carrier.close().await
     }
 }
 

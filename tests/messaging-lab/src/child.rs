@@ -248,6 +248,7 @@ async fn drive<G: Ground, P: Process>(
         concurrency: 4,
         batch: 1,
         wait: Duration::from_millis(10),
+        ..Pace::default()
     };
     let orders = subscription(ORDERS, BILLING);
     let charges = subscription(CHARGES, MAIL);

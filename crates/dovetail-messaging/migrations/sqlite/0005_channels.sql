@@ -1,9 +1,11 @@
 -- The embedded broker: channels, who subscribes to them, and what each group has yet to acknowledge.
 
 CREATE TABLE dovetail_channel (
-    channel TEXT NOT NULL PRIMARY KEY,
+    channel   TEXT NOT NULL PRIMARY KEY,
     -- A queue keeps its messages for the one group that it has, called ''. A topic gives each group a copy of its own.
-    kind    TEXT NOT NULL CHECK (kind IN ('topic', 'queue'))
+    kind      TEXT NOT NULL CHECK (kind IN ('topic', 'queue')),
+    -- Milliseconds for which a message is kept; for ever, where nobody has said so.
+    retention INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE dovetail_group (

@@ -81,6 +81,17 @@ impl<S: Leases, H: Handler<Held> + 'static> Process for LeaseConsumer<S, H> {
     }
 }
 
+/// No loop asks its broker or its store more often than this while there is nothing to do.
+const WAIT_MIN: Duration = Duration::from_millis(5);
+/// Nor less often: what is due otherwise has to be looked after.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// No rest is longer: a clock ends somewhere.
+const REST_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Nothing is given back for longer.
+const BACK_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// How long it may take to give back what was abandoned.
+const GIVING_BACK: Duration = Duration::from_secs(3);
+
 /// How fast a consumer takes messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -89,8 +100,11 @@ pub struct Pace {
     /// Deliveries that one transaction takes at most. 1: each has its own. With more, messages are handled many times as fast and one after the
     /// other, and one that fails has others of its batch handled again. That many are under way at once then, whatever `concurrency` says.
     pub batch: u32,
-    /// How long to wait for messages before looking after what is due otherwise. 1 s.
+    /// How long to wait for messages before looking after what is due otherwise. 1 s; between 5 ms and 1 min, and half of `drain` at most.
     pub wait: Duration,
+    /// How long what is under way may take to end once the loop is to stop. 25 s: less than the 30 s after which most supervisors kill. What
+    /// has not ended by then is dropped where it stands, and given back.
+    pub drain: Duration,
 }
 
 impl Default for Pace {
@@ -99,11 +113,26 @@ impl Default for Pace {
             concurrency: 16,
             batch: 1,
             wait: Duration::from_secs(1),
+            drain: Duration::from_secs(25),
         }
     }
 }
 
-/// Consumes a subscription until `stop` resolves. What is under way then is finished first; what was received and not begun is given back.
+impl Pace {
+    /// The same, with times that a loop can go by.
+    fn bounded(self) -> Self {
+        let drain = self.drain.min(REST_MAX);
+        let wait = self.wait.min(WAIT_MAX).min(drain / 2);
+        Self {
+            wait: wait.max(WAIT_MIN),
+            drain,
+            ..self
+        }
+    }
+}
+
+/// Consumes a subscription until `stop` resolves. What is under way then is finished first, as long as [`Pace::drain`] lets it; what was received
+/// and not begun is given back.
 pub async fn run<T: Transport + Clone, P: Process>(
     transport: T,
     subscription: Subscription,
@@ -118,10 +147,10 @@ pub async fn run<T: Transport + Clone, P: Process>(
         transport,
         subscription,
         consumer,
-        pace,
+        pace: pace.bounded(),
         clock,
         tasks: JoinSet::new(),
-        sizes: HashMap::new(),
+        held: HashMap::new(),
         receiving: None,
         tending: None,
         rests_until: clock.now(),
@@ -138,8 +167,9 @@ pub async fn run<T: Transport + Clone, P: Process>(
         }
     }
     runner.is_stopping = true;
-    while let Some(ended) = runner.tasks.join_next_with_id().await {
-        runner.end(Some(ended));
+    let end = clock.now() + runner.pace.drain;
+    if clock.until(end, runner.drain()).await.is_err() {
+        runner.abandon().await;
     }
 }
 
@@ -164,8 +194,8 @@ struct Runner<T: Transport, P> {
     pace: Pace,
     clock: Clock,
     tasks: JoinSet<Ended<T::Receipt>>,
-    /// How many deliveries each task has.
-    sizes: HashMap<Id, u32>,
+    /// The deliveries that each task has.
+    held: HashMap<Id, Vec<T::Receipt>>,
     receiving: Option<Id>,
     tending: Option<Id>,
     rests_until: Instant,
@@ -204,7 +234,8 @@ impl<T: Transport + Clone, P: Process> Runner<T, P> {
 
     /// How many more deliveries may be under way.
     fn room(&self) -> u32 {
-        let under_way: u32 = self.sizes.values().sum();
+        let under_way: usize = self.held.values().map(Vec::len).sum();
+        let under_way = u32::try_from(under_way).unwrap_or(u32::MAX);
         let most = self.pace.concurrency.max(self.pace.batch).max(1);
         most.saturating_sub(under_way)
     }
@@ -227,22 +258,26 @@ impl<T: Transport + Clone, P: Process> Runner<T, P> {
         let id = match &ended {
             Ok((id, _)) => *id,
             Err(error) => {
-                tracing::error!(%error, "a task of a consumer panicked; its delivery comes again");
+                tracing::error!(%error, "a task of a consumer panicked; what it had comes again");
                 error.id()
             }
         };
-        self.sizes.remove(&id);
+        self.held.remove(&id);
+        let is_of_loop = [self.receiving, self.tending].contains(&Some(id));
         self.receiving = self.receiving.filter(|task| *task != id);
         self.tending = self.tending.filter(|task| *task != id);
+        let soon = self.clock.now() + self.pace.wait;
         match ended {
             Ok((_, Ended::Received(Ok(received)))) => self.deliver(received),
             Ok((_, Ended::Received(Err(error)))) => {
                 tracing::warn!(%error, channel = %self.subscription.channel, "nothing can be received");
-                self.rest(Some(self.clock.now() + self.pace.wait));
+                self.rest(Some(soon));
             }
             Ok((_, Ended::Settled(until))) => self.rest(until),
             Ok((_, Ended::Tended(true))) => self.tends_at = self.clock.now(),
-            Ok((_, Ended::Tended(false))) => self.tends_at = self.clock.now() + self.pace.wait,
+            Ok((_, Ended::Tended(false))) => self.tends_at = soon,
+            // It would panic again at once.
+            Err(_) if is_of_loop => self.rest(Some(soon)),
             Ok((_, Ended::GivenBack)) | Err(_) => {}
         }
     }
@@ -251,11 +286,40 @@ impl<T: Transport + Clone, P: Process> Runner<T, P> {
         self.rests_until = until.map_or(self.rests_until, |until| until.max(self.rests_until));
     }
 
+    /// Waits for everything that is under way.
+    async fn drain(&mut self) {
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.end(Some(ended));
+        }
+    }
+
+    /// Drops what is under way where it stands, and gives its deliveries back, so that others have them before their time is over.
+    async fn abandon(&mut self) {
+        let held: Vec<T::Receipt> = self.held.drain().flat_map(|(_, held)| held).collect();
+        let channel = &self.subscription.channel;
+        tracing::warn!(
+            channel,
+            deliveries = held.len(),
+            "what is under way does not end, and is given back"
+        );
+        let clock = self.clock;
+        let end = clock.now() + GIVING_BACK;
+        self.tasks.abort_all();
+        // What cannot be dropped still works on its deliveries: they come again by themselves.
+        if clock.until(end, self.drain()).await.is_err() {
+            return;
+        }
+        for receipt in held {
+            self.return_one(receipt, Duration::ZERO);
+        }
+        let _ = clock.until(end, self.drain()).await;
+    }
+
     fn deliver(&mut self, mut received: Vec<Received<T::Receipt>>) {
         let rest = self.rests_until.saturating_duration_since(self.clock.now());
         if self.is_stopping || !rest.is_zero() {
             for one in received {
-                self.give_back(one, rest);
+                self.return_one(one.receipt, rest);
             }
             return;
         }
@@ -266,21 +330,21 @@ impl<T: Transport + Clone, P: Process> Runner<T, P> {
         }
     }
 
-    fn give_back(&mut self, received: Received<T::Receipt>, after: Duration) {
-        let transport = self.transport.clone();
+    fn return_one(&mut self, receipt: T::Receipt, after: Duration) {
+        let (transport, own) = (self.transport.clone(), receipt.clone());
         let task = self.tasks.spawn(async move {
-            if let Err(error) = transport.give_back(&received.receipt, after).await {
+            if let Err(error) = transport.give_back(&receipt, after).await {
                 tracing::debug!(%error, "a delivery was not given back, and comes again later");
             }
             Ended::GivenBack
         });
-        self.sizes.insert(task.id(), 1);
+        self.held.insert(task.id(), vec![own]);
     }
 
     fn process(&mut self, received: Vec<Received<T::Receipt>>) {
         let (transport, consumer) = (self.transport.clone(), Arc::clone(&self.consumer));
         let (clock, metrics) = (self.clock, Arc::clone(&self.metrics));
-        let size = u32::try_from(received.len()).unwrap_or(u32::MAX);
+        let held = received.iter().map(|one| one.receipt.clone()).collect();
         let task = self.tasks.spawn(async move {
             let (deliveries, receipts): (Vec<_>, Vec<_>) = received
                 .into_iter()
@@ -296,12 +360,12 @@ impl<T: Transport + Clone, P: Process> Runner<T, P> {
                 metrics.settled(clock.now().saturating_duration_since(started));
                 reach("settled");
                 if let Settlement::Pause { after } = settlement {
-                    rests_until = rests_until.max(clock.now().checked_add(after));
+                    rests_until = rests_until.max(Some(clock.now() + after.min(REST_MAX)));
                 }
             }
             Ended::Settled(rests_until)
         });
-        self.sizes.insert(task.id(), size);
+        self.held.insert(task.id(), held);
     }
 }
 
@@ -310,7 +374,7 @@ async fn settle<T: Transport>(transport: &T, receipt: &T::Receipt, settlement: S
     let told = match settlement {
         Settlement::Ack(_) => transport.acknowledge(receipt).await,
         Settlement::Retry { after, .. } | Settlement::Pause { after } => {
-            transport.give_back(receipt, after).await
+            transport.give_back(receipt, after.min(BACK_MAX)).await
         }
     };
     match told {
@@ -319,3 +383,6 @@ async fn settle<T: Transport>(transport: &T, receipt: &T::Receipt, settlement: S
         Err(error) => tracing::warn!(%error, "a delivery was not settled"),
     }
 }
+
+#[cfg(test)]
+mod tests;

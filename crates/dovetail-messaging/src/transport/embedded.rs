@@ -2,6 +2,15 @@
 //!
 //! A topic gives each of its groups every message published after the group subscribed; a queue keeps its messages until its one group takes them.
 //! What is received is invisible to the rest of its group for a while, and comes again unless it is acknowledged in that time.
+//!
+//! - **Other processes.** Whoever waits is woken by its own process, and looks ten times a second for what others have written to the file.
+//! - **Retention.** A message that is older than its channel keeps it is dropped when a group meets it, or when a later one is published. The
+//!   longest time that anybody has declared holds, because others declare the channel too.
+//! - **Unreadable.** A row that cannot be read as a message arrives with a problem, and ends as a dead letter rather than in front of its group.
+//!
+//! Partitions of a channel are not used.
+
+mod rows;
 
 use std::{
     pin::pin,
@@ -10,18 +19,13 @@ use std::{
 };
 
 use dovetail_resilience::Clock;
-use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Notify;
 
-use super::{Backlog, Channel, Kind, Received, Subscription, Transport};
+use super::{Channel, Received, Subscription, Transport};
 use crate::{
-    consumer::Delivery,
     message::Message,
     outbox::{PublishError, Publisher},
-    store::{
-        StoreError,
-        sqlite::{Sqlite, millis, rows},
-    },
+    store::{StoreError, sqlite::Sqlite},
 };
 
 /// The embedded broker. Clones share its file.
@@ -42,16 +46,11 @@ pub struct Receipt {
     token: i64,
 }
 
-/// The earliest visible message of each key, and visible messages without one.
-const RECEIVABLE: &str = "
-    SELECT delivery.place AS place, delivery.token AS token FROM dovetail_delivery AS delivery
-    WHERE channel = ?1 AND name = ?2 AND visible_at <= ?3
-      AND (key IS NULL OR place = (
-          SELECT min(place) FROM dovetail_delivery AS earlier
-          WHERE earlier.channel = ?1 AND earlier.name = ?2 AND earlier.key = delivery.key))
-    ORDER BY place LIMIT ?4";
+/// How often to look at a file that other processes write, too.
+const LOOK: Duration = Duration::from_millis(100);
 
-const OWN: &str = "channel = ?1 AND name = ?2 AND place = ?3 AND token = ?4";
+/// No message is invisible for longer.
+const INVISIBLE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Embedded {
     /// A broker in the file of the store, whose deliveries stay invisible for `visibility`: longer than a handler may take.
@@ -74,7 +73,7 @@ impl Embedded {
         let Subscription { channel, group } = subscription.clone();
         self.store
             .transact(move |connection| {
-                let group = group_of(connection, &channel, group)?;
+                let group = rows::group_of(connection, &channel, group)?;
                 let count: i64 = connection
                     .prepare_cached(
                         "SELECT count(*) FROM dovetail_delivery WHERE channel = ?1 AND name = ?2",
@@ -85,18 +84,19 @@ impl Embedded {
             .await
     }
 
+    /// What there is now. `true`: there may be more behind what was too old.
     async fn take(
         &self,
         subscription: &Subscription,
         limit: u32,
-    ) -> Result<Vec<Received<Receipt>>, StoreError> {
+    ) -> Result<(Vec<Received<Receipt>>, bool), StoreError> {
         let Subscription { channel, group } = subscription.clone();
         let now = self.clock.wall();
-        let visible_at = now.checked_add(self.visibility).unwrap_or(now);
+        let visible_at = later(now, self.visibility);
         self.store
             .transact(move |connection| {
-                let group = group_of(connection, &channel, group)?;
-                take(connection, &channel, &group, now, visible_at, limit)
+                let group = rows::group_of(connection, &channel, group)?;
+                rows::take(connection, (channel, group), now, visible_at, limit)
             })
             .await
     }
@@ -107,7 +107,7 @@ impl Publisher for Embedded {
         let (message, now) = (message.clone(), self.clock.wall());
         let published = self
             .store
-            .transact(move |connection| publish(connection, &message, now))
+            .transact(move |connection| rows::publish(connection, &message, now))
             .await;
         match published {
             Ok(true) => {
@@ -122,41 +122,13 @@ impl Publisher for Embedded {
     }
 }
 
-impl Backlog for Embedded {
-    async fn backlog(&self, subscription: &Subscription) -> Result<u64, StoreError> {
-        Self::backlog(self, subscription).await
-    }
-}
-
 impl Transport for Embedded {
     type Receipt = Receipt;
 
     async fn declare(&self, channel: &Channel) -> Result<(), StoreError> {
-        let (channel, kind) = (channel.name.clone(), channel.kind);
-        let word = match kind {
-            Kind::Topic => "topic",
-            Kind::Queue => "queue",
-        };
+        let channel = channel.clone();
         self.store
-            .transact(move |connection| {
-                // `kind` is no key: another one violates the constraint of the primary key.
-                let is_there = connection
-                    .prepare_cached(
-                        "SELECT 1 FROM dovetail_channel WHERE channel = ?1 AND kind = ?2",
-                    )?
-                    .exists([&channel, word])?;
-                if is_there {
-                    return Ok(());
-                }
-                connection.execute(
-                    "INSERT INTO dovetail_channel (channel, kind) VALUES (?1, ?2)",
-                    [&channel, word],
-                )?;
-                if kind == Kind::Queue {
-                    subscribe(connection, &channel, "")?;
-                }
-                Ok(())
-            })
+            .transact(move |connection| rows::declare(connection, &channel))
             .await
     }
 
@@ -164,10 +136,10 @@ impl Transport for Embedded {
         let Subscription { channel, group } = subscription.clone();
         self.store
             .transact(move |connection| {
-                if is_queue(connection, &channel)? {
+                if rows::is_queue(connection, &channel)? {
                     return Ok(());
                 }
-                subscribe(connection, &channel, &group)
+                rows::subscribe(connection, &channel, &group)
             })
             .await
     }
@@ -184,18 +156,24 @@ impl Transport for Embedded {
             // Listening begins before looking: what is published between the two is heard.
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            let received = self.take(subscription, limit).await?;
-            if !received.is_empty() || self.clock.until(end, changed).await.is_err() {
+            // The last look is after the end: what became visible in the meantime is there.
+            let now = self.clock.now();
+            let (received, has_more) = self.take(subscription, limit).await?;
+            if !received.is_empty() || (now >= end && !has_more) {
                 return Ok(received);
+            }
+            if !has_more {
+                let next = now.checked_add(LOOK).map_or(end, |next| next.min(end));
+                let _ = self.clock.until(next, changed).await;
             }
         }
     }
 
     async fn acknowledge(&self, receipt: &Receipt) -> Result<bool, StoreError> {
-        let own = receipt.clone();
+        let (own, now) = (receipt.clone(), self.clock.wall());
         let is_done = self
             .store
-            .transact(move |connection| acknowledge(connection, &own))
+            .transact(move |connection| rows::acknowledge(connection, &own, now))
             .await?;
         // The next message of its key may be received now.
         self.changed.notify_waiters();
@@ -203,160 +181,23 @@ impl Transport for Embedded {
     }
 
     async fn give_back(&self, receipt: &Receipt, after: Duration) -> Result<bool, StoreError> {
-        let own = receipt.clone();
-        let now = self.clock.wall();
-        let visible_at = millis(now.checked_add(after).unwrap_or(now));
+        let (own, now) = (receipt.clone(), self.clock.wall());
+        let visible_at = later(now, after);
         let is_own = self
             .store
-            .transact(move |connection| {
-                let statement = format!(
-                    "UPDATE dovetail_delivery SET visible_at = ?5, token = token + 1 WHERE {OWN}"
-                );
-                let count = connection.prepare_cached(&statement)?.execute(params![
-                    own.channel,
-                    own.group,
-                    own.place,
-                    own.token,
-                    visible_at
-                ])?;
-                Ok(count == 1)
-            })
+            .transact(move |connection| rows::give_back(connection, &own, now, visible_at))
             .await?;
         if after.is_zero() {
             self.changed.notify_waiters();
         }
         Ok(is_own)
     }
-}
 
-fn subscribe(connection: &Connection, channel: &str, group: &str) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO dovetail_group (channel, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-        )?
-        .execute([channel, group])?;
-    Ok(())
-}
-
-fn is_queue(connection: &Connection, channel: &str) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached("SELECT 1 FROM dovetail_channel WHERE channel = ?1 AND kind = 'queue'")?
-        .exists([channel])
-}
-
-fn group_of(connection: &Connection, channel: &str, group: String) -> rusqlite::Result<String> {
-    Ok(if is_queue(connection, channel)? {
-        String::new()
-    } else {
-        group
-    })
-}
-
-/// Adds a message for each group. `false`: there is no such channel.
-fn publish(connection: &Connection, message: &Message, now: SystemTime) -> rusqlite::Result<bool> {
-    let is_declared = connection
-        .prepare_cached("SELECT 1 FROM dovetail_channel WHERE channel = ?1")?
-        .exists([&message.channel])?;
-    if !is_declared {
-        return Ok(false);
+    async fn backlog(&self, subscription: &Subscription) -> Result<Option<u64>, StoreError> {
+        Self::backlog(self, subscription).await.map(Some)
     }
-    let groups: i64 = connection
-        .prepare_cached("SELECT count(*) FROM dovetail_group WHERE channel = ?1")?
-        .query_row([&message.channel], |row| row.get(0))?;
-    if groups == 0 {
-        return Ok(true);
-    }
-    let columns = rows::columns(message)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO dovetail_message (channel, source, id, kind, key, expires_at, headers, body, waiting, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .execute(params![
-            message.channel,
-            message.source,
-            message.id,
-            message.kind,
-            message.key,
-            columns.expires_at,
-            columns.headers,
-            &message.body[..],
-            groups,
-            millis(now),
-        ])?;
-    connection
-        .prepare_cached(
-            "INSERT INTO dovetail_delivery (channel, name, place, key)
-             SELECT channel, name, ?2, ?3 FROM dovetail_group WHERE channel = ?1",
-        )?
-        .execute(params![
-            message.channel,
-            connection.last_insert_rowid(),
-            message.key
-        ])?;
-    Ok(true)
 }
 
-fn take(
-    connection: &Connection,
-    channel: &str,
-    group: &str,
-    now: SystemTime,
-    visible_at: SystemTime,
-    limit: u32,
-) -> rusqlite::Result<Vec<Received<Receipt>>> {
-    let places: Vec<(i64, i64)> = connection
-        .prepare_cached(RECEIVABLE)?
-        .query_map(params![channel, group, millis(now), limit], |row| {
-            Ok((row.get("place")?, row.get("token")?))
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut hide = connection.prepare_cached(
-        "UPDATE dovetail_delivery SET token = ?5, visible_at = ?4
-         WHERE channel = ?1 AND name = ?2 AND place = ?3",
-    )?;
-    let mut read = connection.prepare_cached("SELECT * FROM dovetail_message WHERE place = ?1")?;
-    let mut received = Vec::with_capacity(places.len());
-    for (place, before) in places {
-        // Odd while somebody has it, even once it was given back: a receipt that was used fits neither.
-        let token = (before + 1) | 1;
-        hide.execute(params![channel, group, place, millis(visible_at), token])?;
-        let message = read.query_row([place], rows::message)?;
-        received.push(Received {
-            delivery: Delivery::from(message),
-            receipt: Receipt {
-                channel: channel.to_owned(),
-                group: group.to_owned(),
-                place,
-                token,
-            },
-            deliveries: u32::try_from((token + 1) / 2).unwrap_or(u32::MAX),
-        });
-    }
-    Ok(received)
-}
-
-fn acknowledge(connection: &Connection, own: &Receipt) -> rusqlite::Result<bool> {
-    let statement = format!("DELETE FROM dovetail_delivery WHERE {OWN}");
-    let count = connection.prepare_cached(&statement)?.execute(params![
-        own.channel,
-        own.group,
-        own.place,
-        own.token
-    ])?;
-    if count == 0 {
-        return Ok(false);
-    }
-    let waiting: Option<i64> = connection
-        .prepare_cached(
-            "UPDATE dovetail_message SET waiting = waiting - 1 WHERE place = ?1 RETURNING waiting",
-        )?
-        .query_row([own.place], |row| row.get(0))
-        .optional()?;
-    if waiting == Some(0) {
-        connection
-            .prepare_cached("DELETE FROM dovetail_message WHERE place = ?1")?
-            .execute([own.place])?;
-    }
-    Ok(true)
+fn later(now: SystemTime, time: Duration) -> SystemTime {
+    now.checked_add(time.min(INVISIBLE_MAX)).unwrap_or(now)
 }

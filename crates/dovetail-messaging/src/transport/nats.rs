@@ -9,10 +9,16 @@
 //!   consumer with [`Order`](crate::consumer::Order) still keep their order across retries, because those are parked in the store; two
 //!   deliveries of a key that are under way at once may overtake each other.
 //! - **Time.** The server waits a quarter longer for an acknowledgement than the receipt is good for: it takes a late one for a good one, so
-//!   none is ever sent.
-//! - **Acknowledged.** The server confirms each acknowledgement.
-//! - **Twice.** What is published twice within [`Config::duplicate_window`] is kept once. A message that is to be handled again must be published
-//!   after it, or under another id.
+//!   none is ever sent. Where a group was subscribed with another time, that one holds, and receipts are good for four fifths of it.
+//! - **Acknowledged.** The server confirms each acknowledgement. None is sent while there is no connection, because it would go out with the
+//!   next one, when the message may be another receiver's.
+//! - **Twice.** What is published twice within [`Config::duplicate_window`] is kept once. What is sent again to the consumer that it is a dead
+//!   letter of ([`CONSUMER`](crate::replay::CONSUMER)) is kept each time; where its confirmation is lost it may come twice, and the inbox
+//!   knows it. Anything else that is to be handled again must be published after the window, or under another id.
+//! - **Settings.** Declaring a channel raises what it keeps, how long, and how often ([`Config::replicas`]) to what is declared, and lowers
+//!   nothing, because others declare it too. A group that is there is used as it is; one that would break a law is refused.
+//! - **Encrypted.** With `tls://` nothing goes over a connection that is not. Other servers of a cluster are not found by themselves then,
+//!   because they are named before anything is encrypted: name one address that leads to all of them.
 //! - **Durable.** A server confirms before it has synced its file; what it confirmed in the last two minutes may be lost with the power of all
 //!   replicas, unless `sync_interval: always` is configured there. The outbox keeps what it published for a while to be published again.
 //!
@@ -23,27 +29,18 @@
 //! - Not kept: **Keys keep their order.**
 //! - Not kept: **Keys keep their order across redelivery.**
 
+mod delivery;
 mod link;
+mod name;
+mod topology;
 mod wire;
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use async_nats::jetstream::{
-    AckKind,
-    consumer::{PullConsumer, pull::Batch},
-    context::PublishErrorKind,
-    message::Acker,
-};
-use dovetail_resilience::{Chance, Clock, Instant, backoff};
-use futures::StreamExt;
+use async_nats::jetstream::{self, AckKind, ErrorCode, context::PublishErrorKind};
+use dovetail_resilience::{Chance, Clock, backoff};
 
+pub use self::delivery::Receipt;
 use self::link::{Link, Problem};
 use super::{Channel, Laws, Received, Subscription, Transport};
 use crate::{
@@ -52,12 +49,14 @@ use crate::{
     store::StoreError,
 };
 
-/// For how long the server looks for what is there already. Without an end it would keep the request where as many deliveries are under way as
-/// may be, and give what comes then to nobody.
-const LOOK: Duration = Duration::from_millis(25);
-
-/// For how long after its end the last of a request may be on its way.
-const GRACE: Duration = Duration::from_millis(500);
+/// What the server will say of the message whenever it is asked.
+const FOR_GOOD: [ErrorCode; 4] = [
+    // A stream that is not the channel's has the subject.
+    ErrorCode::STREAM_NOT_MATCH,
+    ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM,
+    ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM,
+    ErrorCode::STREAM_SEALED,
+];
 
 /// How a NATS transport works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,24 +101,6 @@ pub struct Nats {
     link: Arc<Link>,
 }
 
-/// What a delivery of NATS is acknowledged by.
-#[derive(Clone)]
-pub struct Receipt {
-    acker: Arc<Acker>,
-    until: Instant,
-    is_used: Arc<AtomicBool>,
-}
-
-impl fmt::Debug for Receipt {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Receipt")
-            .field("until", &self.until)
-            .field("is_used", &self.is_used)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Nats {
     /// A transport to the server at a `nats://` or `tls://` URL. Nothing is connected yet.
     ///
@@ -140,10 +121,8 @@ impl Nats {
 
     async fn send(&self, message: &Message) -> Result<(), Problem> {
         let link = &self.link;
-        let (subject, stream) = (
-            link::subject(&message.channel)?,
-            link::escaped(&message.channel)?,
-        );
+        let subject = name::subject(&message.channel)?;
+        let stream = name::escaped(&message.channel)?;
         let headers = wire::write(message, &stream).map_err(Problem::Refused)?;
         let context = link.context().await?;
         let sent = context
@@ -153,106 +132,43 @@ impl Nats {
             Ok(confirmed) => confirmed.await,
             Err(error) => Err(error),
         };
-        let Err(error) = confirmed else {
-            return Ok(());
+        let error = match confirmed {
+            Ok(confirmed) => {
+                if confirmed.duplicate {
+                    tracing::debug!(channel = message.channel, "the server had the message");
+                }
+                return Ok(());
+            }
+            Err(error) => error,
         };
         match error.kind() {
             // Also what is said while the server has yet to load the stream.
-            PublishErrorKind::StreamNotFound => match link.kind(&message.channel).await? {
-                Some(_) => Err(link.unavailable(error)),
-                None => Err(Problem::Refused("there is no such channel".to_owned())),
-            },
+            PublishErrorKind::StreamNotFound if link.has(&message.channel).await? => {
+                Err(link.unavailable(error))
+            }
+            PublishErrorKind::StreamNotFound => {
+                Err(Problem::Refused("there is no such channel".to_owned()))
+            }
             PublishErrorKind::MaxPayloadExceeded => Err(link.refused(error)),
+            _ if is_for_good(&error) => Err(link.refused(error)),
             _ => Err(link.unavailable(error)),
         }
     }
+}
 
-    /// What is there now, and if that is nothing, what comes first.
-    async fn pull(
-        &self,
-        consumer: &PullConsumer,
-        channel: &str,
-        limit: u32,
-        wait: Duration,
-    ) -> Result<Vec<Received<Receipt>>, Problem> {
-        let link = &self.link;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX).max(1);
-        let mut received = Vec::new();
-        let batch = consumer.fetch().max_messages(limit).expires(LOOK);
-        let batch = link.in_time(batch.messages()).await?;
-        let batch = batch.map_err(|error| link.unavailable(error))?;
-        let fetched = self.collect(batch, LOOK, channel, &mut received).await;
-        // What did come is handed over, whatever happened to the rest.
-        if !received.is_empty() {
-            return Ok(received);
-        }
-        fetched?;
-        if wait.is_zero() {
-            return Ok(received);
-        }
-        // One only: the server would wait until as many are there as were asked for.
-        let batch = consumer.batch().max_messages(1).expires(wait);
-        let batch = link.in_time(batch.messages()).await?;
-        let batch = batch.map_err(|error| link.unavailable(error))?;
-        let waited = self.collect(batch, wait, channel, &mut received).await;
-        if received.is_empty() {
-            waited?;
-        }
-        Ok(received)
-    }
-
-    /// Takes what comes until the request has expired. The server says so, but not where as many deliveries are under way as may be.
-    async fn collect(
-        &self,
-        mut batch: Batch,
-        expires: Duration,
-        channel: &str,
-        received: &mut Vec<Received<Receipt>>,
-    ) -> Result<(), Problem> {
-        let Link { clock, config, .. } = &*self.link;
-        let now = clock.now();
-        let end = now
-            .checked_add(expires.saturating_add(GRACE))
-            .unwrap_or(now);
-        while let Ok(Some(brought)) = clock.until(end, batch.next()).await {
-            let brought = brought.map_err(|error| self.link.unavailable(error))?;
-            let now = clock.now();
-            let deliveries = brought.info().map_or(1, |info| info.delivered);
-            let (brought, acker) = brought.split();
-            received.push(Received {
-                delivery: wire::read(channel, brought),
-                receipt: Receipt {
-                    acker: Arc::new(acker),
-                    until: now.checked_add(config.visibility).unwrap_or(now),
-                    is_used: Arc::default(),
-                },
-                deliveries: u32::try_from(deliveries).unwrap_or(u32::MAX),
-            });
-        }
-        // A request that is lost with its connection expires like any other.
-        self.link.connected().await
-    }
-
-    async fn settle(&self, receipt: &Receipt, how: AckKind) -> Result<bool, StoreError> {
-        let link = &self.link;
-        if link.clock.now() >= receipt.until || receipt.is_used.swap(true, Ordering::AcqRel) {
-            return Ok(false);
-        }
-        let settling = receipt.acker.double_ack_with(how);
-        let settled = match link.in_time(settling).await {
-            Ok(Ok(())) => return Ok(true),
-            Ok(Err(error)) => link.unavailable(error),
-            Err(problem) => problem,
-        };
-        // It may be tried again: nobody knows whether the server has heard of it.
-        receipt.is_used.store(false, Ordering::Release);
-        Err(settled.into_store("a delivery cannot be settled"))
-    }
+fn is_for_good(error: &dyn Error) -> bool {
+    let said = error.source().and_then(<dyn Error>::downcast_ref);
+    said.is_some_and(|said: &jetstream::Error| FOR_GOOD.contains(&said.error_code()))
 }
 
 impl Publisher for Nats {
+    fn system(&self) -> &'static str {
+        "nats"
+    }
+
     async fn publish(&self, message: &Message) -> Result<(), PublishError> {
-        let sending = self.link.in_time(self.send(message));
+        let sending = Box::pin(self.send(message));
+        let sending = self.link.in_time(sending);
         sending.await.flatten().map_err(Problem::into_publish)
     }
 }
@@ -270,13 +186,13 @@ impl Transport for Nats {
     }
 
     async fn declare(&self, channel: &Channel) -> Result<(), StoreError> {
-        let declaring = self.link.in_time(self.link.declare(channel));
+        let declaring = self.link.in_time(Box::pin(self.link.declare(channel)));
         let declared = declaring.await.flatten();
         declared.map_err(|problem| problem.into_store("the channel cannot be declared"))
     }
 
     async fn subscribe(&self, subscription: &Subscription) -> Result<(), StoreError> {
-        let subscribing = self.link.subscribe(subscription);
+        let subscribing = Box::pin(self.link.subscribe(subscription));
         let subscribed = self.link.in_time(subscribing).await;
         let subscribed = subscribed.flatten();
         subscribed.map_err(|problem| problem.into_store("the group cannot be subscribed"))
@@ -288,29 +204,32 @@ impl Transport for Nats {
         limit: u32,
         wait: Duration,
     ) -> Result<Vec<Received<Receipt>>, StoreError> {
-        let link = &self.link;
-        let consumer = link.in_time(link.consumer(subscription)).await;
-        let received = match consumer.flatten() {
-            Ok(consumer) => {
-                self.pull(&consumer, &subscription.channel, limit, wait)
-                    .await
-            }
-            Err(problem) => Err(problem),
-        };
+        let received = self.link.receive(subscription, limit, wait).await;
         received.map_err(|problem| {
             // It may be the consumer that is gone: it is looked for again.
-            link.forget(subscription);
+            self.link.forget(subscription);
             problem.into_store("nothing can be received")
         })
     }
 
     async fn acknowledge(&self, receipt: &Receipt) -> Result<bool, StoreError> {
-        self.settle(receipt, AckKind::Ack).await
+        let settled = self.link.settle(receipt, AckKind::Ack).await;
+        settled.map_err(|problem| problem.into_store("a delivery cannot be acknowledged"))
     }
 
     async fn give_back(&self, receipt: &Receipt, after: Duration) -> Result<bool, StoreError> {
-        let after = Some(after).filter(|after| !after.is_zero());
-        self.settle(receipt, AckKind::Nak(after)).await
+        // Nanoseconds in 64 bits are what the protocol has.
+        const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        let after = Some(after.min(LONGEST)).filter(|after| !after.is_zero());
+        let settled = self.link.settle(receipt, AckKind::Nak(after)).await;
+        settled.map_err(|problem| problem.into_store("a delivery cannot be given back"))
+    }
+
+    async fn backlog(&self, subscription: &Subscription) -> Result<Option<u64>, StoreError> {
+        let backlog = Box::pin(self.link.backlog(subscription));
+        let backlog = self.link.in_time(backlog).await;
+        let backlog = backlog.flatten().map(Some);
+        backlog.map_err(|problem| problem.into_store("nobody knows how much waits"))
     }
 }
 

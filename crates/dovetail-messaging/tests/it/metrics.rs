@@ -297,6 +297,7 @@ async fn consume_all(bench: &Bench, broker: &Embedded, subscription: &Subscripti
         concurrency: 1,
         batch: 1,
         wait: Duration::from_millis(20),
+        ..Pace::default()
     };
     let running = run(
         broker.clone(),

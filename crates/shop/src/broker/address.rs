@@ -45,10 +45,7 @@ impl Broker {
     pub fn embedded(file: &Path) -> Result<Self> {
         let store = crate::store(Some(file))?;
         let embedded = Embedded::new(store, VISIBILITY, Clock::system());
-        Ok(Self {
-            embedded: Some(embedded.clone()),
-            ..Self::of(Arc::new(embedded))
-        })
+        Ok(Self::of(Arc::new(embedded)))
     }
 }
 

@@ -42,6 +42,10 @@ pub(super) trait Carrier: fmt::Debug + Send + Sync {
         slip: &'a Slip,
         after: Duration,
     ) -> Soon<'a, Result<bool, StoreError>>;
+
+    fn backlog<'a>(&'a self, of: &'a Subscription) -> Soon<'a, Result<Option<u64>, StoreError>>;
+
+    fn close(&self) -> Soon<'_, Result<(), StoreError>>;
 }
 
 impl<T: Transport + fmt::Debug> Carrier for T {
@@ -103,5 +107,12 @@ impl<T: Transport + fmt::Debug> Carrier for T {
                 None => Ok(false),
             }
         })
+    }
+    fn backlog<'a>(&'a self, of: &'a Subscription) -> Soon<'a, Result<Option<u64>, StoreError>> {
+        Box::pin(T::backlog(self, of))
+    }
+
+    fn close(&self) -> Soon<'_, Result<(), StoreError>> {
+        Box::pin(T::close(self))
     }
 }

@@ -129,6 +129,7 @@ async fn serve<P: Process>(
         concurrency: 16,
         batch: 1,
         wait: Duration::from_millis(50),
+        ..Pace::default()
     };
     let orders = subscription(ORDERS, BILLING);
     consume(broker.clone(), orders, process, pace, clock, stop).await;

@@ -90,6 +90,7 @@ async fn twice<P: Process>(broker: &Embedded, process: Arc<P>, clock: Clock) -> 
         concurrency: 16,
         batch: 1,
         wait: Duration::from_millis(5),
+        ..Pace::default()
     };
     let one = || {
         consume(

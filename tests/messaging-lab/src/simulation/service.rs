@@ -159,6 +159,7 @@ async fn both<P: Process>(
         concurrency: setup.concurrency,
         batch: setup.batch,
         wait: Duration::from_secs(1),
+        ..Pace::default()
     };
     let orders = subscription(ORDERS, BILLING);
     let charges = subscription(CHARGES, MAIL);

@@ -1,20 +1,10 @@
-//! The one connection to the server, and the streams and consumers that are declared over it.
+//! The one connection to the server.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    fmt::Write,
-    sync::{Mutex, PoisonError},
-};
+use std::{collections::HashMap, fmt, sync::Mutex, time::Duration};
 
 use async_nats::{
     ConnectOptions, ServerAddr, connection,
-    jetstream::{
-        self, Context, ErrorCode,
-        consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
-        context::{CreateStreamErrorKind, GetStreamErrorKind},
-        stream::{self, ConsumerErrorKind, RetentionPolicy},
-    },
+    jetstream::{self, Context, consumer::PullConsumer},
 };
 use dovetail_resilience::{Chance, Clock, Instant};
 use percent_encoding::percent_decode_str;
@@ -23,13 +13,10 @@ use super::Config;
 use crate::{
     outbox::PublishError,
     store::{ErrorKind, StoreError},
-    transport::{Channel, Kind, Subscription},
 };
 
-/// No name of a stream or consumer is longer.
-const NAME_BYTES_MAX: usize = 200;
-/// The consumer of a queue: whoever subscribes, it is the same.
-const QUEUE_GROUP: &str = "queue";
+/// How often to look whether a connection is there again.
+const RECONNECTED: Duration = Duration::from_millis(50);
 
 /// Why the server did not do what it was asked for.
 #[derive(Debug)]
@@ -72,7 +59,8 @@ pub(super) struct Link {
     pub(super) clock: Clock,
     chance: Chance,
     state: tokio::sync::Mutex<State>,
-    consumers: Mutex<HashMap<(String, String), PullConsumer>>,
+    /// By channel and group, those that were looked up.
+    pub(super) consumers: Mutex<HashMap<(String, String), PullConsumer>>,
 }
 
 struct State {
@@ -122,6 +110,16 @@ impl Link {
         Problem::Refused(self.redacted(&error.to_string()))
     }
 
+    /// What the server itself said, which is for good unless it said that it cannot now.
+    pub(super) fn said(&self, said: &jetstream::Error, error: impl fmt::Display) -> Problem {
+        const NOT_NOW: usize = 503;
+        if said.code() == NOT_NOW {
+            self.unavailable(error)
+        } else {
+            self.refused(error)
+        }
+    }
+
     fn redacted(&self, text: &str) -> String {
         match &self.entry {
             Entry::Token(secret) | Entry::User(_, secret) if !secret.is_empty() => {
@@ -141,12 +139,20 @@ impl Link {
     /// Whether there is a connection.
     pub(super) async fn connected(&self) -> Result<(), Problem> {
         let context = self.context().await?;
-        match context.client().connection_state() {
-            connection::State::Connected => Ok(()),
-            connection::State::Pending | connection::State::Disconnected => {
-                Err(Problem::Unavailable("there is no connection".to_owned()))
-            }
+        if is_connected(&context) {
+            Ok(())
+        } else {
+            Err(Problem::Unavailable("there is no connection".to_owned()))
         }
+    }
+
+    /// The connection, once it is there. What is sent without one is kept, and goes out with the next one, however long after.
+    pub(super) async fn reconnected(&self) -> Result<Context, Problem> {
+        let context = self.context().await?;
+        while !is_connected(&context) {
+            self.clock.sleep(RECONNECTED).await;
+        }
+        Ok(context)
     }
 
     /// The connection, made if there was none. From then on the client makes it again by itself.
@@ -160,24 +166,10 @@ impl Link {
         // Counted before it is tried: whoever gives up waiting has failed too.
         let failures = state.failures;
         state.failures = failures.saturating_add(1);
-        let (backoff, chance) = (self.config.backoff, self.chance.clone());
-        let delay = backoff.delay(failures, false, backoff.max, chance.fraction());
+        let backoff = self.config.backoff;
+        let delay = backoff.delay(failures, false, backoff.max, self.chance.fraction());
         state.not_before = self.clock.now() + delay;
-        let options = ConnectOptions::new()
-            .max_reconnects(None)
-            .connection_timeout(self.config.timeout)
-            .request_timeout(Some(self.config.timeout))
-            .reconnect_delay_callback(move |attempt| {
-                let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
-                // Never less than half, so that a server that hangs up at once is not asked all the time.
-                let ceiling = backoff.ceiling(attempt.saturating_sub(1), false);
-                ceiling.mul_f64(0.5 + chance.fraction() / 2.0)
-            });
-        let options = match self.entry.clone() {
-            Entry::Open => options,
-            Entry::Token(token) => options.token(token),
-            Entry::User(user, password) => options.user_and_password(user, password),
-        };
+        let options = self.options();
         let client = options.connect(self.address.clone()).await;
         let client = client.map_err(|error| self.unavailable(error))?;
         tracing::debug!(server = %self.place(), "connected");
@@ -188,113 +180,36 @@ impl Link {
         Ok(context)
     }
 
-    /// The stream of a channel, if there is one.
-    async fn stream(&self, channel: &str) -> Result<Option<stream::Stream>, Problem> {
-        let name = escaped(channel)?;
-        match self.context().await?.get_stream(name).await {
-            Ok(stream) => Ok(Some(stream)),
-            Err(error) => match error.kind() {
-                GetStreamErrorKind::JetStream(said)
-                    if said.error_code() == ErrorCode::STREAM_NOT_FOUND =>
-                {
-                    Ok(None)
-                }
-                _ => Err(self.unavailable(error)),
-            },
-        }
-    }
-
-    /// What kind of channel there is under the name, if any.
-    pub(super) async fn kind(&self, channel: &str) -> Result<Option<Kind>, Problem> {
-        Ok(self.stream(channel).await?.as_ref().map(kind))
-    }
-
-    pub(super) async fn declare(&self, channel: &Channel) -> Result<(), Problem> {
-        let subject = subject(&channel.name)?;
-        match self.kind(&channel.name).await? {
-            Some(kind) if kind == channel.kind => return Ok(()),
-            Some(_) => {
-                let why = "there is a channel of this name, and of the other kind";
-                return Err(Problem::Refused(why.to_owned()));
-            }
-            None => {}
-        }
-        let config = stream::Config {
-            name: escaped(&channel.name)?,
-            subjects: vec![subject],
-            retention: match channel.kind {
-                Kind::Topic => RetentionPolicy::Interest,
-                Kind::Queue => RetentionPolicy::WorkQueue,
-            },
-            max_age: channel.retention.unwrap_or_default(),
-            duplicate_window: self.config.duplicate_window,
-            num_replicas: usize::from(self.config.replicas.max(1)),
-            ..stream::Config::default()
+    fn options(&self) -> ConnectOptions {
+        let (backoff, chance) = (self.config.backoff, self.chance.clone());
+        let options = ConnectOptions::new()
+            .max_reconnects(None)
+            .connection_timeout(self.config.timeout)
+            .request_timeout(Some(self.config.timeout))
+            .reconnect_delay_callback(move |attempt| {
+                let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
+                // Never less than half, so that a server that hangs up at once is not asked all the time.
+                let ceiling = backoff.ceiling(attempt.saturating_sub(1), false);
+                ceiling.mul_f64(0.5 + chance.fraction() / 2.0)
+            });
+        let options = if self.address.tls_required() {
+            // Servers name others without a scheme, and before anything is encrypted: neither would hold to `tls://`.
+            options.require_tls(true).ignore_discovered_servers()
+        } else {
+            options
         };
-        let created = self.context().await?.create_stream(config).await;
-        created.map(drop).map_err(|error| match error.kind() {
-            CreateStreamErrorKind::JetStream(_) => self.refused(error),
-            _ => self.unavailable(error),
-        })
-    }
-
-    pub(super) async fn subscribe(&self, subscription: &Subscription) -> Result<(), Problem> {
-        self.forget(subscription);
-        let stream = self.declared(&subscription.channel).await?;
-        let kind = kind(&stream);
-        let visibility = self.config.visibility;
-        let config = pull::Config {
-            durable_name: Some(group(kind, subscription)?),
-            deliver_policy: match kind {
-                Kind::Topic => DeliverPolicy::New,
-                Kind::Queue => DeliverPolicy::All,
-            },
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: visibility.saturating_add(visibility / 4),
-            max_ack_pending: if self.config.keeps_keys {
-                1
-            } else {
-                i64::from(self.config.deliveries_max.max(1))
-            },
-            ..pull::Config::default()
-        };
-        let created = stream.create_consumer(config).await;
-        created.map(drop).map_err(|error| match error.kind() {
-            // Such as a group that was subscribed with other settings which cannot be changed.
-            ConsumerErrorKind::JetStream(_) => self.refused(error),
-            _ => self.unavailable(error),
-        })
-    }
-
-    /// The consumer of a group.
-    pub(super) async fn consumer(
-        &self,
-        subscription: &Subscription,
-    ) -> Result<PullConsumer, Problem> {
-        if let Some(consumer) = self.consumers().get(&key(subscription)) {
-            return Ok(consumer.clone());
+        match self.entry.clone() {
+            Entry::Open => options,
+            Entry::Token(token) => options.token(token),
+            Entry::User(user, password) => options.user_and_password(user, password),
         }
-        let stream = self.declared(&subscription.channel).await?;
-        let name = group(kind(&stream), subscription)?;
-        let found = stream.get_consumer(&name).await;
-        let consumer: PullConsumer = found.map_err(|error| self.unavailable(error))?;
-        self.consumers().insert(key(subscription), consumer.clone());
-        Ok(consumer)
     }
+}
 
-    pub(super) fn forget(&self, subscription: &Subscription) {
-        self.consumers().remove(&key(subscription));
-    }
-
-    fn consumers(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), PullConsumer>> {
-        self.consumers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn declared(&self, channel: &str) -> Result<stream::Stream, Problem> {
-        let stream = self.stream(channel).await?;
-        stream.ok_or_else(|| Problem::Refused("there is no such channel".to_owned()))
+fn is_connected(context: &Context) -> bool {
+    match context.client().connection_state() {
+        connection::State::Connected => true,
+        connection::State::Pending | connection::State::Disconnected => false,
     }
 }
 
@@ -317,77 +232,9 @@ fn parse(url: &str) -> Option<(ServerAddr, Entry)> {
     Some((ServerAddr::from_url(url).ok()?, entry))
 }
 
-fn key(subscription: &Subscription) -> (String, String) {
-    (subscription.channel.clone(), subscription.group.clone())
-}
-
-fn kind(stream: &stream::Stream) -> Kind {
-    match stream.cached_info().config.retention {
-        RetentionPolicy::WorkQueue => Kind::Queue,
-        RetentionPolicy::Interest | RetentionPolicy::Limits => Kind::Topic,
-    }
-}
-
-fn group(kind: Kind, subscription: &Subscription) -> Result<String, Problem> {
-    match kind {
-        Kind::Topic => escaped(&subscription.group),
-        Kind::Queue => Ok(QUEUE_GROUP.to_owned()),
-    }
-}
-
-/// The subject of a channel: its name, unless that means something else there.
-pub(super) fn subject(channel: &str) -> Result<String, Problem> {
-    let is_sound = channel.split('.').all(|token| {
-        !token.is_empty()
-            && !token.contains(|letter: char| letter.is_whitespace() || letter.is_control())
-            && token != "*"
-            && token != ">"
-    });
-    let is_reserved = channel.starts_with('$') || channel.starts_with("_INBOX");
-    if is_sound && !is_reserved {
-        Ok(channel.to_owned())
-    } else {
-        Err(Problem::Refused(
-            "the name of the channel is no subject".to_owned(),
-        ))
-    }
-}
-
-/// A name as streams and consumers may have it, which holds no dots.
-pub(super) fn escaped(name: &str) -> Result<String, Problem> {
-    let mut escaped = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
-            escaped.push(char::from(byte));
-        } else {
-            let _ = write!(escaped, "={byte:02X}");
-        }
-    }
-    if escaped.is_empty() || escaped.len() > NAME_BYTES_MAX {
-        return Err(Problem::Refused("the name is empty or too long".to_owned()));
-    }
-    Ok(escaped)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_escaped_and_never_the_same() {
-        let rows = [
-            ("orders", "orders"),
-            ("billing/orders", "billing=2Forders"),
-            ("orders.v1", "orders=2Ev1"),
-            ("a=2Eb", "a=3D2Eb"),
-            ("ß", "=C3=9F"),
-        ];
-        for (name, expected) in rows {
-            assert_eq!(escaped(name).unwrap(), expected);
-        }
-        assert!(escaped("").is_err());
-        assert!(escaped(&"x".repeat(300)).is_err());
-    }
 
     #[test]
     fn what_a_server_is_entered_by_is_taken_out_of_its_address() {
@@ -418,14 +265,18 @@ mod tests {
     }
 
     #[test]
-    fn what_means_something_else_is_no_subject() {
-        for sound in ["orders", "orders.v1", "billing/orders", "größe"] {
-            assert_eq!(subject(sound).unwrap(), sound);
-        }
-        for wrong in [
-            "", "a.", ".a", "a..b", "a.*", ">", "a b", "$JS.API", "_INBOX.x", "a\r\nb",
+    fn tls_holds_for_every_connection_that_follows() {
+        let new = |url| {
+            let (clock, chance) = (Clock::system(), Chance::seeded(1));
+            Link::new(url, Config::default(), clock, chance).unwrap()
+        };
+        for (url, is_required) in [
+            ("tls://shop:hunter2@nats.example", true),
+            ("nats://nats.example", false),
         ] {
-            assert!(subject(wrong).is_err(), "{wrong}");
+            let shown = format!("{:?}", new(url).options());
+            let expected = format!("\"tls_required\": {is_required}");
+            assert!(shown.contains(&expected), "{shown}");
         }
     }
 }

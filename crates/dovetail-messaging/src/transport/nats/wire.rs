@@ -4,7 +4,9 @@ use std::str::{FromStr, from_utf8};
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::{cloudevents::Binding, consumer::Delivery, envelope, message::Message};
+use crate::{
+    cloudevents::Binding, consumer::Delivery, envelope, message::Message, replay::CONSUMER,
+};
 
 /// The headers of a message, or why it cannot be one. The stream is named, so that no other takes it that happens to have the subject.
 pub(super) fn write(message: &Message, stream: &str) -> Result<HeaderMap, String> {
@@ -17,7 +19,10 @@ pub(super) fn write(message: &Message, stream: &str) -> Result<HeaderMap, String
         let value = HeaderValue::from_str(text).map_err(|error| wrong(&error))?;
         headers.insert(header, value);
     }
-    if let Some((source, id)) = message.identity() {
+    let identity = message.identity();
+    // A dead letter that is sent again is no second copy: within the window of the server it would be lost.
+    let identity = identity.filter(|_| message.header(CONSUMER).is_none());
+    if let Some((source, id)) = identity {
         // A hash, because neither of them is bound to what a header may hold.
         let mut hasher = blake3::Hasher::new();
         hasher.update(source.as_bytes());

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use dovetail_messaging::{
     Message,
-    consumer::{Config, Order, Pace, run},
+    consumer::{Config, Done, Order, Pace, Settlement, run},
     dead_letter::Reason,
     outbox::{self, PublishError, Publisher, Relay},
     store::sqlite::Sqlite,
@@ -19,7 +19,7 @@ use super::{
     laws::conformance,
     rig::{Opened, Rig},
 };
-use crate::support::{Bench, config, message, start};
+use crate::support::{Bench, Database, config, message, start};
 
 const VISIBILITY: Duration = Duration::from_secs(60);
 
@@ -259,6 +259,101 @@ async fn a_receiver_that_waits_is_woken_by_what_is_published() {
     assert_eq!(ids(&received.unwrap()), ["1"]);
 }
 
+/// Whoever waits hears of nothing that other processes do.
+#[tokio::test]
+async fn a_receiver_that_waits_sees_what_another_process_publishes() {
+    let bench = Bench::new().await;
+    let (one, other) = (orders(&bench).await, broker(&bench.other().await, 0));
+    let waits = Duration::from_secs(600);
+    let subscription = to("orders", "mail");
+    let published = message("1", "ok");
+    let (received, is_published) = tokio::join!(
+        one.receive(&subscription, 10, waits),
+        other.publish(&published)
+    );
+    is_published.unwrap();
+    assert_eq!(ids(&received.unwrap()), ["1"]);
+}
+
+/// What comes back within the wait is received in it, also at its very end.
+#[tokio::test]
+async fn a_receiver_that_waits_sees_what_becomes_visible() {
+    let bench = Bench::new().await;
+    orders(&bench).await;
+    let broker = Embedded::new(bench.store.clone(), VISIBILITY, Clock::pinned_at(start()));
+    broker.publish(&message("1", "ok")).await.unwrap();
+    let time = Duration::from_millis(30);
+    for wait in [time * 100, time * 2] {
+        let held = receive(&broker, "mail").await;
+        assert!(broker.give_back(&held[0].receipt, time).await.unwrap());
+        let received = broker.receive(&to("orders", "mail"), 10, wait).await;
+        let received = received.unwrap();
+        assert_eq!(ids(&received), ["1"]);
+        let again = Duration::ZERO;
+        assert!(broker.give_back(&received[0].receipt, again).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_stops_nobody() {
+    let bench = Bench::new().await;
+    let broker = orders(&bench).await;
+    for id in ["1", "2", "3"] {
+        broker
+            .publish(&message(id, "ok").with_key("a"))
+            .await
+            .unwrap();
+    }
+    let damage = "UPDATE dovetail_message SET headers = '{' WHERE id = '1'";
+    assert_eq!(bench.store.run(damage).await, 1);
+    let damage = "DELETE FROM dovetail_message WHERE id = '2'";
+    assert_eq!(bench.store.run(damage).await, 1);
+    let consumer = bench.consumer(config());
+    for (body, is_dead) in [("ok", true), ("", true), ("ok", false)] {
+        let received = receive(&broker, "mail").await;
+        let delivery = received[0].delivery.clone();
+        assert_eq!(delivery.message.body, body);
+        assert_eq!(delivery.problem.is_some(), is_dead, "{delivery:?}");
+        let settlement = consumer.process(delivery).await;
+        let expected = if is_dead {
+            Done::Dead(Reason::Decode)
+        } else {
+            Done::Handled
+        };
+        assert_eq!(settlement, Settlement::Ack(expected));
+        assert!(broker.acknowledge(&received[0].receipt).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn messages_are_kept_for_as_long_as_is_declared() {
+    const HOUR: u64 = 3_600;
+    let bench = Bench::new().await;
+    let early = orders(&bench).await;
+    let mut channel = Channel::new("orders", Kind::Topic);
+    for hours in [Some(2), Some(1), None] {
+        channel.retention = hours.map(|hours| Duration::from_secs(hours * HOUR));
+        early.declare(&channel).await.unwrap();
+    }
+    for id in ["1", "2", "3"] {
+        early.publish(&message(id, "ok")).await.unwrap();
+    }
+    let inside = broker(&bench.store, 2 * HOUR);
+    inside.publish(&message("4", "ok")).await.unwrap();
+    let received = inside
+        .receive(&to("orders", "mail"), 1, Duration::ZERO)
+        .await;
+    assert_eq!(ids(&received.unwrap()), ["1"]);
+    let late = broker(&bench.store, 2 * HOUR + 1);
+    let received = late.receive(&to("orders", "mail"), 1, Duration::ZERO).await;
+    assert_eq!(ids(&received.unwrap()), ["4"]);
+    // A group that receives nothing has no more than was published lately.
+    late.publish(&message("5", "ok")).await.unwrap();
+    assert_eq!(late.backlog(&to("orders", "bill")).await.unwrap(), 2);
+    let messages = "SELECT count(*) FROM dovetail_message";
+    assert_eq!(bench.count(messages).await, 2);
+}
+
 /// The whole way: published, consumed, the event of the handler relayed, and what fails a dead letter.
 #[tokio::test]
 async fn consumers_on_the_embedded_broker_handle_each_message_once() {
@@ -310,6 +405,7 @@ async fn consumers_in_batches_of(batch: u32) {
                 concurrency: 8,
                 batch,
                 wait: Duration::from_millis(20),
+                ..Pace::default()
             },
             Clock::system(),
             async move {

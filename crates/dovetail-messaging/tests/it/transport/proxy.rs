@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::{
@@ -16,6 +19,7 @@ use tokio::{
 pub(crate) struct Proxy {
     address: SocketAddr,
     lines: Arc<Mutex<Vec<Line>>>,
+    is_open: Arc<AtomicBool>,
     accepting: JoinHandle<()>,
 }
 
@@ -43,8 +47,13 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let accepted = Arc::clone(&lines);
+        let is_open = Arc::new(AtomicBool::new(true));
+        let opened = Arc::clone(&is_open);
         let accepting = tokio::spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
+                if !opened.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let broker = broker.clone();
                 let silence = Arc::new(Notify::new());
                 let silenced = Arc::clone(&silence);
@@ -62,8 +71,28 @@ impl Proxy {
         Self {
             address,
             lines,
+            is_open,
             accepting,
         }
+    }
+
+    /// Ends every connection, and new ones at once.
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(dead_code, reason = "NATS reconnects by itself")
+    )]
+    pub(crate) fn close(&self) {
+        self.is_open.store(false, Ordering::SeqCst);
+        self.cut();
+    }
+
+    /// Takes connections again.
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(dead_code, reason = "NATS reconnects by itself")
+    )]
+    pub(crate) fn open(&self) {
+        self.is_open.store(true, Ordering::SeqCst);
     }
 
     /// Ends every connection; new ones are taken.
