@@ -125,6 +125,67 @@ async fn a_full_partition_is_not_read_on_and_goes_on_later() {
     }
 }
 
+#[tokio::test]
+async fn a_partition_that_was_full_when_it_went_away_is_read_on_when_it_comes_back() {
+    for cluster in Cluster::all() {
+        let mut options = cluster.options();
+        options.window_length_max = 8;
+        let [first, second] = [(); 2].map(|()| connect(options.clone()));
+        let channel = cluster.channel(&first, Kind::Queue, 2).await;
+        declare(&second, &channel, Kind::Queue, 2).await;
+        let subscription = to(&channel, "");
+        for number in 0..120_u32 {
+            let one = message(&channel, &number.to_string()).with_key(key(number));
+            first.publish(&one).await.unwrap();
+        }
+        // Both of its partitions are full, and what it holds keeps them so.
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        receive(&first, &subscription, 2).await;
+        let rest = Duration::from_secs(1);
+        while !first
+            .receive(&subscription, 9, rest)
+            .await
+            .unwrap()
+            .is_empty()
+        {}
+        // One of them goes to another member and comes back.
+        receive(&second, &subscription, 1).await;
+        second.close().await;
+        let mut held = Vec::new();
+        while seen.len() < 120 {
+            held.extend(receive(&first, &subscription, 1).await);
+            for one in held.drain(..) {
+                seen.insert(id(&one).to_owned());
+                first.acknowledge(&one.receipt).await.unwrap();
+            }
+        }
+        first.close().await;
+    }
+}
+
+#[tokio::test]
+async fn headers_count_against_the_bound_of_bytes() {
+    let cluster = Cluster::mock();
+    let mut options = cluster.options();
+    options.window_bytes_max = 64 << 10;
+    let kafka = connect(options);
+    let channel = cluster.channel(&kafka, Kind::Queue, 1).await;
+    for number in 0..100 {
+        let mut one = message(&channel, &number.to_string());
+        one.headers.push(("extra".to_owned(), "x".repeat(32 << 10)));
+        kafka.publish(&one).await.unwrap();
+    }
+    let subscription = to(&channel, "");
+    let mut held = receive(&kafka, &subscription, 2).await;
+    let rest = Duration::from_millis(500);
+    while let some @ [_, ..] = &kafka.receive(&subscription, 200, rest).await.unwrap()[..] {
+        held.extend_from_slice(some);
+    }
+    // A few may be on their way while it stops.
+    assert!(held.len() < 50, "{}", held.len());
+    kafka.close().await;
+}
+
 /// What was handled, as an inbox has it: each once, noted before it is acknowledged; and by how many members.
 #[derive(Default)]
 struct Noted {

@@ -171,7 +171,8 @@ macro_rules! rig {
                     VISIBILITY
                 }
 
-                /// A lost connection is none to a group: its member stays one. So the member leaves.
+                /// A lost connection is none to a group: its member stays one. So the member leaves, which is what a process does that ends.
+                /// Those that are killed are children of this one, in `killed`.
                 async fn sever(&self, opened: &Opened<Tested>) {
                     opened.transport.kafka.close().await;
                 }
