@@ -13,7 +13,7 @@ use tokio::{sync::watch, task::JoinSet};
 use crate::{
     consumer::{self, Consumer, Handler, Held, LeaseConsumer, Pace, Process, Route, Split},
     declared::{Channel, Consumption, Inbox},
-    metrics::Observer,
+    metrics::{LagObserver, Observer},
     outbox::{self, Relay},
     store::{DeadLetters, ErrorKind, Leases, Outbox, Store, StoreError},
     transport::{Subscription, Transport},
@@ -33,7 +33,7 @@ pub struct Options {
     pub relay: Option<outbox::Config>,
     /// How what is no longer needed is forgotten; none where another process does that, or where services with other times share the store.
     pub cleaning: Option<Cleaning>,
-    /// How often dead letters and the outbox are counted for metrics; none where another process does that. 15 s.
+    /// How often dead letters, the outbox and what waits in the broker are counted for metrics; none where another process does that. 15 s.
     pub observing: Option<Duration>,
     /// How long after its end a dead letter may be replayed from elsewhere, such as an export. None.
     pub replay: Duration,
@@ -272,7 +272,7 @@ impl<S: Store + Outbox + DeadLetters, B: Transport + Clone> Runner<S, B> {
     }
 
     /// Runs until `stop` resolves: the broker gets its channels and subscriptions, then every part begins. At the end nothing new is begun,
-    /// what is under way is finished, and what was received and not begun is given back.
+    /// what is under way is finished, what was received and not begun is given back, and the broker is taken leave of.
     ///
     /// While the broker cannot be reached at the start, this waits for it.
     ///
@@ -282,6 +282,15 @@ impl<S: Store + Outbox + DeadLetters, B: Transport + Clone> Runner<S, B> {
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
         self.warn_of_early_forgetting();
         self.add_background();
+        let (service, transport) = (self.service, self.transport.clone());
+        let ended = self.run_parts(stop).await;
+        if let Err(error) = transport.close().await {
+            tracing::warn!(service, %error, "the broker was left without a word");
+        }
+        ended
+    }
+
+    async fn run_parts(self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
         let mut stop = pin!(stop);
         tokio::select! {
             biased;
@@ -336,6 +345,11 @@ impl<S: Store + Outbox + DeadLetters, B: Transport + Clone> Runner<S, B> {
             let observer = self.observer(period);
             self.parts.push(Box::new(move |stop: Stop| {
                 Box::pin(async move { observer.run(stop.stopped()).await })
+            }));
+            let (transport, subscriptions) = (self.transport.clone(), self.subscriptions.clone());
+            let lag = LagObserver::new(transport, subscriptions, self.clock).every(period);
+            self.parts.push(Box::new(move |stop: Stop| {
+                Box::pin(async move { lag.run(stop.stopped()).await })
             }));
         }
         if let Some(cleaning) = self.options.cleaning {

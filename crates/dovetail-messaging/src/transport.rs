@@ -141,13 +141,26 @@ pub trait Transport: Publisher {
         receipt: &Self::Receipt,
         after: Duration,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-}
 
-/// A broker that can tell how much waits for a group, for metrics.
-pub trait Backlog: Send + Sync + 'static {
-    /// How many messages the group has yet to acknowledge.
+    /// How many messages the group has yet to acknowledge, for metrics; none where the broker cannot tell, which is not the same as no message.
+    ///
+    /// # Errors
+    ///
+    /// Where it could tell, and cannot be asked now.
     fn backlog(
         &self,
-        subscription: &Subscription,
-    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+        _subscription: &Subscription,
+    ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send {
+        async { Ok(None) }
+    }
+
+    /// Takes leave of the broker, in a bounded time, so that others need not wait to find out: of groups that it is a member of, and of its
+    /// connections. Called once everything that was received is settled; the transport and its clones are not used after it.
+    ///
+    /// # Errors
+    ///
+    /// Where the broker does not hear of it. Nothing is lost by that.
+    fn close(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { Ok(()) }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     pin::pin,
+    sync::OnceLock,
     time::{Duration, SystemTime},
 };
 
@@ -15,7 +16,7 @@ use crate::{
     consumer::Route,
     dead_letter::{Filter, Reason, State},
     store::{DeadLetters, Outbox, StoreError},
-    transport::{Backlog, Subscription},
+    transport::{Subscription, Transport},
 };
 
 /// How often an observer looks, unless told otherwise.
@@ -160,28 +161,28 @@ impl<S: DeadLetters + Outbox> Observer<S> {
 }
 
 /// Reads how many messages wait for consumers, from a broker that can tell.
+///
+/// Of a subscription whose broker cannot tell nothing is shown, because a zero would say that nothing waits. Every instance of a service may
+/// have one; they say the same, so the largest value counts and never the sum.
 #[derive(Debug)]
 pub struct LagObserver<B> {
     broker: B,
     clock: Clock,
     period: Duration,
-    subscriptions: Vec<(Subscription, Gauge)>,
+    subscriptions: Vec<(Subscription, OnceLock<Gauge>)>,
     unread: Counter,
 }
 
-impl<B: Backlog> LagObserver<B> {
+impl<B: Transport> LagObserver<B> {
     /// An observer of those subscriptions.
     #[must_use]
     pub fn new(broker: B, subscriptions: Vec<Subscription>, clock: Clock) -> Self {
-        let subscriptions = subscriptions.into_iter().map(|subscription| {
-            let gauge = Gauge::new(&LAG, &[("consumer", &subscription.group)]);
-            (subscription, gauge)
-        });
+        let subscriptions = subscriptions.into_iter();
         Self {
             broker,
             clock,
             period: PERIOD,
-            subscriptions: subscriptions.collect(),
+            subscriptions: subscriptions.map(|one| (one, OnceLock::new())).collect(),
             unread: Counter::new(&UNREAD, &[]),
         }
     }
@@ -197,19 +198,29 @@ impl<B: Backlog> LagObserver<B> {
     ///
     /// # Errors
     ///
-    /// Where the broker cannot tell; what was shown before still stands then.
+    /// Where the broker cannot be asked; what was shown before still stands then. The other subscriptions are looked at nevertheless.
     pub async fn observe(&self) -> Result<(), StoreError> {
+        let mut observed = Ok(());
         for (subscription, gauge) in &self.subscriptions {
-            gauge.set(number(self.broker.backlog(subscription).await?));
+            match self.broker.backlog(subscription).await {
+                Ok(None) => {}
+                Ok(Some(count)) => gauge.get_or_init(|| lag(subscription)).set(number(count)),
+                Err(error) => observed = Err(error),
+            }
         }
-        Ok(())
+        observed
     }
 
     /// Looks until `stop` resolves.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         loop {
-            if let Err(error) = self.observe().await {
+            let observed = tokio::select! {
+                biased;
+                () = &mut stop => return,
+                observed = self.observe() => observed,
+            };
+            if let Err(error) = observed {
                 self.unread.add(1);
                 tracing::warn!(%error, "what waits in the broker cannot be counted");
             }
@@ -220,6 +231,10 @@ impl<B: Backlog> LagObserver<B> {
             }
         }
     }
+}
+
+fn lag(subscription: &Subscription) -> Gauge {
+    Gauge::new(&LAG, &[("consumer", &subscription.group)])
 }
 
 #[expect(

@@ -13,7 +13,7 @@ use dovetail_resilience::Clock;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Notify;
 
-use super::{Backlog, Channel, Kind, Received, Subscription, Transport};
+use super::{Channel, Kind, Received, Subscription, Transport};
 use crate::{
     consumer::Delivery,
     message::Message,
@@ -122,12 +122,6 @@ impl Publisher for Embedded {
     }
 }
 
-impl Backlog for Embedded {
-    async fn backlog(&self, subscription: &Subscription) -> Result<u64, StoreError> {
-        Self::backlog(self, subscription).await
-    }
-}
-
 impl Transport for Embedded {
     type Receipt = Receipt;
 
@@ -226,6 +220,10 @@ impl Transport for Embedded {
             self.changed.notify_waiters();
         }
         Ok(is_own)
+    }
+
+    async fn backlog(&self, subscription: &Subscription) -> Result<Option<u64>, StoreError> {
+        Self::backlog(self, subscription).await.map(Some)
     }
 }
 

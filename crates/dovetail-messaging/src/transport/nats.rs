@@ -251,6 +251,10 @@ impl Nats {
 }
 
 impl Publisher for Nats {
+    fn system(&self) -> &'static str {
+        "nats"
+    }
+
     async fn publish(&self, message: &Message) -> Result<(), PublishError> {
         let sending = self.link.in_time(self.send(message));
         sending.await.flatten().map_err(Problem::into_publish)

@@ -64,6 +64,8 @@ struct Slow {
     failures: Arc<AtomicU32>,
     kind: ErrorKind,
     subscribed: Arc<Notify>,
+    asked: Arc<Notify>,
+    closed: Arc<AtomicU32>,
 }
 
 impl Slow {
@@ -72,11 +74,17 @@ impl Slow {
             failures: Arc::new(AtomicU32::new(failures)),
             kind,
             subscribed: Arc::default(),
+            asked: Arc::default(),
+            closed: Arc::default(),
         }
     }
 }
 
 impl Publisher for Slow {
+    fn system(&self) -> &'static str {
+        "slow"
+    }
+
     async fn publish(&self, _: &Message) -> Result<(), PublishError> {
         Ok(())
     }
@@ -105,9 +113,10 @@ impl Transport for Slow {
         &self,
         _: &Subscription,
         _: u32,
-        _: Duration,
+        wait: Duration,
     ) -> Result<Vec<Received<()>>, StoreError> {
-        pending().await
+        Clock::system().sleep(wait).await;
+        Ok(Vec::new())
     }
 
     async fn acknowledge(&self, (): &()) -> Result<bool, StoreError> {
@@ -116,6 +125,17 @@ impl Transport for Slow {
 
     async fn give_back(&self, (): &(), _: Duration) -> Result<bool, StoreError> {
         Ok(true)
+    }
+
+    async fn backlog(&self, subscription: &Subscription) -> Result<Option<u64>, StoreError> {
+        assert_eq!(subscription.group, "billing/orders");
+        self.asked.notify_one();
+        Ok(Some(7))
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.closed.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -176,4 +196,26 @@ async fn a_channel_that_the_broker_refuses_is_an_error() {
     let broker = Slow::failing(1, ErrorKind::Refused);
     let ended = runner(bench.store.clone(), broker).run(pending()).await;
     assert!(matches!(ended, Err(RunError::Refused { channel, .. }) if channel == "shop.orders"));
+}
+
+/// What the alerts of a service look at is there without anybody asking for it.
+#[cfg(feature = "metrics")]
+#[tokio::test(start_paused = true)]
+async fn what_waits_in_the_broker_is_observed_and_the_broker_is_taken_leave_of() {
+    let page = dovetail_messaging::metrics::Page::default();
+    let _recorder = metrics::set_default_local_recorder(&page);
+    let bench = Bench::new().await;
+    let broker = Slow::failing(0, ErrorKind::Unavailable);
+    let (asked, closed) = (Arc::clone(&broker.asked), Arc::clone(&broker.closed));
+    let stop = async {
+        // The second time the first answer is on the page.
+        asked.notified().await;
+        asked.notified().await;
+        assert_eq!(closed.load(Ordering::Relaxed), 0);
+    };
+    runner(bench.store.clone(), broker).run(stop).await.unwrap();
+    assert_eq!(closed.load(Ordering::Relaxed), 1);
+    let text = page.render();
+    let expected = "dovetail_consumer_lag{consumer=\"billing/orders\"} 7";
+    assert!(text.contains(expected), "{text}");
 }
