@@ -61,6 +61,27 @@ impl Laws {
         deliveries_are_counted: true,
     };
 
+    /// None of them, to say one by one which are kept.
+    pub const NONE: Self = Self {
+        at_least_once: false,
+        acknowledged_is_done: false,
+        one_at_a_time: false,
+        unsettled_comes_again: false,
+        late_receipts_are_void: false,
+        keys_keep_their_order: false,
+        keys_keep_their_order_across_redelivery: false,
+        topics_begin_at_the_subscription: false,
+        groups_are_independent: false,
+        queues_keep_messages: false,
+        given_back_comes_after_its_time: false,
+        bytes_survive: false,
+        foreign_messages_arrive: false,
+        undeclared_is_rejected: false,
+        confirmed_is_kept: false,
+        reconnects: false,
+        deliveries_are_counted: false,
+    };
+
     /// Each law by the words that open it in the docs, and whether it is kept.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, bool)> {
         [

@@ -38,9 +38,12 @@ pub(crate) async fn open_through<T>(url: &str, connect: impl FnOnce(&str) -> T) 
 }
 
 /// The rig of a broker at a URL, which keeps the order of keys or not. The module around it says where the broker is (`url`), how it is used
-/// (`config`, `open`), and how others publish there (`publish_raw`).
+/// (`config`, `open`), and how others publish there (`publish_raw`). The last number is how many deliveries of a group may be under way at once.
 macro_rules! by_url {
     ($rig:ident, $transport:ty, $docs:literal, $keeps_keys:literal) => {
+        by_url!($rig, $transport, $docs, $keeps_keys, usize::MAX);
+    };
+    ($rig:ident, $transport:ty, $docs:literal, $keeps_keys:literal, $at_once:expr) => {
         impl Rig for $rig {
             type Transport = $transport;
 
@@ -58,6 +61,10 @@ macro_rules! by_url {
                     ..config()
                 };
                 open(&self.0, config).await
+            }
+
+            fn at_once(&self) -> usize {
+                $at_once
             }
 
             fn visibility(&self) -> Duration {

@@ -9,8 +9,13 @@ mod load;
 mod order;
 
 pub(crate) use self::{carrying::*, delivery::*, load::*, order::*};
+use std::any::type_name;
+
 use super::rig::Rig;
-use dovetail_messaging::transport::{Laws, Transport};
+use dovetail_messaging::{
+    outbox::Publisher,
+    transport::{Laws, Transport},
+};
 
 /// A transport names in its docs what it does not keep.
 pub(crate) async fn what_is_not_kept_stands_in_the_docs<R: Rig>(rig: R) {
@@ -19,6 +24,24 @@ pub(crate) async fn what_is_not_kept_stands_in_the_docs<R: Rig>(rig: R) {
         let line = format!("- Not kept: **{law}.**");
         assert!(R::docs().contains(&line), "the docs do not say: {line}");
     }
+}
+
+/// A transport says to metrics what it is.
+pub(crate) async fn metrics_learn_which_broker_it_is<R: Rig>(rig: R) {
+    let system = rig.open().await.system();
+    let module = type_name::<R::Transport>();
+    let (_, module) = module.split_once("transport::").unwrap();
+    match module.split("::").next().unwrap() {
+        "embedded" => assert_eq!(system, "dovetail"),
+        module => assert!(system.starts_with(module), "{system} is {module}"),
+    }
+}
+
+/// Which laws there is no test for: each is named for those that there is one for.
+pub(crate) fn untested(name: impl FnOnce(&mut Laws)) -> Vec<&'static str> {
+    let mut tested = Laws::NONE;
+    name(&mut tested);
+    tested.exceptions().collect()
 }
 
 /// Tries a law where it is claimed.
@@ -45,6 +68,7 @@ macro_rules! conformance {
                 one_at_a_time: two_receivers_share_what_there_is;
                 unsettled_comes_again: what_is_not_settled_in_its_time_comes_again;
                 late_receipts_are_void: a_receipt_changes_nothing_after_its_time;
+                late_receipts_are_void: a_receipt_is_void_once_its_time_is_over;
                 late_receipts_are_void: a_receipt_of_a_lost_connection_acknowledges_nothing;
                 keys_keep_their_order: of_one_key_the_earliest_comes_and_the_rest_waits;
                 keys_keep_their_order_across_redelivery: a_key_keeps_its_order_while_its_messages_come_again;
@@ -72,9 +96,26 @@ macro_rules! conformance {
                 )
                 .await;
             }
+
+            #[tokio::test]
+            async fn metrics_learn_which_broker_it_is() {
+                $crate::transport::laws::hold(
+                    |_| true,
+                    $crate::transport::laws::metrics_learn_which_broker_it_is::<$rig>,
+                )
+                .await;
+            }
         }
     };
     ($rig:ident; $($law:ident: $test:ident;)*) => {
+        #[test]
+        fn every_law_has_a_test() {
+            let untested = $crate::transport::laws::untested(|tested| {
+                $(tested.$law = true;)*
+            });
+            assert_eq!(untested, [""; 0]);
+        }
+
         $(
             #[tokio::test]
             async fn $test() {

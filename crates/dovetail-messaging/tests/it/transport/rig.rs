@@ -42,6 +42,11 @@ pub(crate) trait Rig: Sized {
         Duration::from_millis(400)
     }
 
+    /// How many deliveries of a group may be under way at once.
+    fn at_once(&self) -> usize {
+        usize::MAX
+    }
+
     /// How many messages are a large backlog.
     fn backlog(&self) -> u32 {
         1_000
@@ -171,6 +176,23 @@ pub(crate) async fn gather<T: Transport>(
         );
     }
     gathered
+}
+
+/// Receives so many and acknowledges them, as many at once as may be.
+pub(crate) async fn finish<R: Rig>(
+    rig: &R,
+    transport: &R::Transport,
+    subscription: &Subscription,
+    count: usize,
+) -> Vec<Received<<R::Transport as Transport>::Receipt>> {
+    let mut finished = Vec::new();
+    while finished.len() < count {
+        let next = (count - finished.len()).min(rig.at_once());
+        let received = gather(transport, subscription, next).await;
+        acknowledge(transport, &received).await;
+        finished.extend(received);
+    }
+    finished
 }
 
 /// What is there now.
