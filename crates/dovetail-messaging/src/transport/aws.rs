@@ -157,16 +157,6 @@ impl Aws {
         Ok(found.map(|target| self.know(channel, target)))
     }
 
-    /// How much a group has yet to acknowledge, as far as SQS knows.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no such queue, or it cannot be asked.
-    pub async fn backlog(&self, subscription: &Subscription) -> Result<u64, StoreError> {
-        let url = self.queue(subscription).await?;
-        self.inner.carriers.backlog(&url).await
-    }
-
     fn know(&self, channel: &str, target: Target) -> Target {
         held(&self.inner.missing).remove(channel);
         let mut channels = held(&self.inner.channels);
@@ -311,6 +301,12 @@ impl Transport for Aws {
     async fn give_back(&self, receipt: &Receipt, after: Duration) -> Result<bool, StoreError> {
         let clients = &self.inner.carriers.clients;
         receipt.rest(clients, self.inner.clock.now(), after).await
+    }
+
+    async fn backlog(&self, subscription: &Subscription) -> Result<Option<u64>, StoreError> {
+        let url = self.queue(subscription).await?;
+        let waiting = self.inner.carriers.backlog(&url).await?;
+        Ok(Some(waiting))
     }
 }
 

@@ -97,23 +97,6 @@ impl Kafka {
         })
     }
 
-    /// Commits what is finished and leaves all groups, so that others have their partitions at once. Receipts are void from then on. Brokers that
-    /// are away are waited for as long as a session lasts, after which they know by themselves.
-    pub async fn close(&self) {
-        let members: Vec<Arc<Member>> = held(&self.inner.members)
-            .drain()
-            .map(|(_, one)| one)
-            .collect();
-        for member in &members {
-            member.close();
-        }
-        let clock = self.inner.clock;
-        let end = clock.now() + self.inner.options.session_timeout;
-        for member in members {
-            let _ = clock.until(end, member.closed()).await;
-        }
-    }
-
     /// What a channel is, if it is there.
     async fn kind_of(&self, channel: &str) -> Result<Option<Kind>, StoreError> {
         let known = held(&self.inner.kinds).get(channel).copied();
@@ -162,17 +145,6 @@ impl Kafka {
                 Ok(if is_queue { Kind::Queue } else { Kind::Topic })
             }
         }
-    }
-
-    /// How much a group has yet to acknowledge, as far as the brokers know.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no such channel, or it cannot be asked.
-    pub async fn backlog(&self, subscription: &Subscription) -> Result<u64, StoreError> {
-        let (_, group) = self.group(subscription).await?;
-        let topic = &subscription.channel;
-        self.inner.admin.backlog(topic, &group).await
     }
 
     /// The group that reads for a subscription.
@@ -328,6 +300,35 @@ impl Transport for Kafka {
             .give_back(receipt.ticket, now, over(now, after));
         member.changed.notify_waiters();
         Ok(is_own)
+    }
+
+    /// What is not committed: the messages that nobody took yet, and those that wait for an earlier one.
+    async fn backlog(&self, subscription: &Subscription) -> Result<Option<u64>, StoreError> {
+        let (_, group) = self.group(subscription).await?;
+        let topic = &subscription.channel;
+        let waiting = self.inner.admin.backlog(topic, &group).await?;
+        Ok(Some(waiting))
+    }
+
+    /// Commits what is finished and leaves all groups, so that others have their partitions at once. Receipts are void from then on. Brokers that
+    /// are away are waited for as long as a session lasts, after which they know by themselves.
+    async fn close(&self) -> Result<(), StoreError> {
+        let members: Vec<Arc<Member>> = held(&self.inner.members)
+            .drain()
+            .map(|(_, one)| one)
+            .collect();
+        for member in &members {
+            member.close();
+        }
+        let clock = self.inner.clock;
+        let end = clock.now() + self.inner.options.session_timeout;
+        for member in members {
+            if clock.until(end, member.closed()).await.is_err() {
+                let action = "leave a group in time";
+                return Err(StoreError::new(action, ErrorKind::Unavailable));
+            }
+        }
+        Ok(())
     }
 }
 

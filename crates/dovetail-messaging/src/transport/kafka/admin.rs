@@ -177,7 +177,7 @@ impl Admin {
         const ACTION: &str = "give a group its place";
         let config = self.options.member(group);
         let (asking, topic) = (Arc::clone(&self.asking), topic.to_owned());
-        let timeout = self.options.ask_timeout;
+        let (group, timeout) = (group.to_owned(), self.options.ask_timeout);
         wait(ACTION, move || {
             let found = partitions(&asking, &topic, timeout)?.unwrap_or_default();
             let member: BaseConsumer<Log> = config.create_with_context(Log)?;
@@ -206,6 +206,10 @@ impl Admin {
             }
             if places.count() == 0 {
                 return Ok(());
+            }
+            if place == Place::End {
+                // Also where Kafka has forgotten it: whoever looks for what is missing finds when.
+                tracing::info!(%topic, group, "a group that has no place begins with what is published from now on");
             }
             match member.commit(&places, CommitMode::Sync) {
                 // The group has members already, who read from wherever they stand.

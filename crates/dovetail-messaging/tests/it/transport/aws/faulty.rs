@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -23,6 +23,8 @@ pub(super) struct Faulty {
     pub(super) address: SocketAddr,
     failed: Arc<AtomicUsize>,
     asked: Arc<AtomicUsize>,
+    /// Whether every subscription is there already, with other attributes.
+    is_subscribed: Arc<AtomicBool>,
     accepting: JoinHandle<()>,
 }
 
@@ -33,7 +35,12 @@ impl Faulty {
         let own = listener.local_addr().unwrap();
         let failed = Arc::new(AtomicUsize::new(0));
         let asked = Arc::new(AtomicUsize::new(0));
-        let counted = (Arc::clone(&failed), Arc::clone(&asked));
+        let is_subscribed = Arc::new(AtomicBool::new(false));
+        let counted = (
+            Arc::clone(&failed),
+            Arc::clone(&asked),
+            Arc::clone(&is_subscribed),
+        );
         let accepting = tokio::spawn(async move {
             let seen = Arc::new(AtomicUsize::new(0));
             while let Ok((client, _)) = listener.accept().await {
@@ -42,6 +49,7 @@ impl Faulty {
                     seen: Arc::clone(&seen),
                     failed: Arc::clone(&counted.0),
                     asked: Arc::clone(&counted.1),
+                    is_subscribed: Arc::clone(&counted.2),
                 };
                 tokio::spawn(line.serve(client));
             }
@@ -50,8 +58,14 @@ impl Faulty {
             address: own,
             failed,
             asked,
+            is_subscribed,
             accepting,
         }
+    }
+
+    /// Answers subscriptions as SNS does where they are there with other attributes.
+    pub(super) fn knows_subscriptions(&self) {
+        self.is_subscribed.store(true, Ordering::SeqCst);
     }
 
     /// How many requests there were.
@@ -76,6 +90,7 @@ struct Line {
     seen: Arc<AtomicUsize>,
     failed: Arc<AtomicUsize>,
     asked: Arc<AtomicUsize>,
+    is_subscribed: Arc<AtomicBool>,
 }
 
 impl Line {
@@ -86,6 +101,11 @@ impl Line {
                 self.split(&head, &body).await
             } else if body.starts_with(b"Action=PublishBatch&") {
                 self.split_form(&head, &body).await
+            } else if body.starts_with(b"Action=Subscribe&")
+                && self.is_subscribed.load(Ordering::SeqCst)
+            {
+                let answer = "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidParameter</Code><Message>Invalid parameter: Attributes Reason: Subscription already exists with different attributes</Message></Error></ErrorResponse>";
+                ("HTTP/1.1 400 Bad Request".to_owned(), answer.into())
             } else {
                 self.forward(&head, &body).await
             };

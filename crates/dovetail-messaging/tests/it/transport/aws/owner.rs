@@ -10,7 +10,7 @@ use dovetail_messaging::{
     },
 };
 
-use super::{config, connect, endpoint, gather, publish_ids, sorted_ids};
+use super::{ACCOUNT, Faulty, Proxy, config, connect, endpoint, gather, publish_ids, sorted_ids};
 use crate::transport::rig::{fresh, to};
 
 /// The address of the only queue whose name begins so.
@@ -65,6 +65,40 @@ async fn a_policy_of_the_owner_stays_when_a_topic_is_let_in() {
         assert_eq!(statements[0]["Sid"], "TlsOnly");
         assert_eq!(statements[1]["Action"], "sqs:SendMessage");
     }
+}
+
+#[tokio::test]
+async fn a_subscription_stays_as_its_owner_set_it_unless_messages_would_not_arrive_as_they_were_sent()
+ {
+    let Some(url) = endpoint() else { return };
+    let faulty = Faulty::before(Proxy::broker(&url)).await;
+    let aws = connect(
+        &format!("http://{}", faulty.address),
+        Order::Standard,
+        Fanout::Sns,
+    );
+    let subscription = to(&fresh("channel"), "mail");
+    let declared = Channel::new(&subscription.channel, Kind::Topic);
+    aws.declare(&declared).await.unwrap();
+    aws.subscribe(&subscription).await.unwrap();
+    faulty.knows_subscriptions();
+    aws.subscribe(&subscription).await.unwrap();
+    let sns = aws_sdk_sns::Client::new(&config(&url));
+    let topic = format!("arn:aws:sns:{ACCOUNT}:{}", subscription.channel);
+    let known = sns.list_subscriptions_by_topic().topic_arn(&topic);
+    let known = known.send().await.unwrap();
+    let set = sns
+        .set_subscription_attributes()
+        .set_subscription_arn(
+            known.subscriptions()[0]
+                .subscription_arn()
+                .map(str::to_owned),
+        )
+        .attribute_name("RawMessageDelivery")
+        .attribute_value("false");
+    set.send().await.unwrap();
+    let error = aws.subscribe(&subscription).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
 }
 
 #[tokio::test]

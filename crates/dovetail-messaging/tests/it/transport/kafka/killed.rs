@@ -53,7 +53,7 @@ async fn what_a_killed_member_held_comes_again_and_nothing_else_is_missing() {
         let held: Vec<&String> = taken.difference(&acknowledged).collect();
         assert!(!held.is_empty());
         assert!(held.iter().all(|id| seen.contains(*id)), "{held:?}");
-        kafka.close().await;
+        kafka.close().await.unwrap();
     }
 }
 
@@ -91,7 +91,7 @@ async fn what_was_confirmed_to_a_killed_sender_is_there_once_and_in_order() {
         assert_eq!(confirmed.len(), 200);
         // Each number of a key is after the one before it, and so there once.
         assert_order(&seen);
-        kafka.close().await;
+        kafka.close().await.unwrap();
     }
 }
 
