@@ -130,6 +130,7 @@ async fn a_partition_that_was_full_when_it_went_away_is_read_on_when_it_comes_ba
     for cluster in Cluster::all() {
         let mut options = cluster.options();
         options.window_length_max = 8;
+        options.visibility = Duration::from_secs(5);
         let [first, second] = [(); 2].map(|()| connect(options.clone()));
         let channel = cluster.channel(&first, Kind::Queue, 2).await;
         declare(&second, &channel, Kind::Queue, 2).await;
