@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use dovetail_messaging::Clock;
-use dovetail_messaging::transport::Subscription;
+use dovetail_messaging::transport::{Subscription, Transport as _};
 use shop::broker::Broker;
 use shop::invoicing::Invoicing;
 use shop::orders::Orders;
@@ -148,7 +148,7 @@ fn an_order_goes_through_all_services_and_has_one_invoice_though_all_is_told_twi
     let broker = broker();
     let counted = ready(async {
         loop {
-            let waiting = broker.backlog(&subscription).await.unwrap();
+            let waiting = broker.backlog(&subscription).await.unwrap().unwrap();
             match invoicing.count().await {
                 Ok((count, _)) if count == 0 || waiting > 0 => {}
                 counted => return counted,

@@ -13,6 +13,11 @@
 //!   again by whoever wants it published.
 //! - A message that was not confirmed is sent again with the same deduplication identifier, and SQS takes it once. After it was confirmed, it
 //!   gets another: by source and id alone, SQS would take and drop a dead letter that is replayed within five minutes. Inboxes know duplicates.
+//! - What EventBridge cannot bring to the queue of a group for a day goes to the queue `<queue of the group>-undelivered`, from where its owner moves
+//!   it on.
+//! - No request waits for an answer that does not come, unless the configuration says that there is no limit: one that publishes takes 20 s at
+//!   most.
+//! - A receipt lives from when the answer arrives, which is a little after SQS began to hide the message.
 //! - A message has up to 1 MiB in a queue, and 256 KiB on its way through a topic. What is larger is rejected.
 //!
 //! With [`Order::Standard`], SQS promises less:
@@ -28,6 +33,8 @@ mod clients;
 mod delivery;
 mod document;
 mod name;
+mod policy;
+mod publish;
 mod request;
 
 use std::{
@@ -41,10 +48,10 @@ use std::{
 };
 
 use aws_types::SdkConfig;
-use dovetail_resilience::{Chance, Clock};
+use dovetail_resilience::{Chance, Clock, Instant};
 
 use self::{
-    batch::{Batches, Entry},
+    batch::Batches,
     channel::Carriers,
     clients::Clients,
     delivery::Reader,
@@ -55,20 +62,13 @@ pub use self::{
     delivery::Receipt,
 };
 use super::{Channel, Kind, Laws, Received, Subscription, Transport};
-use crate::{
-    message::Message,
-    outbox::{PublishError, Publisher},
-    store::{ErrorKind, StoreError},
-};
+use crate::store::{ErrorKind, StoreError};
 
-/// SQS waits no longer for messages.
-const WAIT_MAX: u64 = 20;
-/// No more messages of unknown fate are remembered; the inbox knows what comes twice then.
-const ATTEMPTS_MAX: usize = 10_000;
 /// Nobody waits longer.
 const WAIT_AT_ALL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often to look, where less than a second is left to wait.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// An account of AWS in a region. Clones share their clients.
 #[derive(Clone)]
 pub struct Aws {
@@ -78,10 +78,14 @@ pub struct Aws {
 struct Inner {
     options: Options,
     carriers: Carriers,
+    /// What publishes.
+    publishing: Clients,
     clock: Clock,
     chance: Chance,
     /// Channels that are there.
     channels: Mutex<HashMap<String, Known>>,
+    /// When channels were found not to be there.
+    missing: Mutex<HashMap<String, Instant>>,
     /// Messages whose fate is not known, with what their last attempt was deduplicated by.
     attempts: Mutex<HashMap<String, String>>,
     /// The addresses of the queues of groups.
@@ -123,13 +127,15 @@ impl Aws {
         options.check()?;
         let inner = Inner {
             carriers: Carriers {
-                clients: Clients::new(config),
+                clients: Clients::asking(config),
                 options: options.clone(),
             },
+            publishing: Clients::publishing(config),
             options,
             clock,
             chance,
             channels: Mutex::default(),
+            missing: Mutex::default(),
             attempts: Mutex::default(),
             queues: Mutex::default(),
         };
@@ -152,6 +158,7 @@ impl Aws {
     }
 
     fn know(&self, channel: &str, target: Target) -> Target {
+        held(&self.inner.missing).remove(channel);
         let mut channels = held(&self.inner.channels);
         let known = channels.entry(channel.to_owned());
         known.or_insert_with(|| target.into()).target.clone()
@@ -166,7 +173,7 @@ impl Aws {
             return way.clone();
         }
         let way = Batches::begin(Way {
-            clients: self.inner.carriers.clients.clone(),
+            clients: self.inner.publishing.clone(),
             target: target.clone(),
             is_gone: Arc::clone(&known.is_gone),
         });
@@ -191,49 +198,6 @@ impl Aws {
         held(&self.inner.queues).insert(name, url.clone());
         Ok(url)
     }
-
-    /// Keeps what a message was deduplicated by while it may be there or not, so that its next attempt is the same message to SQS.
-    fn remember(&self, message: &Message, attempt: Option<String>, published: &batch::Fate) {
-        let Some(attempt) = attempt else { return };
-        let (source, id) = message.identity().unwrap_or_default();
-        let identity = name::hash(&[source, id]);
-        let mut attempts = held(&self.inner.attempts);
-        if matches!(published, Err(PublishError::Unavailable(_))) {
-            if attempts.len() >= ATTEMPTS_MAX {
-                attempts.clear();
-            }
-            attempts.insert(identity, attempt);
-        } else {
-            attempts.remove(&identity);
-        }
-    }
-
-    fn entry(&self, message: &Message, target: &Target) -> Result<Entry, PublishError> {
-        let is_rewritten = matches!(target, Target::Bus(_));
-        let document = document::write(message, is_rewritten)
-            .map_err(|error| PublishError::Rejected(error.to_string()))?;
-        let source = message.source.clone().unwrap_or_default();
-        let id = message.id.clone().unwrap_or_default();
-        let identity = name::hash(&[&source, &id]);
-        let known = held(&self.inner.attempts).get(&identity).cloned();
-        let hash = known.unwrap_or_else(|| {
-            let attempt = self.inner.chance.bits().to_string();
-            name::hash(&[&source, &id, &attempt])
-        });
-        let is_fifo = self.inner.options.is_fifo();
-        let entry = Entry {
-            document,
-            group: is_fifo.then(|| (name::message_group(message), hash)),
-            source,
-            kind: message.kind.clone().unwrap_or_default(),
-        };
-        let (bytes, most) = (entry.bytes(), target.bytes_max());
-        if bytes > most {
-            let text = format!("it has {bytes} bytes, and {most} are allowed");
-            return Err(PublishError::Rejected(text));
-        }
-        Ok(entry)
-    }
 }
 
 /// Without its clients.
@@ -243,21 +207,6 @@ impl fmt::Debug for Aws {
             .debug_struct("Aws")
             .field("options", &self.inner.options)
             .finish_non_exhaustive()
-    }
-}
-
-impl Publisher for Aws {
-    async fn publish(&self, message: &Message) -> Result<(), PublishError> {
-        let channel = &message.channel;
-        let target = self.target(channel).await;
-        let target = target.map_err(|error| unavailable(&error))?;
-        let target =
-            target.ok_or_else(|| PublishError::Rejected("there is no such channel".to_owned()))?;
-        let entry = self.entry(message, &target)?;
-        let attempt = entry.group.as_ref().map(|(_, hash)| hash.clone());
-        let published = self.way(channel, &target).publish(entry).await;
-        self.remember(message, attempt, &published);
-        published
     }
 }
 
@@ -330,7 +279,9 @@ impl Transport for Aws {
         let end = clock.now() + wait.min(WAIT_AT_ALL_MAX);
         loop {
             let left = end.saturating_duration_since(clock.now());
-            let seconds = left.as_secs().min(WAIT_MAX);
+            // Rounded up: what waits at SQS costs one request, and what looks again and again costs many.
+            let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+            let seconds = seconds.min(reader.clients.wait_max);
             let received = reader.receive(limit, seconds).await?;
             let left = end.saturating_duration_since(clock.now());
             if !received.is_empty() || left.is_zero() {
@@ -351,10 +302,12 @@ impl Transport for Aws {
         let clients = &self.inner.carriers.clients;
         receipt.rest(clients, self.inner.clock.now(), after).await
     }
-}
 
-fn unavailable(error: &StoreError) -> PublishError {
-    PublishError::Unavailable(error.to_string())
+    async fn backlog(&self, subscription: &Subscription) -> Result<Option<u64>, StoreError> {
+        let url = self.queue(subscription).await?;
+        let waiting = self.inner.carriers.backlog(&url).await?;
+        Ok(Some(waiting))
+    }
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -12,18 +12,26 @@
 //!
 //! Messages that came without the envelope of CloudEvents, without a key or without a value are delivered as what they are.
 //!
+//! What was declared as a topic is refused as a queue, and the other way round, by two groups that Kafka forgets a week after the last declaration.
+//! Where two processes declare a new channel as two kinds at the same time, it is a queue.
+//!
+//! Kafka forgets where a group stands when it had no member for a week (`offsets.retention.minutes`). Nothing tells such a group from a new
+//! one: when it subscribes again, it goes on with what is published from then on, and *what came between is skipped*. Brokers whose consumers may
+//! be away for longer must be set to remember for longer. A queue then begins anew with all that is there.
+//!
 //! - Not kept: **Acknowledged is done.** A member that dies has not told the broker of the last half second, nor of what ended out of its turn.
 //! - Not kept: **Deliveries are counted.** They are, by the member; another one begins anew.
 
 mod admin;
 mod client;
 mod member;
+mod publish;
 mod record;
 mod watermark;
 mod window;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -31,26 +39,17 @@ use std::{
 };
 
 use dovetail_resilience::Clock;
-use rdkafka::{
-    producer::{FutureProducer, FutureRecord, Producer},
-    util::Timeout,
-};
+use rdkafka::producer::FutureProducer;
 
 pub use self::client::{Lanes, Options};
 use self::{
-    admin::{Admin, CONNECT, Place, queue_group},
-    client::{Log, broken, not_published},
+    admin::{Admin, Place, mark},
+    client::Log,
     member::{Member, over},
     window::Ticket,
 };
 use super::{Channel, Kind, Laws, Received, Subscription, Transport};
-use crate::{
-    cloudevents::Binding,
-    envelope,
-    message::Message,
-    outbox::{PublishError, Publisher},
-    store::{ErrorKind, StoreError},
-};
+use crate::store::{ErrorKind, StoreError};
 
 /// A cluster of Kafka. Clones share their clients: of each subscription all of them together are one member of its group.
 #[derive(Clone)]
@@ -70,8 +69,10 @@ struct Inner {
     clock: Clock,
     admin: Admin,
     producer: Mutex<FutureProducer<Log>>,
-    /// Topics that are there.
-    channels: Mutex<BTreeMap<String, Kind>>,
+    /// What channels are.
+    kinds: Mutex<BTreeMap<String, Kind>>,
+    /// Topics that are there, which is all that publishing asks.
+    present: Mutex<BTreeSet<String>>,
     members: Mutex<HashMap<(String, String), Arc<Member>>>,
 }
 
@@ -84,8 +85,9 @@ impl Kafka {
     pub fn connect(options: Options, clock: Clock) -> Result<Self, StoreError> {
         let inner = Inner {
             admin: Admin::new(options.clone(), clock)?,
-            producer: Mutex::new(producer(&options)?),
-            channels: Mutex::default(),
+            producer: Mutex::new(publish::make(&options)?),
+            kinds: Mutex::default(),
+            present: Mutex::default(),
             members: Mutex::default(),
             options,
             clock,
@@ -95,52 +97,61 @@ impl Kafka {
         })
     }
 
-    /// Commits what is finished and leaves all groups, so that others have their partitions at once. Receipts are void from then on. Brokers that
-    /// are away are waited for as long as a session lasts, after which they know by themselves.
-    pub async fn close(&self) {
-        let members: Vec<Arc<Member>> = held(&self.inner.members)
-            .drain()
-            .map(|(_, one)| one)
-            .collect();
-        for member in &members {
-            member.close();
-        }
-        let clock = self.inner.clock;
-        let end = clock.now() + self.inner.options.session_timeout;
-        for member in members {
-            let _ = clock.until(end, member.closed()).await;
-        }
-    }
-
     /// What a channel is, if it is there.
     async fn kind_of(&self, channel: &str) -> Result<Option<Kind>, StoreError> {
-        let known = held(&self.inner.channels).get(channel).copied();
+        let known = held(&self.inner.kinds).get(channel).copied();
         if known.is_some() {
             return Ok(known);
         }
         let admin = &self.inner.admin;
-        if admin.partitions(channel).await?.is_empty() {
+        let Some(partitions) = admin.partitions(channel).await? else {
             return Ok(None);
-        }
-        let kind = if admin.is_queue(channel).await? {
-            Kind::Queue
-        } else {
-            Kind::Topic
         };
+        let is_queue = admin.is_declared(channel, Kind::Queue, &partitions).await?;
+        let kind = if is_queue { Kind::Queue } else { Kind::Topic };
         Ok(Some(self.know(channel, kind)))
     }
 
     /// Keeps what a channel is, unless that is known.
     fn know(&self, channel: &str, kind: Kind) -> Kind {
-        let mut channels = held(&self.inner.channels);
-        *channels.entry(channel.to_owned()).or_insert(kind)
+        let mut kinds = held(&self.inner.kinds);
+        *kinds.entry(channel.to_owned()).or_insert(kind)
+    }
+
+    /// Declares a channel that this process does not know yet, and returns what it is.
+    async fn declare_anew(&self, channel: &Channel) -> Result<Kind, StoreError> {
+        let (admin, name) = (&self.inner.admin, &channel.name);
+        let partitions = admin.create(channel).await?;
+        let is = |kind| admin.is_declared(name, kind, &partitions);
+        if is(Kind::Queue).await? {
+            // Its group may have a place in some of its partitions only.
+            admin
+                .begin(name, &mark(name, Kind::Queue), Place::Start)
+                .await?;
+            return Ok(Kind::Queue);
+        }
+        match channel.kind {
+            Kind::Queue if is(Kind::Topic).await? => Ok(Kind::Topic),
+            Kind::Queue => {
+                admin
+                    .begin(name, &mark(name, Kind::Queue), Place::Start)
+                    .await?;
+                Ok(Kind::Queue)
+            }
+            Kind::Topic => {
+                admin.note_topic(name, &partitions).await?;
+                // Somebody may have declared it as a queue meanwhile.
+                let is_queue = is(Kind::Queue).await?;
+                Ok(if is_queue { Kind::Queue } else { Kind::Topic })
+            }
+        }
     }
 
     /// The group that reads for a subscription.
     async fn group(&self, subscription: &Subscription) -> Result<(Kind, String), StoreError> {
         match self.kind_of(&subscription.channel).await? {
             Some(Kind::Topic) => Ok((Kind::Topic, subscription.group.clone())),
-            Some(Kind::Queue) => Ok((Kind::Queue, queue_group(&subscription.channel))),
+            Some(Kind::Queue) => Ok((Kind::Queue, mark(&subscription.channel, Kind::Queue))),
             None => Err(StoreError::new(
                 "find the topic of a channel",
                 ErrorKind::Refused,
@@ -153,7 +164,7 @@ impl Kafka {
         let topic = &subscription.channel;
         let mut members = held(&self.inner.members);
         let place = (topic.clone(), group);
-        if let Some(member) = members.get(&place) {
+        if let Some(member) = members.get(&place).filter(|member| !member.is_over()) {
             return Ok(Arc::clone(member));
         }
         let member = Member::join(&self.inner.options, topic, &place.1, self.inner.clock)?;
@@ -178,16 +189,6 @@ impl Kafka {
             })
             .collect()
     }
-
-    /// The producer; another one where that of before is broken for good.
-    fn producer(&self) -> Result<FutureProducer<Log>, StoreError> {
-        let mut current = held(&self.inner.producer);
-        if let Some((code, _)) = current.client().fatal_error() {
-            tracing::warn!(%code, "a producer of Kafka is broken, and made again");
-            *current = producer(&self.inner.options)?;
-        }
-        Ok(current.clone())
-    }
 }
 
 /// Without its clients.
@@ -208,38 +209,6 @@ impl Drop for Inner {
     }
 }
 
-impl Publisher for Kafka {
-    async fn publish(&self, message: &Message) -> Result<(), PublishError> {
-        let unavailable = |error: StoreError| PublishError::Unavailable(error.to_string());
-        if self
-            .kind_of(&message.channel)
-            .await
-            .map_err(unavailable)?
-            .is_none()
-        {
-            return Err(PublishError::Rejected(
-                "there is no such channel".to_owned(),
-            ));
-        }
-        let wire = envelope::wire(message, &Binding::KAFKA)
-            .map_err(|error| PublishError::Rejected(error.to_string()))?;
-        let mut record =
-            FutureRecord::<str, [u8]>::to(&message.channel).headers(record::headers(&wire));
-        if let Some(key) = &message.key {
-            record = record.key(key);
-        }
-        if let Some(body) = &wire.body {
-            record = record.payload(body);
-        }
-        let queued = Timeout::After(self.inner.options.publish_timeout);
-        let producer = self.producer().map_err(unavailable)?;
-        match producer.send(record, queued).await {
-            Ok(_) => Ok(()),
-            Err((error, _)) => Err(not_published(&error)),
-        }
-    }
-}
-
 impl Transport for Kafka {
     type Receipt = Receipt;
 
@@ -252,24 +221,15 @@ impl Transport for Kafka {
         }
     }
 
-    /// A topic is created with its partitions; one that is there keeps those it has. A topic that somebody else declared as a queue is known for
-    /// one. Whoever declares a queue where somebody else has a topic is not refused: Kafka does not know the difference.
+    /// A topic is created with its partitions; one that is there keeps those it has. What it was declared as is known by the groups that
+    /// have a place in it: `<channel>.queue`, which reads a queue, and `<channel>.topic`, which reads nothing.
     async fn declare(&self, channel: &Channel) -> Result<(), StoreError> {
-        let name = &channel.name;
-        let known = held(&self.inner.channels).get(name).copied();
-        let (admin, group) = (&self.inner.admin, queue_group(name));
+        let known = held(&self.inner.kinds).get(&channel.name).copied();
         let kind = match known {
             Some(kind) => kind,
             None => {
-                admin.create(channel).await?;
-                let is_queue = match channel.kind {
-                    Kind::Queue => {
-                        admin.begin(name, &group, Place::Start).await?;
-                        true
-                    }
-                    Kind::Topic => admin.is_queue(name).await?,
-                };
-                self.know(name, if is_queue { Kind::Queue } else { Kind::Topic })
+                let kind = self.declare_anew(channel).await?;
+                self.know(&channel.name, kind)
             }
         };
         if kind == channel.kind {
@@ -311,7 +271,7 @@ impl Transport for Kafka {
                 let action = "receive from Kafka";
                 return Err(StoreError::because(action, ErrorKind::Unavailable, fault));
             }
-            if clock.now() >= end {
+            if clock.now() >= end || member.is_over() {
                 return Ok(received);
             }
             let due = member.windows().next_due();
@@ -341,11 +301,35 @@ impl Transport for Kafka {
         member.changed.notify_waiters();
         Ok(is_own)
     }
-}
 
-fn producer(options: &Options) -> Result<FutureProducer<Log>, StoreError> {
-    let created = options.producer().create_with_context(Log);
-    created.map_err(|error| broken(CONNECT, &error))
+    /// What is not committed: the messages that nobody took yet, and those that wait for an earlier one.
+    async fn backlog(&self, subscription: &Subscription) -> Result<Option<u64>, StoreError> {
+        let (_, group) = self.group(subscription).await?;
+        let topic = &subscription.channel;
+        let waiting = self.inner.admin.backlog(topic, &group).await?;
+        Ok(Some(waiting))
+    }
+
+    /// Commits what is finished and leaves all groups, so that others have their partitions at once. Receipts are void from then on. Brokers that
+    /// are away are waited for as long as a session lasts, after which they know by themselves.
+    async fn close(&self) -> Result<(), StoreError> {
+        let members: Vec<Arc<Member>> = held(&self.inner.members)
+            .drain()
+            .map(|(_, one)| one)
+            .collect();
+        for member in &members {
+            member.close();
+        }
+        let clock = self.inner.clock;
+        let end = clock.now() + self.inner.options.session_timeout;
+        for member in members {
+            if clock.until(end, member.closed()).await.is_err() {
+                let action = "leave a group in time";
+                return Err(StoreError::new(action, ErrorKind::Unavailable));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -94,6 +94,10 @@ async fn run<S: Sender>(sender: Arc<S>, mut waiting: mpsc::Receiver<Job>) {
                 None => break,
             },
         };
+        if first.told.is_closed() {
+            // Whoever wanted it published has given up waiting, and comes again.
+            continue;
+        }
         // Whoever publishes in this same turn comes along.
         tokio::task::yield_now().await;
         let mut bytes = first.entry.bytes();
@@ -101,6 +105,9 @@ async fn run<S: Sender>(sender: Arc<S>, mut waiting: mpsc::Receiver<Job>) {
         while jobs.len() < ENTRIES_MAX
             && let Ok(job) = waiting.try_recv()
         {
+            if job.told.is_closed() {
+                continue;
+            }
             bytes += job.entry.bytes();
             if bytes > sender.bytes_max() {
                 next = Some(job);

@@ -2,13 +2,13 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use aws_sdk_eventbridge::types::{RuleState, Target as RuleTarget};
+use aws_sdk_eventbridge::types::{DeadLetterConfig, RuleState, Target as RuleTarget};
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 
 use super::{
     clients::{Clients, Fanout, Options},
-    name,
-    request::{Target, broken, has_code},
+    name, policy,
+    request::{Target, broken, has_code, said},
 };
 use crate::{
     store::{ErrorKind, StoreError},
@@ -19,6 +19,8 @@ use crate::{
 const NO_QUEUE: [&str; 2] = ["NonExistentQueue", "QueueDoesNotExist"];
 /// What EventBridge calls what is not there.
 const NO_BUS: [&str; 1] = ["ResourceNotFoundException"];
+/// What SNS says to a subscription that is there with other attributes.
+const OTHER_ATTRIBUTES: [&str; 2] = ["InvalidParameter", "InvalidParameterException"];
 /// No account has more topics than this of a hundred each.
 const PAGES_MAX: u32 = 1_000;
 /// Queues keep messages between a minute and two weeks.
@@ -88,7 +90,7 @@ impl Carriers {
             Target::Bus(bus) => {
                 let rule = self.rule(bus, queue).await?;
                 self.permit(&own, "events.amazonaws.com", &rule).await?;
-                self.aim_rule(bus, queue, &own.arn).await?;
+                self.aim_rule(bus, queue, &own).await?;
             }
             Target::Queue(_) => {}
         }
@@ -208,30 +210,16 @@ impl Carriers {
         })
     }
 
-    /// Lets one source put messages into a queue, unless the queue has rules that speak of it.
+    /// Lets one source put messages into a queue, unless the queue has rules that speak of it. What else its rules say stays.
     async fn permit(&self, queue: &Queue, service: &str, source: &str) -> Result<(), StoreError> {
-        let quoted = format!("\"{source}\"");
-        if queue
-            .policy
-            .as_ref()
-            .is_some_and(|policy| policy.contains(&quoted))
-        {
+        let Some(policy) =
+            policy::permitting(queue.policy.as_deref(), &queue.arn, service, source)?
+        else {
             return Ok(());
-        }
-        let policy = serde_json::json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Effect": "Allow",
-                "Principal": { "Service": service },
-                "Action": "sqs:SendMessage",
-                "Resource": queue.arn,
-                "Condition": { "ArnEquals": { "aws:SourceArn": source } },
-            }],
-        });
+        };
         let asked = self.clients.sqs.set_queue_attributes();
         let asked = asked.queue_url(&queue.url);
-        let set = asked.attributes(Attribute::Policy, policy.to_string());
-        let set = set.send().await;
+        let set = asked.attributes(Attribute::Policy, policy).send().await;
         set.map_err(|error| broken("let a topic into a queue", &error))?;
         Ok(())
     }
@@ -246,9 +234,51 @@ impl Carriers {
             .endpoint(queue)
             // Messages as they were published, without what SNS would put around them.
             .attributes("RawMessageDelivery", "true");
-        let done = asked.send().await;
-        done.map_err(|error| broken("subscribe a queue to a topic", &error))?;
-        Ok(())
+        match asked.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if has_code(&error, &OTHER_ATTRIBUTES) => {
+                // Its owner may have narrowed the subscription since.
+                let is_raw = self.has_raw_subscription(topic, queue).await?;
+                let action = "subscribe a queue to a topic";
+                if is_raw {
+                    Ok(())
+                } else {
+                    Err(StoreError::because(
+                        action,
+                        ErrorKind::Refused,
+                        said(&error),
+                    ))
+                }
+            }
+            Err(error) => Err(broken("subscribe a queue to a topic", &error)),
+        }
+    }
+
+    /// Whether a queue has messages of a topic, and as they were published.
+    async fn has_raw_subscription(&self, topic: &str, queue: &str) -> Result<bool, StoreError> {
+        const ACTION: &str = "ask SNS about the subscriptions of a topic";
+        let mut token = None;
+        for _ in 0..PAGES_MAX {
+            let asked = self.clients.sns.list_subscriptions_by_topic();
+            let page = asked.topic_arn(topic).set_next_token(token).send().await;
+            let page = page.map_err(|error| broken(ACTION, &error))?;
+            let mut all = page.subscriptions().iter();
+            if let Some(found) = all.find(|one| one.endpoint() == Some(queue)) {
+                let asked = self.clients.sns.get_subscription_attributes();
+                let asked = asked.set_subscription_arn(found.subscription_arn().map(str::to_owned));
+                let told = asked.send().await;
+                let told = told.map_err(|error| broken(ACTION, &error))?;
+                let raw = told
+                    .attributes()
+                    .and_then(|all| all.get("RawMessageDelivery"));
+                return Ok(raw.is_some_and(|raw| raw == "true"));
+            }
+            token = page.next_token().map(str::to_owned);
+            if token.is_none() {
+                return Ok(false);
+            }
+        }
+        Err(StoreError::new(ACTION, ErrorKind::Unavailable))
     }
 
     /// The rule that leads from a bus to a queue.
@@ -271,17 +301,27 @@ impl Carriers {
         made.rule_arn().map(str::to_owned).ok_or_else(unknown)
     }
 
-    async fn aim_rule(&self, bus: &str, queue: &str, arn: &str) -> Result<(), StoreError> {
+    /// Leads a rule into the queue of a group, unless it does already: its owner may have set how. What EventBridge gives up after a day, because
+    /// the queue could not be reached, goes to another queue.
+    async fn aim_rule(&self, bus: &str, queue: &str, own: &Queue) -> Result<(), StoreError> {
         const ACTION: &str = "lead a rule into a queue";
-        let target = RuleTarget::builder().id("queue").arn(arn).build();
+        let (events, rule) = (&self.clients.events, name::of_rule(queue));
+        let asked = events.list_targets_by_rule().event_bus_name(bus);
+        let told = asked.rule(&rule).send().await;
+        let told = told.map_err(|error| broken(ACTION, &error))?;
+        // No rule has more targets than one answer.
+        if told.targets().iter().any(|one| one.arn() == own.arn) {
+            return Ok(());
+        }
+        let target = RuleTarget::builder().id("queue").arn(&own.arn);
+        let undelivered = self.undelivered(bus, queue).await?;
+        let target =
+            target.dead_letter_config(DeadLetterConfig::builder().arn(undelivered).build());
         let target = target
+            .build()
             .map_err(|error| StoreError::because(ACTION, ErrorKind::Refused, error.to_string()))?;
-        let asked = self.clients.events.put_targets().event_bus_name(bus);
-        let set = asked
-            .rule(name::of_rule(queue))
-            .targets(target)
-            .send()
-            .await;
+        let asked = events.put_targets().event_bus_name(bus);
+        let set = asked.rule(rule).targets(target).send().await;
         let set = set.map_err(|error| broken(ACTION, &error))?;
         match set.failed_entries().first() {
             None => Ok(()),
@@ -290,6 +330,40 @@ impl Carriers {
                 Err(StoreError::because(ACTION, ErrorKind::Unavailable, text))
             }
         }
+    }
+
+    /// The queue of what EventBridge could not bring to the queue of a group.
+    async fn undelivered(&self, bus: &str, queue: &str) -> Result<String, StoreError> {
+        let name = name::of_undelivered(queue);
+        let longest = Duration::from_secs(*RETENTION.end());
+        let url = self.make_queue(&name, Some(longest)).await?;
+        let own = self.queue(&url).await?;
+        let rule = self.rule(bus, queue).await?;
+        self.permit(&own, "events.amazonaws.com", &rule).await?;
+        Ok(own.arn)
+    }
+
+    /// How many messages a queue has, as far as SQS knows: those that wait, and those that are somebody's.
+    pub(super) async fn backlog(&self, url: &str) -> Result<u64, StoreError> {
+        let counts = [
+            Attribute::ApproximateNumberOfMessages,
+            Attribute::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let asked = self.clients.sqs.get_queue_attributes().queue_url(url);
+        let told = asked
+            .set_attribute_names(Some(counts.to_vec()))
+            .send()
+            .await;
+        let told = told.map_err(|error| broken("ask SQS how much waits", &error))?;
+        let told = told.attributes();
+        let count = |name| told?.get(name)?.parse::<u64>().ok();
+        counts
+            .iter()
+            .map(count)
+            .sum::<Option<u64>>()
+            .ok_or_else(|| {
+                StoreError::new("learn how much waits in a queue", ErrorKind::Unavailable)
+            })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
 use super::name;
@@ -91,20 +92,71 @@ impl Options {
     }
 }
 
+/// SQS waits no longer for messages.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+/// How much later than that an answer may come.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// How long a request may take that asks or receives: longer than SQS waits, so that only a connection that went silent is given up.
+fn asking() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .read_timeout(WAIT_MAX + MARGIN)
+        .operation_timeout(Duration::from_secs(60))
+        .build()
+}
+
+/// How long a request may take that publishes, its repetitions included: less than a relay holds what it publishes.
+fn publishing() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .read_timeout(Duration::from_secs(6))
+        .operation_timeout(Duration::from_secs(20))
+        .build()
+}
+
 /// The clients. Clones share their connections.
 #[derive(Clone)]
 pub(super) struct Clients {
     pub(super) sqs: aws_sdk_sqs::Client,
     pub(super) sns: aws_sdk_sns::Client,
     pub(super) events: aws_sdk_eventbridge::Client,
+    /// For how many seconds SQS may wait for messages.
+    pub(super) wait_max: u64,
 }
 
 impl Clients {
-    pub(super) fn new(config: &SdkConfig) -> Self {
+    /// Clients that ask, and receive.
+    pub(super) fn asking(config: &SdkConfig) -> Self {
+        Self::new(config, &asking())
+    }
+
+    /// Clients that publish.
+    pub(super) fn publishing(config: &SdkConfig) -> Self {
+        Self::new(config, &publishing())
+    }
+
+    /// What the owner of the configuration set stays: a time, and that there is none.
+    fn new(config: &SdkConfig, defaults: &TimeoutConfig) -> Self {
+        let mut timeouts = config
+            .timeout_config()
+            .cloned()
+            .unwrap_or_else(|| TimeoutConfig::builder().build());
+        timeouts.take_defaults_from(defaults);
+        // An owner of little patience has answers before it ends.
+        let patience = [
+            timeouts.read_timeout(),
+            timeouts.operation_attempt_timeout(),
+            timeouts.operation_timeout(),
+        ];
+        let patience = patience.into_iter().flatten().min();
+        let wait_max = patience.map_or(WAIT_MAX, |time| {
+            WAIT_MAX.min(time.saturating_sub(MARGIN).max(time / 2))
+        });
+        let config = config.to_builder().timeout_config(timeouts).build();
         Self {
-            sqs: aws_sdk_sqs::Client::new(config),
-            sns: aws_sdk_sns::Client::new(config),
-            events: aws_sdk_eventbridge::Client::new(config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            sns: aws_sdk_sns::Client::new(&config),
+            events: aws_sdk_eventbridge::Client::new(&config),
+            wait_max: wait_max.as_secs(),
         }
     }
 }
@@ -113,5 +165,32 @@ impl Clients {
 impl fmt::Debug for Clients {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Clients").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_request_waits_for_ever_unless_its_owner_says_so() {
+        const RELAY_HOLDS: Duration = Duration::from_secs(30);
+        assert!(publishing().operation_timeout().unwrap() < RELAY_HOLDS);
+        assert!(asking().read_timeout().unwrap() > WAIT_MAX);
+        let seconds = Duration::from_secs;
+        let rows = [
+            (TimeoutConfig::builder(), 20),
+            (TimeoutConfig::builder().read_timeout(seconds(8)), 4),
+            (TimeoutConfig::builder().operation_timeout(seconds(15)), 10),
+            (TimeoutConfig::builder().disable_read_timeout(), 20),
+        ];
+        for (set, wait_max) in rows {
+            let config = SdkConfig::builder()
+                .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+                .timeout_config(set.clone().build())
+                .build();
+            let clients = Clients::asking(&config);
+            assert_eq!(clients.wait_max, wait_max, "{set:?}");
+        }
     }
 }

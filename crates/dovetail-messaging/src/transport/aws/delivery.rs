@@ -9,6 +9,7 @@ use std::{
 };
 
 use aws_sdk_sqs::{
+    error::{ProvideErrorMetadata, SdkError},
     primitives::Blob,
     types::{Message as Incoming, MessageSystemAttributeName as System},
 };
@@ -25,7 +26,8 @@ use crate::{store::StoreError, transport::Received};
 
 /// SQS gives no more messages at once.
 const RECEIVED_MAX: u32 = 10;
-/// For how much longer than a receipt lives a message stays hidden, so that the answer may take its time.
+/// For how much longer than a receipt lives a message stays hidden. A receipt lives from when the answer arrives, because nothing says when SQS
+/// gave it: an answer that was under way for longer than this leaves a receipt that SQS knows as over, and says so.
 const GRACE: Duration = Duration::from_secs(1);
 /// No message stays hidden for longer, from its receipt on.
 const REST_MAX: Duration = Duration::from_secs(12 * 60 * 60);
@@ -41,27 +43,24 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Uses it. `false`: its time is over, or it was used.
-    fn is_valid(&self, now: Instant) -> bool {
-        now < self.until && !self.is_used.swap(true, Ordering::AcqRel)
+    /// Uses it. None: its time is over, or it was used.
+    fn begin(&self, now: Instant) -> Option<Use<'_>> {
+        let is_free = now < self.until && !self.is_used.swap(true, Ordering::AcqRel);
+        is_free.then_some(Use {
+            is_used: &self.is_used,
+            is_told: false,
+        })
     }
 
     /// Ends the delivery for good.
     pub(super) async fn delete(&self, clients: &Clients, now: Instant) -> Result<bool, StoreError> {
-        if !self.is_valid(now) {
+        let Some(begun) = self.begin(now) else {
             return Ok(false);
-        }
+        };
         let asked = clients.sqs.delete_message();
         let asked = asked.queue_url(&self.url);
-        match asked.receipt_handle(&self.handle).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if has_code(&error, &OVER) => Ok(false),
-            Err(error) => {
-                // Whoever tries again may.
-                self.is_used.store(false, Ordering::Release);
-                Err(broken("delete a message from SQS", &error))
-            }
-        }
+        let told = asked.receipt_handle(&self.handle).send().await;
+        begun.end(told, "delete a message from SQS")
     }
 
     /// Gives the message back, to come again after the time.
@@ -71,9 +70,9 @@ impl Receipt {
         now: Instant,
         after: Duration,
     ) -> Result<bool, StoreError> {
-        if !self.is_valid(now) {
+        let Some(begun) = self.begin(now) else {
             return Ok(false);
-        }
+        };
         let held_for = now.saturating_duration_since(self.began) + GRACE;
         let after = after.min(REST_MAX.saturating_sub(held_for));
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
@@ -82,13 +81,40 @@ impl Receipt {
             .queue_url(&self.url)
             .receipt_handle(&self.handle)
             .visibility_timeout(whole(seconds));
-        match asked.send().await {
+        begun.end(asked.send().await, "give a message back to SQS")
+    }
+}
+
+/// A use of a receipt. Whoever gives it up before SQS answered, or has no answer, may try again.
+struct Use<'a> {
+    is_used: &'a AtomicBool,
+    is_told: bool,
+}
+
+impl Use<'_> {
+    /// What SQS says of it.
+    fn end<T, E, R>(
+        mut self,
+        told: Result<T, SdkError<E, R>>,
+        action: &'static str,
+    ) -> Result<bool, StoreError>
+    where
+        SdkError<E, R>: ProvideErrorMetadata + std::error::Error,
+    {
+        let ended = match told {
             Ok(_) => Ok(true),
             Err(error) if has_code(&error, &OVER) => Ok(false),
-            Err(error) => {
-                self.is_used.store(false, Ordering::Release);
-                Err(broken("give a message back to SQS", &error))
-            }
+            Err(error) => Err(broken(action, &error)),
+        };
+        self.is_told = ended.is_ok();
+        ended
+    }
+}
+
+impl Drop for Use<'_> {
+    fn drop(&mut self) {
+        if !self.is_told {
+            self.is_used.store(false, Ordering::Release);
         }
     }
 }

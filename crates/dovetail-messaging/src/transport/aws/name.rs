@@ -11,7 +11,7 @@ const RULE_MAX: usize = 64;
 /// The longest name of a message group.
 const GROUP_MAX: usize = 128;
 
-/// The name of a channel.
+/// The name of a channel. `orders` and `orders.fifo` are the same one where order is kept: as it is said, and as AWS has it.
 pub(super) fn of_channel(channel: &str, is_fifo: bool) -> String {
     let channel = channel.strip_suffix(FIFO).unwrap_or(channel);
     name(channel, NAME_MAX, is_fifo)
@@ -29,6 +29,12 @@ pub(super) fn of_group(channel: &str, group: &str, is_fifo: bool) -> String {
 /// The name of the rule that leads from a bus to the queue of a group.
 pub(super) fn of_rule(queue: &str) -> String {
     name(queue, RULE_MAX, false)
+}
+
+/// The name of the queue of what could not be brought to the queue of a group.
+pub(super) fn of_undelivered(queue: &str) -> String {
+    let whole = format!("{queue}-undelivered");
+    name(&whole, NAME_MAX, false)
 }
 
 /// The group of a message, in which order is kept: its key, or one of its own.

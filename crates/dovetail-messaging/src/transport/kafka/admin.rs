@@ -1,6 +1,6 @@
 //! Topics and the places of groups. What librdkafka only does while the caller waits runs on a thread that may wait.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use dovetail_resilience::Clock;
 use rdkafka::{
@@ -14,11 +14,14 @@ use rdkafka::{
 use super::client::{Log, Options, broken};
 use crate::{
     store::{ErrorKind, StoreError},
-    transport::Channel,
+    transport::{Channel, Kind},
 };
 
 /// How often to look whether a topic that was created is there.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// No more of what a client has to say is heard at once.
+const SAID_MAX: u32 = 1_000;
 
 /// Asks about topics and groups, and changes them.
 pub(super) struct Admin {
@@ -38,37 +41,40 @@ impl Admin {
         })
     }
 
-    /// How many partitions a topic has; none where there is no such topic.
-    pub(super) async fn partitions(&self, topic: &str) -> Result<Vec<i32>, StoreError> {
+    /// The partitions of a topic, if there is such a topic.
+    pub(super) async fn partitions(&self, topic: &str) -> Result<Option<Vec<i32>>, StoreError> {
         const ACTION: &str = "ask Kafka about a topic";
         let (asking, topic) = (Arc::clone(&self.asking), topic.to_owned());
         let timeout = self.options.ask_timeout;
         wait(ACTION, move || partitions(&asking, &topic, timeout)).await
     }
 
-    /// Creates a topic unless it is there.
-    pub(super) async fn create(&self, channel: &Channel) -> Result<(), StoreError> {
-        let is_there = self.partitions(&channel.name).await?;
-        if !is_there.is_empty() {
+    /// Creates a topic unless it is there, and returns its partitions.
+    pub(super) async fn create(&self, channel: &Channel) -> Result<Vec<i32>, StoreError> {
+        if let Some(is_there) = self.partitions(&channel.name).await? {
             let wanted = channel.partitions.unwrap_or(0) as usize;
             if wanted > is_there.len() {
                 // More partitions would move keys from one to another, and with them their order: not without somebody who knows.
                 tracing::warn!(channel = %channel.name, has = is_there.len(), wanted, "a topic has fewer partitions than declared");
             }
-            return Ok(());
+            return Ok(is_there);
         }
         self.create_topic(channel).await?;
         let end = self.clock.now() + self.options.ask_timeout;
-        while self.partitions(&channel.name).await?.is_empty() {
+        loop {
+            // Its partitions may have no leader yet, which is said as an error.
+            let seen = self.partitions(&channel.name).await;
+            if let Ok(Some(partitions)) = seen {
+                return Ok(partitions);
+            }
             if self.clock.now() >= end {
-                return Err(StoreError::new(
-                    "see the topic that it created",
-                    ErrorKind::Unavailable,
-                ));
+                let action = "see the topic that it created";
+                return Err(seen
+                    .err()
+                    .unwrap_or_else(|| StoreError::new(action, ErrorKind::Unavailable)));
             }
             self.clock.sleep(LOOK_EVERY).await;
         }
-        Ok(())
     }
 
     async fn create_topic(&self, channel: &Channel) -> Result<(), StoreError> {
@@ -114,17 +120,49 @@ impl Admin {
         Ok(())
     }
 
-    /// Whether a topic is a queue: whether the group that reads it as one has a place in it.
-    pub(super) async fn is_queue(&self, topic: &str) -> Result<bool, StoreError> {
+    /// Whether a topic with these partitions was declared as of this kind: whether the group that stands for that has a place in it.
+    pub(super) async fn is_declared(
+        &self,
+        topic: &str,
+        kind: Kind,
+        partitions: &[i32],
+    ) -> Result<bool, StoreError> {
         const ACTION: &str = "ask Kafka about a group";
-        let config = self.options.member(&queue_group(topic));
-        let (asking, topic) = (Arc::clone(&self.asking), topic.to_owned());
+        let config = self.options.member(&mark(topic, kind));
+        let (topic, partitions) = (topic.to_owned(), partitions.to_vec());
         let timeout = self.options.ask_timeout;
         wait(ACTION, move || {
             let member: BaseConsumer<Log> = config.create_with_context(Log)?;
-            let found = partitions(&asking, &topic, timeout)?;
-            let without = placeless(&member, &topic, &found, timeout)?;
-            Ok(without.len() < found.len())
+            let places = places(&member, &topic, &partitions, timeout)?;
+            Ok(places.iter().any(|(_, place)| place.is_some()))
+        })
+        .await
+    }
+
+    /// Notes that a topic was declared as one, for processes that declare it as a queue. Each declaration renews the note, because Kafka forgets
+    /// groups that nobody is a member of.
+    pub(super) async fn note_topic(
+        &self,
+        topic: &str,
+        partitions: &[i32],
+    ) -> Result<(), StoreError> {
+        const ACTION: &str = "note what a topic was declared as";
+        let config = self.options.member(&mark(topic, Kind::Topic));
+        let (topic, first) = (topic.to_owned(), partitions.first().copied());
+        wait(ACTION, move || {
+            let member: BaseConsumer<Log> = config.create_with_context(Log)?;
+            let mut places = TopicPartitionList::new();
+            if let Some(first) = first {
+                places.add_partition_offset(&topic, first, Offset::Offset(NEVER_BEHIND))?;
+            }
+            match member.commit(&places, CommitMode::Sync) {
+                // Where groups are allowed one by one, a note is not worth a consumer that does not start.
+                Err(error) if is_forbidden(&error) => {
+                    tracing::warn!(%topic, "this client may not note that the channel is a topic: who declares it as a queue is not refused");
+                    Ok(())
+                }
+                noted => noted,
+            }
         })
         .await
     }
@@ -139,21 +177,39 @@ impl Admin {
         const ACTION: &str = "give a group its place";
         let config = self.options.member(group);
         let (asking, topic) = (Arc::clone(&self.asking), topic.to_owned());
-        let timeout = self.options.ask_timeout;
+        let (group, timeout) = (group.to_owned(), self.options.ask_timeout);
         wait(ACTION, move || {
-            let found = partitions(&asking, &topic, timeout)?;
+            let found = partitions(&asking, &topic, timeout)?.unwrap_or_default();
             let member: BaseConsumer<Log> = config.create_with_context(Log)?;
+            // The ends first: whoever gives the group its place meanwhile, and whatever is published after that, no end is past it.
+            let mut bounds = BTreeMap::new();
+            for partition in &found {
+                let (start, end) = asking.fetch_watermarks(&topic, *partition, timeout)?;
+                bounds.insert(*partition, (start, end));
+            }
+            let stands = places(&member, &topic, &found, timeout)?;
+            // Partitions that came after the group did have nothing from before it.
+            let place = if stands.iter().any(|(_, stands)| stands.is_some()) {
+                Place::Start
+            } else {
+                place
+            };
             let mut places = TopicPartitionList::new();
-            for partition in placeless(&member, &topic, &found, timeout)? {
-                let (start, end) = asking.fetch_watermarks(&topic, partition, timeout)?;
-                let offset = Offset::Offset(match place {
-                    Place::Start => start,
-                    Place::End => end,
-                });
-                places.add_partition_offset(&topic, partition, offset)?;
+            for (partition, stands) in stands {
+                if let (None, Some((start, end))) = (stands, bounds.get(&partition)) {
+                    let offset = match place {
+                        Place::Start => start,
+                        Place::End => end,
+                    };
+                    places.add_partition_offset(&topic, partition, Offset::Offset(*offset))?;
+                }
             }
             if places.count() == 0 {
                 return Ok(());
+            }
+            if place == Place::End {
+                // Also where Kafka has forgotten it: whoever looks for what is missing finds when.
+                tracing::info!(%topic, group, "a group that has no place begins with what is published from now on");
             }
             match member.commit(&places, CommitMode::Sync) {
                 // The group has members already, who read from wherever they stand.
@@ -162,6 +218,27 @@ impl Admin {
                 )) => Ok(()),
                 other => other,
             }
+        })
+        .await
+    }
+
+    /// How many messages of a topic a group has not committed.
+    pub(super) async fn backlog(&self, topic: &str, group: &str) -> Result<u64, StoreError> {
+        const ACTION: &str = "ask Kafka how much waits for a group";
+        let config = self.options.member(group);
+        let (asking, topic) = (Arc::clone(&self.asking), topic.to_owned());
+        let timeout = self.options.ask_timeout;
+        wait(ACTION, move || {
+            let found = partitions(&asking, &topic, timeout)?.unwrap_or_default();
+            let member: BaseConsumer<Log> = config.create_with_context(Log)?;
+            let mut backlog = 0_u64;
+            for (partition, place) in places(&member, &topic, &found, timeout)? {
+                let (start, end) = asking.fetch_watermarks(&topic, partition, timeout)?;
+                // What was deleted from the log waits for nobody.
+                let place = place.unwrap_or(start).max(start);
+                backlog += end.saturating_sub(place).max(0).unsigned_abs();
+            }
+            Ok(backlog)
         })
         .await
     }
@@ -176,46 +253,78 @@ pub(super) enum Place {
     End,
 }
 
-/// The group that reads a queue. That it has a place in a topic is how everybody knows that the topic is a queue.
-pub(super) fn queue_group(topic: &str) -> String {
-    format!("{topic}.queue")
+/// A place after all that will ever be written, so that nobody who watches groups takes one without members for one that is behind.
+const NEVER_BEHIND: i64 = i64::MAX / 2;
+
+/// The group that stands for the kind of a topic: that it has a place in it is how everybody knows the kind. A queue is read by it.
+pub(super) fn mark(topic: &str, kind: Kind) -> String {
+    match kind {
+        Kind::Queue => format!("{topic}.queue"),
+        Kind::Topic => format!("{topic}.topic"),
+    }
 }
 
-/// The partitions that a group has no place in.
-fn placeless(
+fn is_forbidden(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
+}
+
+/// Where a group stands in each partition, if it has a place there.
+fn places(
     member: &BaseConsumer<Log>,
     topic: &str,
     partitions: &[i32],
     timeout: Duration,
-) -> Result<Vec<i32>, KafkaError> {
+) -> Result<Vec<(i32, Option<i64>)>, KafkaError> {
     let mut asked = TopicPartitionList::new();
     for partition in partitions {
         asked.add_partition(topic, *partition);
     }
-    let mut without = Vec::new();
+    let mut places = Vec::new();
     for place in member.committed_offsets(asked, timeout)?.elements() {
         place.error()?;
-        if !matches!(place.offset(), Offset::Offset(_)) {
-            without.push(place.partition());
-        }
+        let offset = match place.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        };
+        places.push((place.partition(), offset));
     }
-    Ok(without)
+    Ok(places)
 }
 
 /// What connecting is called in errors.
 pub(super) const CONNECT: &str = "make a client of Kafka";
 
+/// The partitions of a topic, if the brokers do not say that there is none. Whatever else they say passes.
 fn partitions(
     asking: &BaseConsumer<Log>,
     topic: &str,
     timeout: Duration,
-) -> Result<Vec<i32>, KafkaError> {
+) -> Result<Option<Vec<i32>>, KafkaError> {
+    // What the client has to say meanwhile, so that it does not pile up.
+    for _ in 0..SAID_MAX {
+        if asking.poll(Duration::ZERO).is_none() {
+            break;
+        }
+    }
     let metadata = asking.fetch_metadata(Some(topic), timeout)?;
     let found = metadata.topics().iter().find(|one| one.name() == topic);
-    let found = found.filter(|one| one.error().is_none());
-    Ok(found
-        .map(|one| one.partitions().iter().map(MetadataPartition::id).collect())
-        .unwrap_or_default())
+    let passing = |code| Err(KafkaError::MetadataFetch(code));
+    let Some(found) = found else {
+        return passing(RDKafkaErrorCode::LeaderNotAvailable);
+    };
+    match found.error().map(RDKafkaErrorCode::from) {
+        Some(
+            RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::InvalidTopic,
+        ) => Ok(None),
+        Some(code) => passing(code),
+        None if found.partitions().is_empty() => passing(RDKafkaErrorCode::LeaderNotAvailable),
+        None => {
+            let partitions = found.partitions().iter();
+            Ok(Some(partitions.map(MetadataPartition::id).collect()))
+        }
+    }
 }
 
 /// Runs what waits where it may.

@@ -4,6 +4,7 @@
 //! partitions come and go; receivers only look into the [`Windows`].
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -19,6 +20,7 @@ use rdkafka::{
     consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::BorrowedMessage,
+    topic_partition_list::TopicPartitionListElem,
 };
 use tokio::sync::{Notify, watch};
 
@@ -40,9 +42,6 @@ const POLL: Duration = Duration::from_millis(100);
 const POLL_FULL: Duration = Duration::from_millis(10);
 /// How long to wait before a client that broke is made again.
 const AGAIN: Duration = Duration::from_secs(1);
-
-/// How many times to try to commit what cannot be committed later.
-const COMMITS_MAX: u32 = 10;
 
 /// What the thread and the receivers share.
 #[derive(Debug)]
@@ -87,7 +86,14 @@ impl Member {
         thread::Builder::new()
             .name("dovetail-kafka".to_owned())
             .spawn(move || {
-                own.read_until_closed(client, &options, &group);
+                let read = || own.read_until_closed(client, &options, &group);
+                if catch_unwind(AssertUnwindSafe(read)).is_err() {
+                    // The next receiver joins anew.
+                    let text = "the thread of a member of a group panicked";
+                    tracing::error!(topic = %own.topic, "{text}");
+                    own.revoke_all();
+                    *own.fault_slot() = Some(text.to_owned());
+                }
                 own.closed.send_replace(true);
                 own.changed.notify_waiters();
             })
@@ -112,6 +118,11 @@ impl Member {
     /// Asks the thread to leave the group.
     pub(super) fn close(&self) {
         self.is_closing.store(true, Ordering::Release);
+    }
+
+    /// Whether nothing will ever be read by it again.
+    pub(super) fn is_over(&self) -> bool {
+        *self.closed.borrow()
     }
 
     /// Waits until the thread has left the group.
@@ -162,21 +173,22 @@ impl Member {
             if now >= commit_at {
                 commit_at = now + commit_every;
                 let places = self.windows().tell();
-                self.send(client, &places, CommitMode::Async);
+                self.send(client, &places);
             }
         }
+        // The client leaves its group once this is answered.
         let places = self.windows().tell();
-        self.send_at_last(client, &places);
+        self.send(client, &places);
     }
 
     fn admit(&self, record: &BorrowedMessage<'_>) {
         let (partition, offset) = (record.partition(), record.offset());
-        let (mut delivery, key) = record::read(&self.topic, record);
+        let (mut delivery, key, length) = record::read(&self.topic, record);
         let lane = match self.lanes {
             Lanes::Key => key,
             Lanes::Partition => Some(Vec::new()),
         };
-        let bytes = record.payload_len() + record.key_len() + OVERHEAD;
+        let bytes = length + OVERHEAD;
         let mut windows = self.windows();
         let Some(expected) = windows.begin(partition, offset) else {
             return;
@@ -201,53 +213,34 @@ impl Member {
     /// Stops reading partitions that are full, and goes on with those that are not any more.
     fn turn(&self, client: &Client) {
         let (resumed, paused) = self.windows().turns();
-        let list = |partitions: Vec<i32>| {
-            let mut list = TopicPartitionList::new();
-            for partition in partitions {
-                list.add_partition(&self.topic, partition);
-            }
-            list
-        };
-        if !resumed.is_empty()
-            && let Err(error) = client.resume(&list(resumed))
-        {
-            self.note(&error);
-        }
+        self.resume(client, resumed);
         if !paused.is_empty()
-            && let Err(error) = client.pause(&list(paused))
+            && let Err(error) = client.pause(&self.list(paused))
         {
             self.note(&error);
         }
     }
 
-    /// Commits before a partition is gone; again where the coordinator of the group is moving.
-    fn send_at_last(&self, client: &Client, places: &[(i32, i64)]) {
-        for _ in 0..COMMITS_MAX {
-            let sent = self.send(client, places, CommitMode::Sync);
-            let is_final = matches!(
-                sent,
-                None | Some(
-                    RDKafkaErrorCode::UnknownMemberId
-                        | RDKafkaErrorCode::IllegalGeneration
-                        | RDKafkaErrorCode::FencedInstanceId
-                )
-            );
-            if is_final {
-                return;
-            }
-            thread::sleep(POLL);
+    fn resume(&self, client: &Client, partitions: Vec<i32>) {
+        if !partitions.is_empty()
+            && let Err(error) = client.resume(&self.list(partitions))
+        {
+            self.note(&error);
         }
     }
 
-    /// Commits, and returns what the broker has against it.
-    fn send(
-        &self,
-        client: &Client,
-        places: &[(i32, i64)],
-        mode: CommitMode,
-    ) -> Option<RDKafkaErrorCode> {
+    fn list(&self, partitions: Vec<i32>) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition(&self.topic, partition);
+        }
+        list
+    }
+
+    /// Commits. The answer comes while the client is polled; it gives back no partition and leaves no group before that.
+    fn send(&self, client: &Client, places: &[(i32, i64)]) {
         if places.is_empty() {
-            return None;
+            return;
         }
         let mut list = TopicPartitionList::new();
         for (partition, offset) in places {
@@ -256,9 +249,9 @@ impl Member {
                 self.note(&error);
             }
         }
-        let error = client.commit(&list, mode).err()?;
-        self.not_committed(&error, &list);
-        error.rdkafka_error_code()
+        if let Err(error) = client.commit(&list, CommitMode::Async) {
+            self.not_committed(&error, &list);
+        }
     }
 
     fn not_committed(&self, error: &KafkaError, list: &TopicPartitionList) {
@@ -298,7 +291,7 @@ impl Member {
     }
 }
 
-/// What a message weighs beyond its key and its body.
+/// What a message weighs beyond its bytes.
 const OVERHEAD: usize = 512;
 
 fn connect(member: &Arc<Member>, options: &Options, group: &str) -> Result<Client, StoreError> {
@@ -331,10 +324,16 @@ impl ConsumerContext for Context {
         let member = &self.0;
         match rebalance {
             Rebalance::Assign(partitions) => {
+                let partitions = partitions.elements();
+                let partitions = partitions.iter().map(TopicPartitionListElem::partition);
+                let partitions: Vec<i32> = partitions.collect();
                 let mut windows = member.windows();
-                for element in partitions.elements() {
-                    windows.assign(element.partition());
+                for partition in &partitions {
+                    windows.assign(*partition);
                 }
+                drop(windows);
+                // The client knows one that was full when it went away as one that is not to be read.
+                member.resume(client, partitions);
             }
             Rebalance::Revoke(partitions) => {
                 let mut places = Vec::new();
@@ -346,7 +345,7 @@ impl ConsumerContext for Context {
                 drop(windows);
                 // Of what was lost somebody else may have committed more by now.
                 if !client.assignment_lost() {
-                    member.send_at_last(client, &places);
+                    member.send(client, &places);
                 }
             }
             Rebalance::Error(error) => member.note(error),

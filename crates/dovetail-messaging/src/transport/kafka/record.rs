@@ -26,9 +26,13 @@ pub(super) fn headers(wire: &cloudevents::Message) -> OwnedHeaders {
     })
 }
 
-/// What a record says, whatever it is, and the bytes of its key.
-pub(super) fn read(channel: &str, record: &BorrowedMessage<'_>) -> (Delivery, Option<Lane>) {
+/// What a record says, whatever it is; the bytes of its key; and how many bytes all of it has.
+pub(super) fn read(channel: &str, record: &BorrowedMessage<'_>) -> (Delivery, Option<Lane>, usize) {
     let headers = pairs(record);
+    let sizes = headers
+        .iter()
+        .map(|(name, value)| HEADER + name.len() + value.len());
+    let length = record.payload_len() + record.key_len() + sizes.sum::<usize>();
     let headers = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_ref()));
@@ -42,29 +46,36 @@ pub(super) fn read(channel: &str, record: &BorrowedMessage<'_>) -> (Delivery, Op
     }
     let lane = said.as_deref().map(str::as_bytes).or(key);
     let lane = lane.map(<[u8]>::to_vec);
-    (delivery, lane)
+    (delivery, lane, length)
 }
 
-/// The headers of a record that have a readable name, in their order.
+/// What a header weighs beyond its bytes.
+const HEADER: usize = 64;
+
+/// The headers of a record, in their order, up to one whose name is not readable.
 fn pairs(record: &BorrowedMessage<'_>) -> Vec<(String, Bytes)> {
     let Some(headers) = record.headers() else {
         return Vec::new();
     };
-    (0..headers.count())
-        .filter_map(|index| {
-            // rdkafka panics on a name that is no UTF-8, which any producer may send.
-            let header = catch_unwind(AssertUnwindSafe(|| {
-                let header = headers.try_get(index)?;
-                let value = header.value.unwrap_or_default();
-                Some((header.key.to_owned(), Bytes::copy_from_slice(value)))
-            }));
-            header.unwrap_or_else(|_| {
+    let mut pairs = Vec::new();
+    for index in 0..headers.count() {
+        // rdkafka panics on a name that is no UTF-8, which any producer may send: once for each record, and no more.
+        let header = catch_unwind(AssertUnwindSafe(|| {
+            let header = headers.try_get(index)?;
+            let value = header.value.unwrap_or_default();
+            Some((header.key.to_owned(), Bytes::copy_from_slice(value)))
+        }));
+        match header {
+            Ok(header) => pairs.extend(header),
+            Err(_) => {
+                let offset = record.offset();
                 tracing::warn!(
-                    offset = record.offset(),
-                    "a header whose name is no UTF-8 is left out"
+                    offset,
+                    "headers from one whose name is no UTF-8 on are left out"
                 );
-                None
-            })
-        })
-        .collect()
+                break;
+            }
+        }
+    }
+    pairs
 }

@@ -45,13 +45,22 @@ pub(super) struct Windows<M> {
 struct Window<M> {
     watermark: Watermark,
     entries: BTreeMap<i64, Entry<M>>,
-    lanes: HashMap<Lane, BTreeSet<i64>>,
+    lanes: HashMap<Lane, Queue>,
     /// What may be handed out now.
     ready: BTreeSet<i64>,
     /// What may be handed out again from then on.
     due: BTreeSet<(Instant, i64)>,
     bytes: usize,
     is_paused: bool,
+}
+
+/// The entries of a lane.
+#[derive(Debug, Default)]
+struct Queue {
+    /// Those that have not ended.
+    waiting: BTreeSet<i64>,
+    /// The one that has a delivery. It is the first of them, except in a log that is read again.
+    out: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -232,12 +241,12 @@ impl<M> Default for Window<M> {
 impl<M: Clone> Window<M> {
     fn put(&mut self, offset: i64, read: Read<M>) {
         if let Some(lane) = &read.lane {
-            let waiting = self.lanes.entry(lane.clone()).or_default();
+            let queue = self.lanes.entry(lane.clone()).or_default();
             // Only in a log that is read again does one come before those that are here.
-            if let Some(first) = waiting.first().filter(|first| **first > offset) {
+            if let Some(first) = queue.waiting.first().filter(|first| **first > offset) {
                 self.ready.remove(first);
             }
-            waiting.insert(offset);
+            queue.waiting.insert(offset);
         }
         self.bytes = self.bytes.saturating_add(read.bytes);
         self.entries.insert(
@@ -254,20 +263,37 @@ impl<M: Clone> Window<M> {
         self.offer(offset);
     }
 
-    /// Makes an entry ready if it is the first of its lane, and neither handed out nor waiting.
+    /// Makes an entry ready if its lane has no delivery and none before it, and it does not wait.
     fn offer(&mut self, offset: i64) {
         if let Some(entry) = self.entries.get(&offset)
             && entry.due.is_none()
-            && self.is_first(entry.lane.as_ref(), offset)
+            && self.is_next(entry.lane.as_ref(), offset)
         {
             self.ready.insert(offset);
         }
     }
 
-    fn is_first(&self, lane: Option<&Lane>, offset: i64) -> bool {
+    fn is_next(&self, lane: Option<&Lane>, offset: i64) -> bool {
         lane.and_then(|lane| self.lanes.get(lane))
-            .and_then(BTreeSet::first)
-            .is_none_or(|first| *first == offset)
+            .is_none_or(|queue| queue.out.is_none() && queue.waiting.first() == Some(&offset))
+    }
+
+    /// The delivery of an entry is over: its lane goes on.
+    fn clear(&mut self, offset: i64) {
+        let Some(entry) = self.entries.get_mut(&offset) else {
+            return;
+        };
+        entry.token = None;
+        let queue = entry
+            .lane
+            .as_ref()
+            .and_then(|lane| self.lanes.get_mut(lane));
+        if let Some(queue) = queue.filter(|queue| queue.out == Some(offset)) {
+            queue.out = None;
+            if let Some(first) = queue.waiting.first().copied() {
+                self.offer(first);
+            }
+        }
     }
 
     /// Offers what comes again by now; a delivery of it is over.
@@ -279,9 +305,9 @@ impl<M: Clone> Window<M> {
             self.due.pop_first();
             if let Some(entry) = self.entries.get_mut(&offset) {
                 entry.due = None;
-                entry.token = None;
-                self.offer(offset);
             }
+            self.clear(offset);
+            self.offer(offset);
         }
     }
 
@@ -291,6 +317,13 @@ impl<M: Clone> Window<M> {
         let entry = self.entries.get_mut(&offset)?;
         entry.token = Some(token);
         entry.deliveries = entry.deliveries.saturating_add(1);
+        let queue = entry
+            .lane
+            .as_ref()
+            .and_then(|lane| self.lanes.get_mut(lane));
+        if let Some(queue) = queue {
+            queue.out = Some(offset);
+        }
         Some((offset, entry.message.clone(), entry.deliveries))
     }
 
@@ -300,8 +333,8 @@ impl<M: Clone> Window<M> {
             if let Some(due) = entry.due.replace(until) {
                 self.due.remove(&(due, offset));
             }
-            entry.token = None;
             self.due.insert((until, offset));
+            self.clear(offset);
         }
     }
 
@@ -315,11 +348,14 @@ impl<M: Clone> Window<M> {
             self.due.remove(&(due, offset));
         }
         let Some(lane) = entry.lane else { return };
-        let Some(waiting) = self.lanes.get_mut(&lane) else {
+        let Some(queue) = self.lanes.get_mut(&lane) else {
             return;
         };
-        waiting.remove(&offset);
-        match waiting.first().copied() {
+        queue.waiting.remove(&offset);
+        if queue.out == Some(offset) {
+            queue.out = None;
+        }
+        match queue.waiting.first().copied() {
             Some(next) => self.offer(next),
             None => {
                 self.lanes.remove(&lane);

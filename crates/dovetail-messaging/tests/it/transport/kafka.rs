@@ -3,6 +3,8 @@
 mod delivery;
 mod faults;
 mod groups;
+mod killed;
+mod places;
 mod rig;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -89,3 +89,15 @@ async fn requests_have_their_limits() {
     let lengths: Vec<usize> = requests.iter().map(Vec::len).collect();
     assert_eq!(lengths, [2, 2, 1]);
 }
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_sent() {
+    let fake = Arc::new(Fake::default());
+    let batches = Batches::begin(Arc::clone(&fake));
+    {
+        let mut given_up = std::pin::pin!(batches.publish(entry("given up")));
+        assert!(futures::poll!(&mut given_up).is_pending());
+    }
+    batches.publish(entry("wanted")).await.unwrap();
+    assert_eq!(*fake.0.lock().unwrap(), [["wanted"]]);
+}

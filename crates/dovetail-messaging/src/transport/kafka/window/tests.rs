@@ -146,6 +146,24 @@ fn a_log_that_is_read_again_keeps_the_order_of_its_lanes() {
     assert_eq!(offsets(&take(&mut windows, now)), [4]);
 }
 
+#[test]
+fn a_log_that_is_read_again_has_one_delivery_of_a_lane_at_a_time() {
+    let now = Instant::now();
+    let mut windows = windows(&[(5, "a"), (6, "a")]);
+    let first = take(&mut windows, now);
+    assert_eq!(offsets(&first), [5]);
+    read(&mut windows, 0, 4, "a");
+    assert!(take(&mut windows, now).is_empty(), "5 is under way");
+    assert!(windows.give_back(first[0].0, now, now));
+    let next = take(&mut windows, now);
+    assert_eq!(offsets(&next), [4]);
+    let late = now + Duration::from_secs(61);
+    let again = take(&mut windows, late);
+    assert_eq!(offsets(&again), [4]);
+    assert!(windows.end(again[0].0, late));
+    assert_eq!(offsets(&take(&mut windows, late)), [5]);
+}
+
 proptest! {
     /// Whatever happens: of a lane one delivery at a time and in order, nothing lost, and what ended does not come again.
     #[test]

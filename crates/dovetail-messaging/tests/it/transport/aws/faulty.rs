@@ -1,10 +1,11 @@
-//! An endpoint that takes a part of each batch, and says that the rest failed.
+//! An endpoint that takes a part of each batch, says that the rest failed, and counts what it is asked.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -21,6 +22,9 @@ const FAILS: usize = 5;
 pub(super) struct Faulty {
     pub(super) address: SocketAddr,
     failed: Arc<AtomicUsize>,
+    asked: Arc<AtomicUsize>,
+    /// Whether every subscription is there already, with other attributes.
+    is_subscribed: Arc<AtomicBool>,
     accepting: JoinHandle<()>,
 }
 
@@ -30,14 +34,22 @@ impl Faulty {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap();
         let failed = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&failed);
+        let asked = Arc::new(AtomicUsize::new(0));
+        let is_subscribed = Arc::new(AtomicBool::new(false));
+        let counted = (
+            Arc::clone(&failed),
+            Arc::clone(&asked),
+            Arc::clone(&is_subscribed),
+        );
         let accepting = tokio::spawn(async move {
             let seen = Arc::new(AtomicUsize::new(0));
             while let Ok((client, _)) = listener.accept().await {
                 let line = Line {
                     address: address.clone(),
                     seen: Arc::clone(&seen),
-                    failed: Arc::clone(&counted),
+                    failed: Arc::clone(&counted.0),
+                    asked: Arc::clone(&counted.1),
+                    is_subscribed: Arc::clone(&counted.2),
                 };
                 tokio::spawn(line.serve(client));
             }
@@ -45,8 +57,20 @@ impl Faulty {
         Self {
             address: own,
             failed,
+            asked,
+            is_subscribed,
             accepting,
         }
+    }
+
+    /// Answers subscriptions as SNS does where they are there with other attributes.
+    pub(super) fn knows_subscriptions(&self) {
+        self.is_subscribed.store(true, Ordering::SeqCst);
+    }
+
+    /// How many requests there were.
+    pub(super) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 
     /// How many messages failed.
@@ -65,13 +89,23 @@ struct Line {
     address: String,
     seen: Arc<AtomicUsize>,
     failed: Arc<AtomicUsize>,
+    asked: Arc<AtomicUsize>,
+    is_subscribed: Arc<AtomicBool>,
 }
 
 impl Line {
     async fn serve(self, mut client: TcpStream) {
         while let Some((head, body)) = read(&mut client).await {
+            self.asked.fetch_add(1, Ordering::SeqCst);
             let answer = if head.contains("AmazonSQS.SendMessageBatch") {
                 self.split(&head, &body).await
+            } else if body.starts_with(b"Action=PublishBatch&") {
+                self.split_form(&head, &body).await
+            } else if body.starts_with(b"Action=Subscribe&")
+                && self.is_subscribed.load(Ordering::SeqCst)
+            {
+                let answer = "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidParameter</Code><Message>Invalid parameter: Attributes Reason: Subscription already exists with different attributes</Message></Error></ErrorResponse>";
+                ("HTTP/1.1 400 Bad Request".to_owned(), answer.into())
             } else {
                 self.forward(&head, &body).await
             };
@@ -95,11 +129,7 @@ impl Line {
         let mut failed = Vec::new();
         let mut passed = Vec::new();
         for entry in entries.as_array().unwrap() {
-            if self
-                .seen
-                .fetch_add(1, Ordering::SeqCst)
-                .is_multiple_of(FAILS)
-            {
+            if self.fails() {
                 failed.push(json!({ "Id": entry["Id"], "Code": "ServiceUnavailable", "SenderFault": false }));
             } else {
                 passed.push(entry.clone());
@@ -118,6 +148,56 @@ impl Line {
             "HTTP/1.1 200 OK".to_owned(),
             serde_json::to_vec(&answer).unwrap(),
         )
+    }
+
+    /// The same for SNS, whose requests are forms and whose answers are XML.
+    async fn split_form(&self, head: &str, body: &[u8]) -> (String, Vec<u8>) {
+        const ENTRY: &str = "PublishBatchRequestEntries.member.";
+        let body = std::str::from_utf8(body).unwrap();
+        let mut around = Vec::new();
+        let mut entries: BTreeMap<u32, Vec<(&str, &str)>> = BTreeMap::new();
+        for field in body.split('&') {
+            let (name, value) = field.split_once('=').unwrap();
+            match name.strip_prefix(ENTRY) {
+                Some(name) => {
+                    let (number, name) = name.split_once('.').unwrap();
+                    let fields = entries.entry(number.parse().unwrap()).or_default();
+                    fields.push((name, value));
+                }
+                None => around.push(field.to_owned()),
+            }
+        }
+        let (failed, passed): (Vec<_>, Vec<_>) = entries.into_values().partition(|_| self.fails());
+        self.failed.fetch_add(failed.len(), Ordering::SeqCst);
+        let mut answer = "<PublishBatchResponse><PublishBatchResult></PublishBatchResult></PublishBatchResponse>".to_owned();
+        if !passed.is_empty() {
+            let fields = passed.iter().enumerate().flat_map(|(place, fields)| {
+                let fields = fields.iter();
+                fields.map(move |(name, value)| format!("{ENTRY}{}.{name}={value}", place + 1))
+            });
+            around.extend(fields);
+            let (_, told) = self.forward(head, around.join("&").as_bytes()).await;
+            answer = String::from_utf8(told).unwrap();
+        }
+        let failed = failed.iter().map(|fields| {
+            let id = fields.iter().find(|(name, _)| *name == "Id").unwrap().1;
+            format!("<member><Id>{id}</Id><Code>ServiceUnavailable</Code><SenderFault>false</SenderFault></member>")
+        });
+        let failed = format!(
+            "<Failed>{}</Failed></PublishBatchResult>",
+            failed.collect::<String>()
+        );
+        assert!(answer.contains("</PublishBatchResult>"), "{answer}");
+        let answer = ["<Failed/>", "<Failed />", "<Failed></Failed>"]
+            .iter()
+            .fold(answer, |answer, none| answer.replace(none, ""));
+        let answer = answer.replace("</PublishBatchResult>", &failed);
+        ("HTTP/1.1 200 OK".to_owned(), answer.into_bytes())
+    }
+
+    fn fails(&self) -> bool {
+        let seen = self.seen.fetch_add(1, Ordering::SeqCst);
+        seen.is_multiple_of(FAILS)
     }
 
     /// Asks the endpoint, over a connection for this one request.

@@ -46,7 +46,7 @@ async fn a_message_arrives_as_it_was_sent_and_says_where_it_stands() {
             assert!(kafka.acknowledge(&one.receipt).await.unwrap());
             assert!(!kafka.acknowledge(&one.receipt).await.unwrap(), "once");
         }
-        kafka.close().await;
+        kafka.close().await.unwrap();
     }
 }
 
@@ -109,7 +109,7 @@ async fn what_no_producer_of_ours_sent_is_delivered_as_what_it_is() {
             received[2].delivery.message.header("ce_id"),
             Some("\u{fffd}\u{fffd}")
         );
-        kafka.close().await;
+        kafka.close().await.unwrap();
     }
 }
 
@@ -136,7 +136,7 @@ async fn what_is_given_back_comes_again_after_its_time_and_its_key_waits() {
         assert_eq!((id(&again[0]), again[0].deliveries), ("a1", 2));
         assert!(kafka.acknowledge(&again[0].receipt).await.unwrap());
         assert_eq!(ids(&receive(&kafka, &subscription, 1).await), ["a2"]);
-        kafka.close().await;
+        kafka.close().await.unwrap();
     }
 }
 
@@ -154,7 +154,7 @@ async fn what_is_not_acknowledged_in_time_comes_again_and_its_receipt_is_void() 
     assert_eq!(second[0].deliveries, 2);
     assert!(!kafka.acknowledge(&first[0].receipt).await.unwrap());
     assert!(kafka.acknowledge(&second[0].receipt).await.unwrap());
-    kafka.close().await;
+    kafka.close().await.unwrap();
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ async fn what_is_sent_again_is_neither_doubled_nor_out_of_order() {
         let seen = drain(&kafka, &to(&channel, ""), 80).await;
         assert_order(&seen);
         assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), 80, "{errors:?}");
-        kafka.close().await;
+        kafka.close().await.unwrap();
     }
 }
 
@@ -87,7 +87,7 @@ async fn partitions_whose_leader_moves_lose_nothing() {
     }
     let seen = drain(&kafka, &to(&channel, ""), 60).await;
     assert_order(&seen);
-    kafka.close().await;
+    kafka.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -115,13 +115,13 @@ async fn a_coordinator_that_moves_costs_no_message_and_no_commit() {
     }
     // Told again until it is told.
     Clock::system().sleep(Duration::from_secs(1)).await;
-    kafka.close().await;
+    kafka.close().await.unwrap();
     let next = cluster.connect();
     super::declare(&next, &channel, Kind::Queue, 1).await;
     let one = message(&channel, "last");
     next.publish(&one).await.unwrap();
     assert_eq!(id(&receive(&next, &subscription, 1).await[0]), "last");
-    next.close().await;
+    next.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -158,5 +158,5 @@ async fn a_cluster_that_is_away_is_unavailable_and_waited_for() {
             kafka.acknowledge(&one.receipt).await.unwrap();
         }
     }
-    kafka.close().await;
+    kafka.close().await.unwrap();
 }

@@ -36,6 +36,10 @@ struct Tested {
 }
 
 impl Publisher for Tested {
+    fn system(&self) -> &'static str {
+        self.kafka.system()
+    }
+
     async fn publish(&self, message: &Message) -> Result<(), PublishError> {
         self.kafka.publish(message).await
     }
@@ -80,6 +84,14 @@ impl Transport for Tested {
 
     async fn give_back(&self, receipt: &Receipt, after: Duration) -> Result<bool, StoreError> {
         self.kafka.give_back(receipt, after).await
+    }
+
+    async fn backlog(&self, subscription: &Subscription) -> Result<Option<u64>, StoreError> {
+        self.kafka.backlog(subscription).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.kafka.close().await
     }
 }
 
@@ -171,9 +183,10 @@ macro_rules! rig {
                     VISIBILITY
                 }
 
-                /// A lost connection is none to a group: its member stays one. So the member leaves.
+                /// A lost connection is none to a group: its member stays one. So the member leaves, which is what a process does that ends.
+                /// Those that are killed are children of this one, in `killed`.
                 async fn sever(&self, opened: &Opened<Tested>) {
-                    opened.transport.kafka.close().await;
+                    opened.transport.kafka.close().await.unwrap();
                 }
 
                 async fn publish_foreign(
