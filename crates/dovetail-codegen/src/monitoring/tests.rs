@@ -14,7 +14,7 @@ const SETTINGS: &str = "
 dovetail: 1
 channels:
   orders: { transport: kafka, address: shop.orders }
-  work: { kind: queue }
+  work: { kind: queue, transport: kafka }
 messaging: { dead_letter: { alert: { depth: 3 } } }
 ";
 
