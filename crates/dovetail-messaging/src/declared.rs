@@ -14,6 +14,8 @@ use crate::{
 pub struct Channel {
     /// What contracts call it.
     pub name: &'static str,
+    /// The kind of broker that it lives in, by the word that contracts have for it, such as `kafka`.
+    pub transport: &'static str,
     /// Its name in the broker.
     pub address: &'static str,
     /// Who gets a message of it.
@@ -22,6 +24,8 @@ pub struct Channel {
     pub partitions: Option<u32>,
     /// How long the broker keeps messages, where a contract says so.
     pub retention: Option<Duration>,
+    /// Whether the contract relies on the broker to keep the order of keys. A transport has to be set up for that.
+    pub keeps_keys: bool,
 }
 
 /// An event or a command.
@@ -77,6 +81,8 @@ pub enum Inbox {
     Lease,
     /// How far the consumer came, in the transaction of the effect.
     Offset,
+    /// The message and how far the consumer came, in the transaction of its effect.
+    Both,
 }
 
 /// What is done with messages that no attempt could handle.
@@ -121,6 +127,7 @@ impl Consumption {
             dedupe: match self.inbox {
                 Inbox::Transaction | Inbox::Lease => Dedupe::Id,
                 Inbox::Offset => Dedupe::Offset,
+                Inbox::Both => Dedupe::Both,
             },
             order: self.is_ordered.then(Order::default),
             contract: Some(self.message.version.to_owned()),
@@ -172,10 +179,12 @@ mod tests {
         version: "2.0.1",
         channel: Channel {
             name: "payments",
+            transport: "kafka",
             address: "billing.payments",
             kind: Kind::Topic,
             partitions: Some(3),
             retention: Some(DAY),
+            keeps_keys: true,
         },
         key: None,
         content_type: "application/json",

@@ -245,11 +245,7 @@ impl Transport for Kafka {
 
     /// What is acknowledged is done for this member. It is done for the group once it is committed.
     fn laws(&self) -> Laws {
-        Laws {
-            acknowledged_is_done: false,
-            deliveries_are_counted: false,
-            ..Laws::ALL
-        }
+        Laws::of_kafka()
     }
 
     /// A topic is created with its partitions; one that is there keeps those it has. A topic that somebody else declared as a queue is known for

@@ -11,6 +11,7 @@ use super::super::lower;
 use crate::codes;
 use crate::contract::{Handled, Message, Service, Workspace};
 use crate::finding::{Finding, Severity};
+use crate::source::Span;
 
 use consumers::Consumers;
 use payloads::Payloads;
@@ -33,7 +34,37 @@ pub(super) fn check(files: &mut Files, workspace: &Workspace) {
         for one in &handled {
             consumers.check(files, &mut payloads, one);
         }
+        handlers(files, &handled);
         transports(files, workspace, (service, &handled));
+    }
+}
+
+/// A command that nobody names has its own name as that of its handler, and duplicates are told by that.
+fn handlers(files: &mut Files, handled: &[Handled<'_>]) {
+    let is_implicit = |one: &&Handled<'_>| one.consumption.is_none();
+    if !handled.iter().any(|one| is_implicit(&one)) {
+        return;
+    }
+    let own = |one: &Handled<'_>| {
+        let handler = &one.consumption?.handler;
+        let is_own = one.provider.name.value == one.service.name.value;
+        is_own.then_some((handler.value.clone(), handler.span))
+    };
+    let named: HashMap<String, Span> = handled.iter().filter_map(own).collect();
+    for one in handled.iter().filter(is_implicit) {
+        let Some(place) = named.get(one.name) else {
+            continue;
+        };
+        let text = format!("two messages have the handler `{}`", one.name);
+        files.push(
+            Finding::new(&codes::INVALID_VALUE, *place, text)
+                .related(
+                    one.message.span,
+                    "this command is handled under its own name",
+                )
+                .expected("a handler for each message: duplicates are told by its name")
+                .help("give this one another name, or name the command under `consumes`"),
+        );
     }
 }
 

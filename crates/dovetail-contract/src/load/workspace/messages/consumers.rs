@@ -71,9 +71,11 @@ impl<'w> Consumers<'w> {
         if let Some(channel) = channel {
             laws::check(files, handled, (channel, &policy));
         }
-        match policy.mode {
-            InboxMode::Offset => offsets(files, handled, channel),
-            _ => retention(files, handled, channel, &settings),
+        if matches!(policy.mode, InboxMode::Offset | InboxMode::Both) {
+            offsets(files, handled, channel);
+        }
+        if policy.mode != InboxMode::Offset {
+            retention(files, handled, channel, &settings);
         }
     }
 

@@ -228,3 +228,35 @@ fn a_service_has_its_channels_in_one_kind_of_broker() {
         "
     );
 }
+
+#[test]
+fn a_handler_has_a_name_that_no_own_command_has() {
+    let settings = "dovetail: 1\nchannels: { c: {} }\n";
+    let of = |handler: &str| {
+        let desk = format!(
+            "service: desk\nprovides: {{ events: {{ held: {{ schema: e.yaml, channel: c }} }}, commands: {{ hold: {{ schema: e.yaml, channel: c }} }} }}\nconsumes: {{ desk/held: {{ handler: {handler} }} }}\n"
+        );
+        findings(&[
+            ("dovetail.yaml", settings),
+            ("desk/service.yaml", &desk),
+            ("desk/e.yaml", EVENT),
+        ])
+    };
+    assert_eq!(of("note"), "");
+    insta::assert_snapshot!(of("hold"), @r"
+    desk/service.yaml:3:35 error invalid-value: two messages have the handler `hold` [hold]
+        expected: a handler for each message: duplicates are told by its name
+        help: give this one another name, or name the command under `consumes`
+    ");
+}
+
+#[test]
+fn both_is_a_way_to_remember_messages_of_kafka() {
+    let said = "idempotency: { mode: both }";
+    assert_eq!(of("transport: kafka", said), "");
+    insta::assert_snapshot!(of("transport: embedded", said), @r"
+    shipping/service.yaml:2:58 error unfit-idempotency: messages of `embedded` have no offsets to remember [both]
+        expected: `transaction` or `lease`
+        help: remember each message: `mode: transaction`
+    ");
+}

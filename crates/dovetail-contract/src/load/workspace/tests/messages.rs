@@ -521,7 +521,7 @@ consumes:
         expected: one of `key`, `none`
         help: did you mean `key`?
     shipping/service.yaml:7:26 error invalid-value: `leese` is not a way to remember messages [leese]
-        expected: one of `transaction`, `lease`, `offset`
+        expected: one of `transaction`, `lease`, `offset`, `both`
         help: did you mean `lease`?
     shipping/service.yaml:7:41 error wrong-type: `0s` does not fit here [0s]
         expected: the time for which handled messages are remembered, longer than nothing
