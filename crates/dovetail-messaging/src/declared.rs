@@ -97,6 +97,19 @@ pub struct DeadLetters {
 }
 
 impl Channel {
+    /// How long the broker keeps messages: as a contract says, or as that kind of broker does unless it is set up otherwise. Nothing where it
+    /// has no such time.
+    #[must_use]
+    pub fn kept(&self) -> Duration {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let usual = match self.transport {
+            "kafka" => DAY * 7,
+            "sqs" => DAY * 4,
+            _ => Duration::ZERO,
+        };
+        self.retention.unwrap_or(usual)
+    }
+
     /// The channel as a broker is to have it.
     #[must_use]
     pub fn declaration(&self) -> transport::Channel {
@@ -155,7 +168,7 @@ impl Consumption {
     /// the end of its own.
     #[must_use]
     pub fn horizon(&self, replay: Duration) -> Duration {
-        let kept = self.message.channel.retention.unwrap_or_default();
+        let kept = self.message.channel.kept();
         let dead = self.dead_letter.retain.saturating_add(replay);
         self.retry_horizon().max(kept).max(dead)
     }
@@ -224,6 +237,24 @@ mod tests {
             ..slow
         };
         assert!(!by_offset.forgets_early(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_broker_keeps_messages_for_as_long_as_it_usually_does() {
+        let of = |transport, retention| Channel {
+            transport,
+            retention,
+            ..SETTLED.channel
+        };
+        let rows = [
+            ("kafka", Some(DAY), DAY),
+            ("kafka", None, DAY * 7),
+            ("sqs", None, DAY * 4),
+            ("nats", None, Duration::ZERO),
+        ];
+        for (transport, retention, kept) in rows {
+            assert_eq!(of(transport, retention).kept(), kept, "{transport}");
+        }
     }
 
     #[test]
