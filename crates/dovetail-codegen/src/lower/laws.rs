@@ -36,7 +36,10 @@ pub(super) fn broker(channel: &Channel) -> String {
 /// What else there is to know.
 fn more(channel: &Channel) -> Option<&'static str> {
     match (channel.transport, keeps_keys(channel)) {
-        (Transport::Embedded, _) | (Transport::RabbitMq, false) => None,
+        (Transport::Embedded, _) => None,
+        (Transport::RabbitMq, false) => Some(
+            "the transport has to be set up without `keeps_keys`, as queues are declared by it",
+        ),
         (Transport::RabbitMq, true) => Some(
             "one process of the service handles the channel at a time, and the others stand by",
         ),
@@ -44,13 +47,17 @@ fn more(channel: &Channel) -> Option<&'static str> {
             "what was acknowledged may come again when members of the group come and go, and messages of one partition come in their order",
         ),
         (Transport::Nats, true) => Some(
-            "one message of the channel is handled at a time in all processes of the service, and what is published again under its id \
-             within two minutes is dropped",
+            "the transport has to be set up with `keeps_keys`, and then one message of the channel is handled at a time in all processes \
+             of the service; what is published again under its id within two minutes is dropped",
         ),
         (Transport::Nats, false) => {
             Some("what is published again under its id within two minutes is dropped")
         }
-        (Transport::Sqs, _) => Some(
+        (Transport::Sqs, true) => Some(
+            "the transport has to be set up with `Order::Fifo`; what is given back comes after its time only up to twelve hours, and a \
+             message has up to 1 MiB, or 256 KiB through a topic",
+        ),
+        (Transport::Sqs, false) => Some(
             "what is given back comes after its time only up to twelve hours, and a message has up to 1 MiB, or 256 KiB through a topic",
         ),
     }
