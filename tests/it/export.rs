@@ -2,8 +2,7 @@
 
 use crate::command::{dovetail, folder, write};
 
-const SETTINGS: &str =
-    "dovetail: 1\nchannels: { orders: { transport: kafka }, jobs: { kind: queue } }\n";
+const SETTINGS: &str = "dovetail: 1\nchannels: { orders: { transport: kafka }, jobs: { transport: kafka, kind: queue } }\n";
 const ORDERS: &str = "service: orders\nversion: 1.0.0\nprovides: { events: { order.created: { schema: order.yaml, channel: orders, key: id } } }\n";
 const JOBS: &str = "service: jobs\nprovides: { commands: { run: { schema: ../orders/order.yaml, channel: jobs } } }\nconsumes: { orders/order.created: { handler: note } }\n";
 const ORDER: &str = "{ type: object, required: [id], properties: { id: { type: string } } }\n";

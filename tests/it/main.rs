@@ -14,6 +14,7 @@ mod golden;
 mod hostile;
 mod incoming;
 mod init;
+mod laws;
 mod messages;
 mod monitoring;
 mod pages;

@@ -60,6 +60,11 @@ pub(crate) fn code(text: &str) -> String {
     inline::code(text)
 }
 
+/// Text as an inline code span in a cell of a table, which a bar would end.
+pub(crate) fn cell(text: &str) -> String {
+    inline::code(text).replace('|', "\\|")
+}
+
 /// Breaks prose that is already safe at the usual width.
 pub(crate) fn wrap(prose: &str) -> Vec<String> {
     fill(&inline::split_spans(prose), "", "")

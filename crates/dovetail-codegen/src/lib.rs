@@ -337,7 +337,12 @@ fn packages(lowered: Vec<Lowered>) -> Vec<(Package, Vec<Finding>)> {
             continue;
         };
         match (of_crate.as_mut(), file) {
-            (Ok(files), Ok((path, text))) => drop(files.insert(path, text)),
+            (Ok(files), Ok((path, text))) => {
+                if files.insert(path.clone(), text).is_some() {
+                    let message = "two files have this path".to_owned();
+                    *of_crate = Err(RenderError { path, message });
+                }
+            }
             (Ok(_), Err(error)) => *of_crate = Err(error),
             (Err(_), _) => {}
         }

@@ -13,6 +13,7 @@ mod graph;
 mod headers;
 mod incoming;
 mod items;
+mod laws;
 mod manifest;
 pub(crate) mod messages;
 mod methods;

@@ -18,7 +18,7 @@ use askama::Template;
 use dovetail_contract::contract::{Service, Workspace};
 use dovetail_contract::source::{FileId, Sources};
 
-use self::alerts::Alert;
+use self::alerts::{Alert, Case};
 use self::dashboard::Panel;
 use self::routes::Route;
 use crate::Package;
@@ -40,7 +40,7 @@ struct RulesTest<'a> {
     source: &'a str,
     /// As a YAML string.
     file: String,
-    alerts: &'a [Alert],
+    cases: &'a [Case],
 }
 
 #[derive(Template)]
@@ -96,20 +96,20 @@ fn rules(
     service: &Service,
 ) -> askama::Result<[(String, String); 2]> {
     let name = &service.name.value;
-    let alerts = &alerts::alerts(workspace, service);
+    let (alerts, cases) = alerts::alerts(workspace, service);
     let source = &text::line(&sources.file(service.file).path);
     let path = format!("{name}.rules.yaml");
     let group = text::yaml(&format!("dovetail/{name}"));
     let rules = Rules {
         source,
         group,
-        alerts,
+        alerts: &alerts,
     };
     let file = text::yaml(&path);
     let test = RulesTest {
         source,
         file,
-        alerts,
+        cases: &cases,
     };
     let test = (format!("{name}.rules.test.yaml"), test.render()?);
     Ok([(path, rules.render()?), test])

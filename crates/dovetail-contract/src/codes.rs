@@ -41,6 +41,9 @@ pub const ALL: &[&Code] = &[
     &UNFIT_KEY,
     &UNFIT_IDEMPOTENCY,
     &SHORT_RETENTION,
+    &MIXED_TRANSPORTS,
+    &UNKEPT_LAW,
+    &UNUSED_SETTING,
     &UNREAD_BINDING,
     &WRITTEN_AS_JSON,
 ];
@@ -288,6 +291,27 @@ pub static SHORT_RETENTION: Code = Code {
     id: "short-retention",
     severity: Severity::Warning,
     page: include_str!("../codes/short-retention.md"),
+};
+
+/// Channels of one service that live in several kinds of brokers.
+pub static MIXED_TRANSPORTS: Code = Code {
+    id: "mixed-transports",
+    severity: Severity::Error,
+    page: include_str!("../codes/mixed-transports.md"),
+};
+
+/// Something that is asked of a channel and that its kind of broker does not keep.
+pub static UNKEPT_LAW: Code = Code {
+    id: "unkept-law",
+    severity: Severity::Warning,
+    page: include_str!("../codes/unkept-law.md"),
+};
+
+/// Something that is said of a channel and that its kind of broker has no use for.
+pub static UNUSED_SETTING: Code = Code {
+    id: "unused-setting",
+    severity: Severity::Warning,
+    page: include_str!("../codes/unused-setting.md"),
 };
 
 /// What an AsyncAPI document tells of brokers that can mean several things.

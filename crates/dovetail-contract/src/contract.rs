@@ -5,6 +5,7 @@
 mod api;
 mod body;
 mod delivery;
+mod handled;
 mod messaging;
 mod operation;
 mod pagination;
@@ -24,6 +25,7 @@ pub use delivery::{
     ConsumePolicy, ConsumeRetrySettings, ConsumeSettings, DeadLetterSettings, InboxMode,
     InboxSettings,
 };
+pub use handled::Handled;
 pub use messaging::{
     AsyncApi, AsyncChannel, Channel, ChannelKind, Consumption, Message, MessageId, MessageKind,
     Messaging, OrderBy, Transport,

@@ -19,3 +19,4 @@ pub mod placeholder;
 pub mod policy;
 pub mod schema;
 pub mod source;
+pub mod transport_laws;

@@ -14,6 +14,8 @@ use crate::{
 pub struct Channel {
     /// What contracts call it.
     pub name: &'static str,
+    /// The kind of broker that it lives in, by the word that contracts have for it, such as `kafka`.
+    pub transport: &'static str,
     /// Its name in the broker.
     pub address: &'static str,
     /// Who gets a message of it.
@@ -22,6 +24,8 @@ pub struct Channel {
     pub partitions: Option<u32>,
     /// How long the broker keeps messages, where a contract says so.
     pub retention: Option<Duration>,
+    /// Whether the contract relies on the broker to keep the order of keys. A transport has to be set up for that.
+    pub keeps_keys: bool,
 }
 
 /// An event or a command.
@@ -77,6 +81,8 @@ pub enum Inbox {
     Lease,
     /// How far the consumer came, in the transaction of the effect.
     Offset,
+    /// The message and how far the consumer came, in the transaction of its effect.
+    Both,
 }
 
 /// What is done with messages that no attempt could handle.
@@ -91,6 +97,19 @@ pub struct DeadLetters {
 }
 
 impl Channel {
+    /// How long the broker keeps messages: as a contract says, or as that kind of broker does unless it is set up otherwise. Nothing where it
+    /// has no such time.
+    #[must_use]
+    pub fn kept(&self) -> Duration {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let usual = match self.transport {
+            "kafka" => DAY * 7,
+            "sqs" => DAY * 4,
+            _ => Duration::ZERO,
+        };
+        self.retention.unwrap_or(usual)
+    }
+
     /// The channel as a broker is to have it.
     #[must_use]
     pub fn declaration(&self) -> transport::Channel {
@@ -121,6 +140,7 @@ impl Consumption {
             dedupe: match self.inbox {
                 Inbox::Transaction | Inbox::Lease => Dedupe::Id,
                 Inbox::Offset => Dedupe::Offset,
+                Inbox::Both => Dedupe::Both,
             },
             order: self.is_ordered.then(Order::default),
             contract: Some(self.message.version.to_owned()),
@@ -148,7 +168,7 @@ impl Consumption {
     /// the end of its own.
     #[must_use]
     pub fn horizon(&self, replay: Duration) -> Duration {
-        let kept = self.message.channel.retention.unwrap_or_default();
+        let kept = self.message.channel.kept();
         let dead = self.dead_letter.retain.saturating_add(replay);
         self.retry_horizon().max(kept).max(dead)
     }
@@ -172,10 +192,12 @@ mod tests {
         version: "2.0.1",
         channel: Channel {
             name: "payments",
+            transport: "kafka",
             address: "billing.payments",
             kind: Kind::Topic,
             partitions: Some(3),
             retention: Some(DAY),
+            keeps_keys: true,
         },
         key: None,
         content_type: "application/json",
@@ -215,6 +237,24 @@ mod tests {
             ..slow
         };
         assert!(!by_offset.forgets_early(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_broker_keeps_messages_for_as_long_as_it_usually_does() {
+        let of = |transport, retention| Channel {
+            transport,
+            retention,
+            ..SETTLED.channel
+        };
+        let rows = [
+            ("kafka", Some(DAY), DAY),
+            ("kafka", None, DAY * 7),
+            ("sqs", None, DAY * 4),
+            ("nats", None, Duration::ZERO),
+        ];
+        for (transport, retention, kept) in rows {
+            assert_eq!(of(transport, retention).kept(), kept, "{transport}");
+        }
     }
 
     #[test]

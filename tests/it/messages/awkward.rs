@@ -229,7 +229,7 @@ async fn all_ways_to_consume_stand_side_by_side() {
         Clock::system(),
         chance(),
     );
-    // The queue of commands is declared by who provides it, too, as is every channel that is consumed from.
+    // Every channel that is consumed from is declared, and so are those that the service publishes to.
     consumers.run(done.notified()).await.unwrap();
     let mut noted = depot.noted.lock().unwrap().clone();
     noted.sort_unstable();

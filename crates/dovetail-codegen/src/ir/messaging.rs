@@ -33,6 +33,8 @@ pub(crate) struct MessagesReadme {
     /// Name of the crate as code writes it.
     pub(crate) library: String,
     pub(crate) rows: Vec<MessageRow>,
+    /// What the broker does not keep, line by line.
+    pub(crate) unkept: Vec<String>,
 }
 
 /// A row of the table of messages.
@@ -51,10 +53,12 @@ pub(crate) struct Channel {
     pub(crate) docs: Vec<String>,
     pub(crate) constant: String,
     pub(crate) name: String,
+    pub(crate) transport: String,
     pub(crate) address: String,
     pub(crate) kind: &'static str,
     pub(crate) partitions: String,
     pub(crate) retention: String,
+    pub(crate) keeps_keys: bool,
 }
 
 /// The constant of a message. All values are expressions.
@@ -134,6 +138,8 @@ pub(crate) struct ConsumersReadme {
     pub(crate) summary: Vec<String>,
     pub(crate) library: String,
     pub(crate) rows: Vec<RouteRow>,
+    /// What the broker does not keep, line by line.
+    pub(crate) unkept: Vec<String>,
 }
 
 /// A row of the table of what is consumed.

@@ -6,13 +6,14 @@ mod running;
 use std::collections::BTreeMap;
 
 use dovetail_contract::contract::{
-    Channel, ConsumePolicy, InboxMode, Message, MessageId, RuntimeSource, Service, Workspace,
+    Channel, ConsumePolicy, Handled, InboxMode, Message, MessageId, RuntimeSource, Service,
+    Workspace,
 };
 use indexmap::IndexMap;
 
 use super::messages::{Provided, ProvidedMessage, optional};
 use super::spell::Uses;
-use super::{manifest, policies};
+use super::{laws, manifest, policies};
 use crate::rust_name::{self, Casing, Scope, Wanted};
 use crate::{doc, ir, literal};
 
@@ -20,10 +21,32 @@ use crate::{doc, ir, literal};
 const RESERVED: &[&str] = &[
     "alloc",
     "aux",
+    "com0",
+    "com1",
+    "com2",
+    "com3",
+    "com4",
+    "com5",
+    "com6",
+    "com7",
+    "com8",
+    "com9",
     "con",
     "consumers",
     "core",
     "dovetail_messaging",
+    "lib",
+    "lpt0",
+    "lpt1",
+    "lpt2",
+    "lpt3",
+    "lpt4",
+    "lpt5",
+    "lpt6",
+    "lpt7",
+    "lpt8",
+    "lpt9",
+    "main",
     "nul",
     "prn",
     "routes",
@@ -101,7 +124,7 @@ pub(crate) fn lower(request: &Request<'_>) -> Option<ir::Consumers> {
     for handled in traits.values() {
         exports.add(&handled.module, &handled.name);
     }
-    let running = running::running(request, &drafts, &traits);
+    let running = running::running(&drafts, &traits);
     Some(ir::Consumers {
         source: literal::visible(request.source),
         manifest: manifest_of(request, &drafts),
@@ -133,8 +156,8 @@ fn library(package: &str) -> String {
 
 /// All that is consumed: what the contract names, and the service's own commands that nobody else handles.
 fn draft<'a>(request: &Request<'a>) -> Vec<Draft<'a>> {
-    let mut found = named(request);
-    found.extend(own_commands(request));
+    let handled = request.workspace.handled(request.service).into_iter();
+    let found: Vec<Found<'a>> = handled.map(|one| found(request, &one)).collect();
     let wanted = |casing: Casing| -> Vec<Wanted<'_>> {
         let wanted = found.iter().map(|found| Wanted {
             text: &found.handler,
@@ -171,61 +194,29 @@ fn draft<'a>(request: &Request<'a>) -> Vec<Draft<'a>> {
     named.filter_map(draft).collect()
 }
 
-fn named<'a>(request: &Request<'a>) -> Vec<Found<'a>> {
-    let defaults = &request.workspace.settings.messaging;
-    let service = &request.service.name.value;
-    let consumes = request.service.messaging.consumes.values();
-    let found = consumes.filter_map(|consumption| {
-        let (_, message) = request.workspace.message(consumption)?;
-        let handler = &consumption.handler.value;
-        Some(Found {
-            provider: &consumption.provider,
-            name: &consumption.message,
-            known_as: format!("{service}/{}/{handler}", consumption.provider),
-            handler: handler.clone(),
-            is_ordered: consumption.is_ordered(message),
-            pointer: match &consumption.id {
-                MessageId::Event => None,
-                MessageId::Pointer(pointer) => Some(&pointer.value),
-            },
-            policy: consumption.settings.over(defaults).resolve(),
-            is_given: true,
-        })
+fn found<'a>(request: &Request<'a>, handled: &Handled<'a>) -> Found<'a> {
+    let pointer = handled.consumption.and_then(|said| match &said.id {
+        MessageId::Event => None,
+        MessageId::Pointer(pointer) => Some(pointer.value.as_str()),
     });
-    found.collect()
-}
-
-/// The commands of the service that no service names under `consumes`: who takes them handles them.
-fn own_commands<'a>(request: &Request<'a>) -> Vec<Found<'a>> {
-    let service = &request.service.name.value;
-    let services = request.workspace.services.values();
-    let taken = |name: &str| {
-        let mut consumed = services
-            .clone()
-            .flat_map(|service| service.messaging.consumes.values());
-        consumed.any(|one| one.provider == *service && one.message == name)
-    };
-    let commands = request.service.messaging.commands();
-    let own = commands.filter(|(name, _)| !taken(name));
-    let found = own.map(|(name, message)| Found {
-        provider: service,
-        name,
-        handler: name.to_owned(),
-        known_as: format!("{service}/{service}/{name}"),
-        is_ordered: message.key.is_some(),
-        pointer: None,
-        policy: request.workspace.settings.messaging.resolve(),
-        is_given: false,
-    });
-    found.collect()
+    Found {
+        provider: &handled.provider.name.value,
+        name: handled.name,
+        handler: handled.handler().to_owned(),
+        known_as: handled.known_as(),
+        is_ordered: handled.is_ordered(),
+        pointer,
+        policy: handled.settings(request.workspace).resolve(),
+        is_given: handled.consumption.is_some(),
+    }
 }
 
 /// Names of the traits of handlers, by provider and whether they have leases.
-type Traits<'a> = IndexMap<(&'a str, bool), Handled>;
+type Traits<'a> = IndexMap<(&'a str, bool), TraitName>;
 
 /// A trait of handlers, and where it is.
 #[derive(Debug, Clone)]
-struct Handled {
+struct TraitName {
     module: String,
     name: String,
 }
@@ -252,7 +243,7 @@ fn handlers<'a>(drafts: &[Draft<'a>]) -> (Vec<ir::HandlerModule>, Traits<'a>) {
             let name = names.claim_for(&format!("{base}{suffix}"), provider, Casing::Type);
             written.push(handler_trait(provider, &name, is_leased, &own));
             let module = file.clone();
-            traits.insert((provider, is_leased), Handled { module, name });
+            traits.insert((provider, is_leased), TraitName { module, name });
         }
         modules.push(handler_module(file, provider, &own, written));
     }
@@ -296,7 +287,7 @@ fn handler_trait(
         payload: draft.provided.payload.clone(),
     });
     ir::HandlerTrait {
-        docs: guarantees::about(provider, is_leased),
+        docs: guarantees::about(provider, drafts),
         name: name.to_owned(),
         is_leased,
         methods: methods.collect(),
@@ -320,6 +311,7 @@ fn route(draft: &Draft<'_>) -> ir::MessageRoute {
             InboxMode::Transaction => "Transaction",
             InboxMode::Lease => "Lease",
             InboxMode::Offset => "Offset",
+            InboxMode::Both => "Both",
         },
         id_pointer: optional(draft.pointer.map(literal::rust)),
         // Only in a transaction can a message be parked behind another one.
@@ -379,22 +371,30 @@ fn readme(request: &Request<'_>, drafts: &[Draft<'_>], traits: &Traits<'_>) -> i
         let key = draft.message.key.as_ref().filter(|_| draft.is_ordered);
         let key = key.filter(|_| !draft.is_leased());
         ir::RouteRow {
-            message: doc::code(&format!("{}/{}", draft.provider, draft.name)),
-            handler: doc::code(&format!("{handler}::{method}")),
-            channel: doc::code(draft.channel_name),
+            message: doc::cell(&format!("{}/{}", draft.provider, draft.name)),
+            handler: doc::cell(&format!("{handler}::{method}")),
+            channel: doc::cell(draft.channel_name),
             effect: match draft.policy.mode {
-                InboxMode::Transaction => "once for each message",
+                InboxMode::Transaction | InboxMode::Both => "once for each message",
                 InboxMode::Offset => "once for each place of the channel",
                 InboxMode::Lease => "at least once, in one place at a time",
             },
-            order: key.map(|key| doc::code(&key.value)).unwrap_or_default(),
+            order: match key {
+                Some(key) if laws::keeps_keys(draft.channel) => doc::cell(&key.value),
+                _ => String::new(),
+            },
         }
     });
+    let channels: IndexMap<&str, &Channel> = drafts
+        .iter()
+        .map(|draft| (draft.channel_name, draft.channel))
+        .collect();
     let name = doc::code(&request.service.name.value);
     ir::ConsumersReadme {
         title: package.clone(),
         summary: doc::wrap(&format!("What {name} consumes.")),
         library: library(&package),
         rows: rows.collect(),
+        unkept: laws::list(channels),
     }
 }

@@ -4,7 +4,7 @@ mod producers;
 
 use std::collections::BTreeMap;
 
-use dovetail_contract::contract::{ChannelKind, Message, Messaging, RuntimeSource, Transport};
+use dovetail_contract::contract::{ChannelKind, Message, Messaging, RuntimeSource};
 use dovetail_contract::finding::Finding;
 use dovetail_contract::policy::Duration;
 use dovetail_contract::schema::{SchemaId, Schemas};
@@ -14,7 +14,7 @@ use super::graph::Graph;
 use super::items::Items;
 use super::spell::{Speller, Uses};
 use super::types::Types;
-use super::{OpenEnded, RESERVED, manifest, policies, renames};
+use super::{OpenEnded, RESERVED, laws, manifest, policies, renames};
 use crate::rust_name::{self, Casing, Scope, Wanted};
 use crate::{doc, ir, literal};
 
@@ -78,6 +78,8 @@ struct Draft<'a> {
     message: &'a Message,
     /// Name of the channel, as the contract has it.
     channel: &'a str,
+    /// Whether that keeps the order of keys.
+    keeps_keys: bool,
     constant: String,
     /// Number of the payload's type.
     payload: usize,
@@ -209,8 +211,13 @@ fn draft<'a>(request: &Request<'a>, types: &mut Types<'_>) -> Vec<Draft<'a>> {
         .iter()
         .filter_map(|(name, message)| {
             let channel = message.channel.as_ref()?.value.as_str();
-            let is_declared = request.channels.contains_key(channel);
-            Some((name.as_str(), message, channel, message.schema?)).filter(|_| is_declared)
+            let keeps_keys = laws::keeps_keys(request.channels.get(channel)?);
+            Some((
+                name.as_str(),
+                message,
+                (channel, keeps_keys),
+                message.schema?,
+            ))
         });
     let known: Vec<_> = known.collect();
     let wanted: Vec<Wanted<'_>> = known
@@ -218,10 +225,11 @@ fn draft<'a>(request: &Request<'a>, types: &mut Types<'_>) -> Vec<Draft<'a>> {
         .map(|(name, ..)| wanted(name, Casing::Constant))
         .collect();
     let constants = Scope::default().claim_all(&wanted, Casing::Constant);
-    let draft = |((name, message, channel, schema), constant)| Draft {
+    let draft = |((name, message, (channel, keeps_keys), schema), constant)| Draft {
         name,
         message,
         channel,
+        keeps_keys,
         constant,
         payload: types.named(schema, &rust_name::identifier(name, Casing::Type)),
     };
@@ -279,14 +287,18 @@ fn types_of(items: &Items<'_>, count: usize) -> Written {
     }
 }
 
+/// The channels that carry something, by name.
+fn used<'a>(
+    request: &Request<'a>,
+    drafts: &[Draft<'a>],
+) -> IndexMap<&'a str, &'a dovetail_contract::contract::Channel> {
+    let channel = |draft: &Draft<'a>| Some((draft.channel, request.channels.get(draft.channel)?));
+    drafts.iter().filter_map(channel).collect()
+}
+
 /// The constants of the channels that carry something, by name.
 fn channels<'a>(request: &Request<'a>, drafts: &[Draft<'a>]) -> IndexMap<&'a str, ir::Channel> {
-    let mut used: IndexMap<&str, &dovetail_contract::contract::Channel> = IndexMap::new();
-    for draft in drafts {
-        if let Some(channel) = request.channels.get(draft.channel) {
-            used.insert(draft.channel, channel);
-        }
-    }
+    let used = used(request, drafts);
     let wanted: Vec<Wanted<'_>> = used
         .keys()
         .map(|name| wanted(name, Casing::Constant))
@@ -313,29 +325,25 @@ fn channel_of(
     let about = format!(
         "The channel {}, in {}: {what}.",
         doc::code(name),
-        broker(channel.transport)
+        channel.transport.described()
     );
+    let mut docs = doc::wrap(&about);
+    if let Some(exception) = laws::exception(channel) {
+        docs.push(String::new());
+        docs.extend(doc::wrap(&exception));
+    }
     let retention = channel.retention.as_ref();
     let partitions = channel.partitions.as_ref();
     ir::Channel {
-        docs: doc::wrap(&about),
+        docs,
         constant,
         name: literal::rust(name),
+        transport: literal::rust(channel.transport.as_str()),
         address: literal::rust(&channel.address),
         kind,
         partitions: optional(partitions.map(|count| policies::grouped(count.value.into()))),
         retention: optional(retention.map(|time| policies::duration(time.value))),
-    }
-}
-
-/// What people call a kind of broker.
-pub(super) fn broker(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Embedded => "the embedded broker",
-        Transport::RabbitMq => "RabbitMQ",
-        Transport::Kafka => "Kafka",
-        Transport::Nats => "NATS",
-        Transport::Sqs => "Amazon SQS",
+        keeps_keys: laws::keeps_keys(channel),
     }
 }
 
@@ -437,14 +445,14 @@ fn readme(
     let rows = drafts.iter().map(|draft| {
         let key = draft.message.key.as_ref();
         ir::MessageRow {
-            message: doc::code(draft.name),
+            message: doc::cell(draft.name),
             kind: draft.message.kind.described(),
             method: methods
                 .get(&draft.constant)
-                .map(|method| doc::code(method))
+                .map(|method| doc::cell(method))
                 .unwrap_or_default(),
-            channel: doc::code(draft.channel),
-            key: key.map(|key| doc::code(&key.value)).unwrap_or_default(),
+            channel: doc::cell(draft.channel),
+            key: key.map(|key| doc::cell(&key.value)).unwrap_or_default(),
         }
     });
     ir::MessagesReadme {
@@ -452,6 +460,7 @@ fn readme(
         summary: doc::wrap(&doc::sentence(request.summary.unwrap_or_default())),
         library: package.replace('-', "_"),
         rows: rows.collect(),
+        unkept: laws::list(used(request, drafts)),
     }
 }
 

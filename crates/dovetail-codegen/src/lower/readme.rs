@@ -66,7 +66,7 @@ fn table(part: &Part, drafts: &[OperationDraft<'_>]) -> ir::ReadmeTable {
 
 fn row(draft: &OperationDraft<'_>) -> ir::ReadmeRow {
     let operation = draft.operation;
-    let cell = |text: &str| doc::code(text).replace('|', "\\|");
+    let cell = doc::cell;
     let refusals = draft.refusals.as_ref();
     ir::ReadmeRow {
         method: cell(draft.method.trim_start_matches("r#")),

@@ -1,4 +1,4 @@
-//! Alerts as templates print them, each with the series that prove it.
+//! Alerts as templates print them, and the series that prove them.
 
 use dovetail_contract::contract::{Service, Workspace};
 
@@ -15,8 +15,6 @@ pub(super) struct Alert {
     pub(super) labels: Fields,
     /// As templates of Prometheus.
     pub(super) annotations: Fields,
-    /// When it is to fire.
-    pub(super) case: Case,
 }
 
 /// Keys and YAML strings.
@@ -25,13 +23,20 @@ pub(super) type Fields = Vec<(&'static str, String)>;
 /// Series with which an alert is quiet at one time and fires at a later one, all texts as YAML strings.
 #[derive(Debug)]
 pub(super) struct Case {
+    pub(super) name: &'static str,
     /// Names and values, one for each minute.
     pub(super) series: Vec<(String, String)>,
     pub(super) quiet_at: &'static str,
     pub(super) fires_at: &'static str,
-    /// The labels that it fires with.
+    /// What fires then.
+    pub(super) fires: Vec<Firing>,
+}
+
+/// An alert as it fires.
+#[derive(Debug)]
+pub(super) struct Firing {
     pub(super) labels: Fields,
-    /// The annotations as people see them.
+    /// As people see them.
     pub(super) annotations: Fields,
 }
 
@@ -103,15 +108,27 @@ pub(super) struct Draft {
     pub(super) fires_at: &'static str,
 }
 
-/// The alerts of one service, in the order of its contract.
-pub(super) fn alerts(workspace: &Workspace, service: &Service) -> Vec<Alert> {
+/// The alerts of one service, in the order of its contract, and what proves them.
+pub(super) fn alerts(workspace: &Workspace, service: &Service) -> (Vec<Alert>, Vec<Case>) {
     let mut drafts = consumer::alerts(workspace, service);
     drafts.extend(group::alerts(workspace, service));
     drafts.extend(outbox::alerts(workspace, service));
-    drafts
-        .into_iter()
-        .map(|draft| draft.alert(service))
-        .collect()
+    let (mut alerts, mut cases) = (Vec::new(), Vec::new());
+    let mut absent: Option<Case> = None;
+    for draft in drafts {
+        let (alert, case) = draft.alert(service);
+        alerts.push(alert);
+        match &mut absent {
+            Some(absent) if case.name == consumer::UNOBSERVED => {
+                absent.series.extend(case.series);
+                absent.fires.extend(case.fires);
+            }
+            None if case.name == consumer::UNOBSERVED => absent = Some(case),
+            _ => cases.push(case),
+        }
+    }
+    cases.extend(absent);
+    (alerts, cases)
 }
 
 /// Who answers for a service, if its contract says so in something that can be seen.
@@ -121,7 +138,7 @@ pub(super) fn owner(service: &Service) -> Option<String> {
 }
 
 impl Draft {
-    fn alert(self, service: &Service) -> Alert {
+    fn alert(self, service: &Service) -> (Alert, Case) {
         let mut own = vec![
             self.about,
             ("service", service.name.value.clone()),
@@ -145,24 +162,26 @@ impl Draft {
                 .map(|(key, words)| (*key, text::yaml(pick(words))))
                 .collect()
         };
-        Alert {
+        let series = self.series.iter();
+        let series = series.map(|(name, values)| (text::yaml(name), text::yaml(values)));
+        let case = Case {
+            name: self.name,
+            series: series.collect(),
+            quiet_at: self.quiet_at,
+            fires_at: self.fires_at,
+            fires: vec![Firing {
+                labels: fires,
+                annotations: fields(|words| &words.shown),
+            }],
+        };
+        let alert = Alert {
             name: self.name,
             expression: text::yaml(&self.expression),
             wait: self.wait,
             labels: labels.collect(),
             annotations: fields(|words| &words.template),
-            case: Case {
-                series: self
-                    .series
-                    .iter()
-                    .map(|(name, values)| (text::yaml(name), text::yaml(values)))
-                    .collect(),
-                quiet_at: self.quiet_at,
-                fires_at: self.fires_at,
-                labels: fires,
-                annotations: fields(|words| &words.shown),
-            },
-        }
+        };
+        (alert, case)
     }
 }
 

@@ -7,10 +7,12 @@ use super::alerts::{Draft, Severity, Words, depth, depth_series, list_command};
 use super::subjects::{self, Consumer};
 use super::text;
 
+/// The alert about a consumer that nobody watches over.
+pub(super) const UNOBSERVED: &str = "DovetailConsumerUnobserved";
+
 /// The alerts of all consumers of a service.
 pub(super) fn alerts(workspace: &Workspace, service: &Service) -> Vec<Draft> {
     let consumers = subjects::consumers(workspace, service);
-    let names: Vec<&str> = consumers.iter().map(|one| one.name.as_str()).collect();
     let mut drafts = Vec::new();
     for consumer in &consumers {
         drafts.push(dead_letters(consumer));
@@ -18,7 +20,7 @@ pub(super) fn alerts(workspace: &Workspace, service: &Service) -> Vec<Draft> {
         drafts.extend(expiring(consumer));
         drafts.push(rate(consumer));
         drafts.push(replays(consumer));
-        drafts.push(unobserved(consumer, &names));
+        drafts.push(unobserved(consumer));
     }
     drafts
 }
@@ -173,18 +175,14 @@ fn replays(consumer: &Consumer) -> Draft {
     }
 }
 
-/// Where nobody counts dead letters, no alert about them can fire.
-fn unobserved(consumer: &Consumer, all: &[&str]) -> Draft {
-    let of = |name: &str| {
-        let name = text::promql(name);
-        format!("dovetail_dlq_messages{{consumer={name}}}")
-    };
-    let values = |name: &str| if name == consumer.name { "0x5" } else { "0x40" };
-    let series = all.iter();
+/// Where nobody counts dead letters, no alert about them can fire. What is not there is told of whatever else is: all of a service share a test.
+fn unobserved(consumer: &Consumer) -> Draft {
+    let name = text::promql(&consumer.name);
+    let series = format!("dovetail_dlq_messages{{consumer={name}}}");
     Draft {
-        name: "DovetailConsumerUnobserved",
+        name: UNOBSERVED,
         severity: Severity::Ticket,
-        expression: format!("absent({})", of(&consumer.name)),
+        expression: format!("absent({series})"),
         wait: Some("10m"),
         about: about(consumer),
         summary: Words::new(&format!("Nobody watches over {}", consumer.name)),
@@ -193,9 +191,7 @@ fn unobserved(consumer: &Consumer, all: &[&str]) -> Draft {
              Until then no other alert about it can fire.",
         ),
         command: None,
-        series: series
-            .map(|name| (of(name), values(name).to_owned()))
-            .collect(),
+        series: vec![(series, "0x5".to_owned())],
         quiet_at: "15m",
         fires_at: "25m",
     }

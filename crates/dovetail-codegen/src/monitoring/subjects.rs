@@ -26,18 +26,14 @@ pub(super) struct Group {
     pub(super) alert_depth: u32,
 }
 
-/// The consumers of a service, in the order of its contract.
+/// The consumers of a service, in the order of its contract, and then those of its own commands that nobody names.
 pub(super) fn consumers(workspace: &Workspace, service: &Service) -> Vec<Consumer> {
-    let consumes = service.messaging.consumes.values();
-    let consumers = consumes.map(|consumption| {
-        let (provider, handler) = (&consumption.provider, &consumption.handler.value);
-        let settings = consumption.settings.over(&workspace.settings.messaging);
-        Consumer {
-            name: format!("{}/{provider}/{handler}", service.name.value),
-            message: format!("{provider}/{}", consumption.message),
-            kind: consumption.message.clone(),
-            policy: settings.resolve(),
-        }
+    let handled = workspace.handled(service).into_iter();
+    let consumers = handled.map(|one| Consumer {
+        name: one.known_as(),
+        message: format!("{}/{}", one.provider.name.value, one.name),
+        kind: one.name.to_owned(),
+        policy: one.settings(workspace).resolve(),
     });
     consumers.collect()
 }
@@ -45,13 +41,11 @@ pub(super) fn consumers(workspace: &Workspace, service: &Service) -> Vec<Consume
 /// The groups of a service, by name.
 pub(super) fn groups(workspace: &Workspace, service: &Service) -> Vec<Group> {
     let mut groups: BTreeMap<String, u32> = BTreeMap::new();
-    for consumption in service.messaging.consumes.values() {
-        let message = workspace.message(consumption).map(|(_, message)| message);
-        let Some(channel) = message.and_then(|message| message.channel.as_ref()) else {
+    for handled in workspace.handled(service) {
+        let Some(channel) = &handled.message.channel else {
             continue;
         };
-        let settings = consumption.settings.over(&workspace.settings.messaging);
-        let depth = settings.resolve().alert_depth;
+        let depth = handled.settings(workspace).resolve().alert_depth;
         groups
             .entry(format!("{}/{}", service.name.value, channel.value))
             .and_modify(|least| *least = depth.min(*least))

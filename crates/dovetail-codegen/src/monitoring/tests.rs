@@ -14,7 +14,7 @@ const SETTINGS: &str = "
 dovetail: 1
 channels:
   orders: { transport: kafka, address: shop.orders }
-  work: { kind: queue }
+  work: { kind: queue, transport: kafka }
 messaging: { dead_letter: { alert: { depth: 3 } } }
 ";
 
@@ -208,6 +208,53 @@ fn the_queries_of_the_dashboard_are_ones() {
     if let Some((is_content, said)) = ask(&files, "promtool", &["check", "rules", "panels.yaml"]) {
         assert!(is_content, "{said}");
     }
+}
+
+/// Every consumer is proved once, however many there are.
+#[test]
+fn the_tests_of_rules_grow_with_the_contract() {
+    let size = |count: usize| {
+        let consumed = |number| format!("  orders/e{number}: {{ handler: h{number} }}\n");
+        let provided =
+            |number| format!("    e{number}: {{ schema: events/order.yaml, channel: orders }}\n");
+        let consumes: String = (0..count).map(consumed).collect();
+        let provides: String = (0..count).map(provided).collect();
+        let shipping = format!("service: shipping\nconsumes:\n{consumes}");
+        let orders = format!("service: orders\nprovides:\n  events:\n{provides}");
+        let (workspace, sources) = workspace(&[
+            ("dovetail.yaml", "dovetail: 1\nchannels: { orders: {} }\n"),
+            ("orders/service.yaml", &orders),
+            ("shipping/service.yaml", &shipping),
+        ]);
+        let files = generated(&workspace, &sources);
+        if count < 20 {
+            check(&files);
+        }
+        files["shipping.rules.test.yaml"].len()
+    };
+    let (few, many) = (size(10), size(80));
+    assert!(
+        many < few * 9,
+        "{few} bytes, and {many} for eight times that"
+    );
+}
+
+/// Who takes a command that nobody names handles it, and is watched like others.
+#[test]
+fn commands_of_a_service_itself_have_alerts() {
+    let (workspace, sources) = workspace(&[(
+        "shipping/service.yaml",
+        "service: shipping\nconsumes: { orders/order.created: { handler: plan } }\n",
+    )]);
+    let files = generated(&workspace, &sources);
+    let rules = &files["orders.rules.yaml"];
+    for expected in [
+        "dovetail_dlq_messages{consumer=\"orders/orders/ship_order\"})) >= 3",
+        "dovetail_consumer_paused{consumer=\"orders/work\"}",
+    ] {
+        assert!(rules.contains(expected), "{expected}\n{rules}");
+    }
+    check(&files);
 }
 
 /// Names and owners that would end strings, begin templates, or add receivers.

@@ -262,3 +262,170 @@ fn messages_of_a_document_have_names_of_their_own_whatever_it_calls_them() {
     let count = messages.matches(": MessageType = ").count();
     assert_eq!(count, names.len(), "{messages}");
 }
+
+/// Documentation and README of a handler of an event with a key, and of what publishes it, where the channel says this.
+fn said_of(channel: &str, consumption: &str) -> [String; 4] {
+    let settings = format!("dovetail: 1\nchannels: {{ shop: {{ {channel} }} }}\n");
+    let consumer = format!(
+        "service: mail\nconsumes: {{ orders/placed: {{ handler: confirm, {consumption} }} }}\n"
+    );
+    let generated = check(&[
+        ("dovetail.yaml", &settings),
+        ("orders/order.yaml", ORDER),
+        (
+            "orders/service.yaml",
+            "service: orders\nprovides: { events: { placed: { schema: order.yaml, channel: shop, key: id } } }\n",
+        ),
+        ("mail/service.yaml", &consumer),
+    ]);
+    let file = |package: &str, path: &str| {
+        let mut packages = generated.packages.iter();
+        let package = packages.find(|one| one.name == package).expect("a package");
+        // Without the marks and breaks of lines of docs.
+        let lines = package.files[path].lines();
+        let lines = lines.map(|line| line.trim().trim_start_matches("///").trim());
+        lines.collect::<Vec<&str>>().join(" ")
+    };
+    [
+        file("mail-consumers", "src/orders.rs"),
+        file("orders-messages", "src/producer.rs"),
+        file("mail-consumers", "README.md"),
+        file("orders-messages", "src/channels.rs"),
+    ]
+}
+
+#[test]
+fn docs_say_what_the_broker_does_not_keep() {
+    const KEPT: &str = "in the order in which they were sent";
+    const UNKEPT: &str =
+        "**Keys keep their order** and **Keys keep their order across redelivery**";
+    let rows = [
+        ("", true, None, "It keeps every law"),
+        ("transport: rabbitmq", true, None, "the others stand by"),
+        (
+            "transport: rabbitmq, keeps_keys: false",
+            false,
+            Some(UNKEPT),
+            "active consumer",
+        ),
+        (
+            "transport: kafka",
+            true,
+            Some("**Acknowledged is done** and **Deliveries are counted**"),
+            "come and go",
+        ),
+        (
+            "transport: nats",
+            false,
+            Some(UNKEPT),
+            "two minutes is dropped",
+        ),
+        (
+            "transport: nats, keeps_keys: true",
+            true,
+            None,
+            "one message of the channel",
+        ),
+        (
+            "transport: sqs",
+            false,
+            Some("**Acknowledged is done**, **One at a time**, **Keys keep their order** and"),
+            "only up to twelve hours",
+        ),
+        (
+            "transport: sqs, address: shop.fifo",
+            true,
+            None,
+            "256 KiB through a topic",
+        ),
+    ];
+    for (channel, is_ordered, unkept, more) in rows {
+        let [handler, producer, readme, channels] = said_of(channel, "");
+        assert_eq!(handler.contains(KEPT), is_ordered, "{channel}: {handler}");
+        assert!(
+            handler.contains("- Broker: ") && handler.contains(more),
+            "{channel}: {handler}"
+        );
+        let order = "where messages of one `id` keep their order";
+        assert_eq!(
+            producer.contains(order),
+            is_ordered,
+            "{channel}: {producer}"
+        );
+        let keeps = format!("keeps_keys: {is_ordered}");
+        assert!(channels.contains(&keeps), "{channel}: {channels}");
+        let heading = "## What the broker does not keep";
+        assert_eq!(
+            readme.contains(heading),
+            unkept.is_some(),
+            "{channel}: {readme}"
+        );
+        for text in [&handler, &readme, &channels] {
+            assert!(
+                text.contains(unkept.unwrap_or_default()),
+                "{channel}: {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn places_of_kafka_tell_duplicates_where_the_contract_says_so() {
+    for (mode, effect) in [
+        ("offset", "once for each place of the channel"),
+        (
+            "both",
+            "what goes through the transaction happens once; the source",
+        ),
+    ] {
+        let said = format!("idempotency: {{ mode: {mode} }}");
+        let [handler, ..] = said_of("transport: kafka", &said);
+        assert!(handler.contains(effect), "{handler}");
+        let of_trait = "or once for each place of the channel where";
+        assert_eq!(handler.contains(of_trait), mode == "offset", "{handler}");
+    }
+}
+
+#[test]
+fn no_file_of_a_crate_takes_the_place_of_another() {
+    for name in ["lib", "main", "com1", "lpt9", "routes", "consumers"] {
+        let provider = format!(
+            "service: {name}\nprovides: {{ events: {{ made: {{ schema: order.yaml, channel: shop }} }} }}\n"
+        );
+        let consumer = format!("service: mail\nconsumes: {{ {name}/made: {{ handler: tell }} }}\n");
+        let generated = check(&[
+            ("dovetail.yaml", SETTINGS),
+            ("p/order.yaml", ORDER),
+            ("p/service.yaml", &provider),
+            ("mail/service.yaml", &consumer),
+        ]);
+        let mut packages = generated.packages.iter();
+        let package = packages.find(|one| one.name == "mail-consumers");
+        let files = &package.expect("a package").files;
+        assert!(files["src/lib.rs"].contains("pub use"), "{name}");
+        assert_eq!(
+            files.contains_key(&format!("src/{name}.rs")),
+            ["lib", "routes", "consumers"].contains(&name)
+        );
+    }
+}
+
+#[test]
+fn a_bar_ends_no_cell() {
+    let schema = "type: object\nrequired: ['a|b']\nproperties: { 'a|b': { type: string } }\n";
+    let generated = check(&[
+        ("dovetail.yaml", SETTINGS),
+        ("orders/order.yaml", schema),
+        (
+            "orders/service.yaml",
+            "service: orders\nprovides: { commands: { hold: { schema: order.yaml, channel: shop, key: 'a|b' } } }\n",
+        ),
+    ]);
+    for package in &generated.packages {
+        let readme = &package.files["README.md"];
+        assert!(
+            readme.contains("`a\\|b`") && !readme.contains("`a|b`"),
+            "{readme}"
+        );
+    }
+}

@@ -37,6 +37,8 @@ pub enum InboxMode {
     Lease,
     /// How far the consumer came, in the transaction of the effect. A message that its producer sent twice is handled twice.
     Offset,
+    /// The message and how far the consumer came, in the transaction of its effect.
+    Both,
 }
 
 /// Trying to handle a message again.

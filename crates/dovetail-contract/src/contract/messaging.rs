@@ -7,6 +7,9 @@ use crate::policy::Duration;
 use crate::schema::{SchemaId, Schemas};
 use crate::source::{FileId, Span, Spanned};
 
+/// How addresses of first-in-first-out queues and topics of Amazon end.
+const FIFO: &str = ".fifo";
+
 /// Everything that a service says of messages.
 #[derive(Debug, Clone, Default)]
 pub struct Messaging {
@@ -101,6 +104,8 @@ pub struct Channel {
     pub partitions: Option<Spanned<u32>>,
     /// How long the broker keeps messages, where that is said.
     pub retention: Option<Spanned<Duration>>,
+    /// Whether the order of keys is kept, where that is said. See [`Channel::keeps_keys`].
+    pub keeps_keys: Option<Spanned<bool>>,
 }
 
 /// What an AsyncAPI document says of messages.
@@ -173,6 +178,21 @@ impl Workspace {
     #[must_use]
     pub fn channel(&self, message: &Message) -> Option<&Channel> {
         self.settings.channels.get(&message.channel.as_ref()?.value)
+    }
+}
+
+impl Channel {
+    /// Whether the broker keeps the order of keys: where that is said, or by the kind of broker.
+    #[must_use]
+    pub fn keeps_keys(&self) -> bool {
+        let said = self.keeps_keys.as_ref().map(|said| said.value);
+        said.unwrap_or_else(|| self.transport.keeps_keys(&self.address))
+    }
+
+    /// Whether it is a first-in-first-out queue or topic of Amazon.
+    #[must_use]
+    pub fn is_fifo(&self) -> bool {
+        self.transport == Transport::Sqs && self.address.ends_with(FIFO)
     }
 }
 
@@ -250,9 +270,42 @@ impl Transport {
         }
     }
 
+    /// What people call it.
+    #[must_use]
+    pub fn described(self) -> &'static str {
+        match self {
+            Self::Embedded => "the embedded broker",
+            Self::RabbitMq => "RabbitMQ",
+            Self::Kafka => "Kafka",
+            Self::Nats => "NATS",
+            Self::Sqs => "Amazon SQS",
+        }
+    }
+
     /// Whether messages of it have places that count up, so that a consumer can remember how far it came.
     #[must_use]
     pub fn has_offsets(self) -> bool {
-        matches!(self, Self::Embedded | Self::Kafka | Self::Nats)
+        self == Self::Kafka
+    }
+
+    /// Whether it keeps the order of keys on a channel of this address, unless a contract says otherwise.
+    #[must_use]
+    pub fn keeps_keys(self, address: &str) -> bool {
+        match self {
+            Self::Embedded | Self::RabbitMq | Self::Kafka => true,
+            Self::Nats => false,
+            Self::Sqs => address.ends_with(FIFO),
+        }
+    }
+
+    /// How long it keeps messages where nobody says; none where that is for ever, or up to how the broker is set up.
+    #[must_use]
+    pub fn retention(self) -> Option<Duration> {
+        const DAY: u64 = 86_400_000;
+        match self {
+            Self::Kafka => Some(Duration::from_millis(7 * DAY)),
+            Self::Sqs => Some(Duration::from_millis(4 * DAY)),
+            Self::Embedded | Self::RabbitMq | Self::Nats => None,
+        }
     }
 }

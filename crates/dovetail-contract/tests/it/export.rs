@@ -73,7 +73,8 @@ fn workspace(files: &[(&str, &str)]) -> Loaded {
     let errors: Vec<_> = loaded
         .findings
         .iter()
-        .filter(|finding| finding.is_error())
+        // One document is to hold every kind of broker, which no service that runs may have.
+        .filter(|finding| finding.is_error() && finding.code.id != "mixed-transports")
         .collect();
     assert!(errors.is_empty(), "{errors:?}");
     loaded

@@ -13,10 +13,12 @@ static CREATED: MessageType = MessageType {
     version: "1.4.0",
     channel: Channel {
         name: "orders",
+        transport: "embedded",
         address: "shop.orders",
         kind: Kind::Topic,
         partitions: None,
         retention: None,
+        keeps_keys: true,
     },
     key: Some("order_id"),
     content_type: "application/json",

@@ -214,11 +214,7 @@ impl Transport for Kafka {
 
     /// What is acknowledged is done for this member. It is done for the group once it is committed.
     fn laws(&self) -> Laws {
-        Laws {
-            acknowledged_is_done: false,
-            deliveries_are_counted: false,
-            ..Laws::ALL
-        }
+        Laws::of_kafka()
     }
 
     /// A topic is created with its partitions; one that is there keeps those it has. What it was declared as is known by the groups that

@@ -81,6 +81,45 @@ impl Laws {
         reconnects: false,
         deliveries_are_counted: false,
     };
+    /// Those of RabbitMQ, with one active consumer for each group or without.
+    #[must_use]
+    pub const fn of_rabbitmq(keeps_keys: bool) -> Self {
+        Self::of_keys(keeps_keys)
+    }
+
+    /// Those of NATS, with one delivery of a group at a time or with many.
+    #[must_use]
+    pub const fn of_nats(keeps_keys: bool) -> Self {
+        Self::of_keys(keeps_keys)
+    }
+
+    /// Those of Kafka.
+    #[must_use]
+    pub const fn of_kafka() -> Self {
+        Self {
+            acknowledged_is_done: false,
+            deliveries_are_counted: false,
+            ..Self::ALL
+        }
+    }
+
+    /// Those of Amazon SQS, with queues that are first in, first out, or with standard ones.
+    #[must_use]
+    pub const fn of_sqs(is_fifo: bool) -> Self {
+        Self {
+            acknowledged_is_done: is_fifo,
+            one_at_a_time: is_fifo,
+            ..Self::of_keys(is_fifo)
+        }
+    }
+
+    const fn of_keys(keeps_keys: bool) -> Self {
+        Self {
+            keys_keep_their_order: keeps_keys,
+            keys_keep_their_order_across_redelivery: keeps_keys,
+            ..Self::ALL
+        }
+    }
 
     /// Each law by the words that open it in the docs, and whether it is kept.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, bool)> {

@@ -177,12 +177,7 @@ impl Transport for Nats {
     type Receipt = Receipt;
 
     fn laws(&self) -> Laws {
-        let keeps_keys = self.link.config.keeps_keys;
-        Laws {
-            keys_keep_their_order: keeps_keys,
-            keys_keep_their_order_across_redelivery: keeps_keys,
-            ..Laws::ALL
-        }
+        Laws::of_nats(self.link.config.keeps_keys)
     }
 
     async fn declare(&self, channel: &Channel) -> Result<(), StoreError> {

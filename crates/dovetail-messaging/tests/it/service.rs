@@ -27,10 +27,12 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 const ORDERS: Channel = Channel {
     name: "orders",
+    transport: "embedded",
     address: "shop.orders",
     kind: Kind::Topic,
     partitions: None,
     retention: None,
+    keeps_keys: true,
 };
 
 static CONSUMED: &[&Consumption] = &[&Consumption {

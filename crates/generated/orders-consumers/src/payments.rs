@@ -22,8 +22,10 @@ pub trait PaymentsHandler<T>: Send + Sync {
     /// - Failures: 5 attempts of 10 seconds at most, from 1 second up to 1 minute apart; a panic is
     ///   one. Then the message becomes a dead letter with all that waits behind it, which is kept for
     ///   7 days. `HandlerError::Fatal` makes it one at once, and `HandlerError::Infrastructure`
-    ///   counts no attempt, but pauses all of the channel. A message that is not what the contract
-    ///   says becomes a dead letter without any attempt.
+    ///   counts no attempt, but pauses all of the channel. A message that the type of its payload
+    ///   cannot hold becomes a dead letter without any attempt. What a type does not say is not
+    ///   checked: patterns, lengths, limits and whatever else the schema asks of values.
+    /// - Broker: the embedded broker. It keeps every law of `dovetail_messaging::transport`.
     fn mark_paid(
         &self,
         transaction: &mut T,

@@ -11,8 +11,10 @@ pub const ALL: &[Channel] = &[ORDERS];
 /// message.
 pub const ORDERS: Channel = Channel {
     name: "orders",
+    transport: "embedded",
     address: "orders",
     kind: Kind::Topic,
     partitions: None,
     retention: None,
+    keeps_keys: true,
 };

@@ -11,8 +11,10 @@ pub const ALL: &[Channel] = &[PAYMENTS];
 /// each message.
 pub const PAYMENTS: Channel = Channel {
     name: "payments",
+    transport: "embedded",
     address: "payments",
     kind: Kind::Topic,
     partitions: None,
     retention: None,
+    keeps_keys: true,
 };

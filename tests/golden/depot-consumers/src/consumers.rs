@@ -63,9 +63,9 @@ where
                 ParcelsLeased(Arc::clone(&handler)),
             )
             .transactional(
-                parcels_messages::channels::DESK,
-                routes::FROM_DESK,
-                Desk(Arc::clone(&handler)),
+                parcels_messages::channels::RELEASES,
+                routes::FROM_RELEASES,
+                Releases(Arc::clone(&handler)),
             )
             .transactional(
                 parcels_messages::channels::ALL_X2E5C,
@@ -174,10 +174,10 @@ where
     }
 }
 
-/// From the messages of `desk` to their handlers.
-struct Desk<H>(Arc<H>);
+/// From the messages of `releases` to their handlers.
+struct Releases<H>(Arc<H>);
 
-impl<T, H> Handler<T> for Desk<H>
+impl<T, H> Handler<T> for Releases<H>
 where
     T: Send,
     H: ParcelsHandler<T>,

@@ -21,8 +21,10 @@ pub trait ParcelsHandler<T>: Send + Sync {
     /// - Failures: 5 attempts of 30 seconds at most, from 1 second up to 1 minute apart; a panic is
     ///   one. Then the message becomes a dead letter with all that waits behind it, which is kept for
     ///   7 days. `HandlerError::Fatal` makes it one at once, and `HandlerError::Infrastructure`
-    ///   counts no attempt, but pauses all of the channel. A message that is not what the contract
-    ///   says becomes a dead letter without any attempt.
+    ///   counts no attempt, but pauses all of the channel. A message that the type of its payload
+    ///   cannot hold becomes a dead letter without any attempt. What a type does not say is not
+    ///   checked: patterns, lengths, limits and whatever else the schema asks of values.
+    /// - Broker: the embedded broker. It keeps every law of `dovetail_messaging::transport`.
     fn r#match(
         &self,
         transaction: &mut T,
@@ -36,15 +38,17 @@ pub trait ParcelsHandler<T>: Send + Sync {
     ///
     /// The list has no key: it is about many parcels.
     ///
-    /// - Effect: what goes through the transaction happens once for each place of the channel. What
-    ///   its producer sent twice is handled twice, and what does not go through the transaction can
-    ///   happen on each attempt.
+    /// - Effect: what goes through the transaction happens once; the source and the id of its
+    ///   envelope tell duplicates, for 7 days. What does not go through it can happen on each
+    ///   attempt.
     /// - Order: none. Messages are handled side by side, and as they come.
     /// - Failures: 5 attempts of 30 seconds at most, from 1 second up to 1 minute apart; a panic is
     ///   one. Then the message becomes a dead letter, which is kept for 7 days. `HandlerError::Fatal`
     ///   makes it one at once, and `HandlerError::Infrastructure` counts no attempt, but pauses all
-    ///   of the channel. A message that is not what the contract says becomes a dead letter without
-    ///   any attempt.
+    ///   of the channel. A message that the type of its payload cannot hold becomes a dead letter
+    ///   without any attempt. What a type does not say is not checked: patterns, lengths, limits and
+    ///   whatever else the schema asks of values.
+    /// - Broker: the embedded broker. It keeps every law of `dovetail_messaging::transport`.
     fn r#loop(
         &self,
         transaction: &mut T,
@@ -52,7 +56,7 @@ pub trait ParcelsHandler<T>: Send + Sync {
         context: &Context<'_>,
     ) -> impl std::future::Future<Output = Result<(), HandlerError>> + Send;
 
-    /// Handles `release_parcel`, a command on the channel `desk`.
+    /// Handles `release_parcel`, a command on the channel `releases`.
     ///
     /// - Effect: what goes through the transaction happens once; the source and the id of its
     ///   envelope tell duplicates, for 7 days. What does not go through it can happen on each
@@ -61,8 +65,10 @@ pub trait ParcelsHandler<T>: Send + Sync {
     /// - Failures: 5 attempts of 30 seconds at most, from 1 second up to 1 minute apart; a panic is
     ///   one. Then the message becomes a dead letter, which is kept for 7 days. `HandlerError::Fatal`
     ///   makes it one at once, and `HandlerError::Infrastructure` counts no attempt, but pauses all
-    ///   of the channel. A message that is not what the contract says becomes a dead letter without
-    ///   any attempt.
+    ///   of the channel. A message that the type of its payload cannot hold becomes a dead letter
+    ///   without any attempt. What a type does not say is not checked: patterns, lengths, limits and
+    ///   whatever else the schema asks of values.
+    /// - Broker: the embedded broker. It keeps every law of `dovetail_messaging::transport`.
     fn run(
         &self,
         transaction: &mut T,
@@ -79,7 +85,10 @@ pub trait ParcelsHandler<T>: Send + Sync {
     /// - Failures: one attempt of 30 seconds at most; a panic is one. Then the message becomes a dead
     ///   letter, which is kept for 7 days. `HandlerError::Fatal` makes it one at once, and
     ///   `HandlerError::Infrastructure` counts no attempt, but pauses all of the channel. A message
-    ///   that is not what the contract says becomes a dead letter without any attempt.
+    ///   that the type of its payload cannot hold becomes a dead letter without any attempt. What a
+    ///   type does not say is not checked: patterns, lengths, limits and whatever else the schema
+    ///   asks of values.
+    /// - Broker: the embedded broker. It keeps every law of `dovetail_messaging::transport`.
     fn self_(
         &self,
         transaction: &mut T,
@@ -103,8 +112,10 @@ pub trait ParcelsLeaseHandler: Send + Sync {
     /// - Failures: 3 attempts of 5 seconds at most, from 100 milliseconds up to 2 seconds apart; a
     ///   panic is one. Then the message becomes a dead letter, which is kept for 5 days.
     ///   `HandlerError::Fatal` makes it one at once, and `HandlerError::Infrastructure` counts no
-    ///   attempt, but pauses all of the channel. A message that is not what the contract says becomes
-    ///   a dead letter without any attempt.
+    ///   attempt, but pauses all of the channel. A message that the type of its payload cannot hold
+    ///   becomes a dead letter without any attempt. What a type does not say is not checked:
+    ///   patterns, lengths, limits and whatever else the schema asks of values.
+    /// - Broker: the embedded broker. It keeps every law of `dovetail_messaging::transport`.
     fn r#type(
         &self,
         held: &mut Held,

@@ -8,8 +8,8 @@ use dovetail_messaging::declared::{Consumption, DeadLetters, Inbox};
 /// What is consumed from `parcels`.
 pub const FROM_PARCELS: &[&Consumption] = &[&MATCH, &TYPE, &LOOP];
 
-/// What is consumed from `desk`.
-pub const FROM_DESK: &[&Consumption] = &[&RUN];
+/// What is consumed from `releases`.
+pub const FROM_RELEASES: &[&Consumption] = &[&RUN];
 
 /// What is consumed from `all`.
 pub const FROM_ALL: &[&Consumption] = &[&SELF];
@@ -54,7 +54,7 @@ pub const TYPE: Consumption = Consumption {
 pub const LOOP: Consumption = Consumption {
     name: "depot/parcels/loop",
     message: &parcels_messages::messages::PARCELS_SCANNED,
-    inbox: Inbox::Offset,
+    inbox: Inbox::Transaction,
     id_pointer: None,
     is_ordered: false,
     attempts_max: 5,

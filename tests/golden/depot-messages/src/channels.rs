@@ -11,8 +11,10 @@ pub const ALL: &[Channel] = &[DEPOT];
 /// message.
 pub const DEPOT: Channel = Channel {
     name: "depot",
+    transport: "embedded",
     address: "depot",
     kind: Kind::Topic,
     partitions: None,
     retention: None,
+    keeps_keys: true,
 };

@@ -17,13 +17,15 @@ pub trait ParcelsHandler<T>: Send + Sync {
     /// - Effect: what goes through the transaction happens once; the source and the id of its
     ///   envelope tell duplicates, for 7 days. What does not go through it can happen on each
     ///   attempt.
-    /// - Order: messages of one `parcel_id` are handled one after the other, as they come. The queue
-    ///   is a standard one, which can bring them in any order.
+    /// - Order: messages of one `parcel_id` are handled in the order in which they were sent. While
+    ///   one of them is tried again, those behind it wait, and other keys go on.
     /// - Failures: 5 attempts of 30 seconds at most, from 1 second up to 1 minute apart; a panic is
     ///   one. Then the message becomes a dead letter with all that waits behind it, which is kept for
     ///   7 days. `HandlerError::Fatal` makes it one at once, and `HandlerError::Infrastructure`
-    ///   counts no attempt, but pauses all of the channel. A message that is not what the contract
-    ///   says becomes a dead letter without any attempt.
+    ///   counts no attempt, but pauses all of the channel. A message that the type of its payload
+    ///   cannot hold becomes a dead letter without any attempt. What a type does not say is not
+    ///   checked: patterns, lengths, limits and whatever else the schema asks of values.
+    /// - Broker: the embedded broker. It keeps every law of `dovetail_messaging::transport`.
     fn hold_parcel(
         &self,
         transaction: &mut T,

@@ -109,7 +109,7 @@ pub const RELEASE_PARCEL: MessageType = MessageType {
     name: "release_parcel",
     provider: "parcels",
     version: "1.0.0",
-    channel: channels::DESK,
+    channel: channels::RELEASES,
     key: Some("parcel_id"),
     content_type: "application/json",
     schema: "urn:dovetail:parcels:release_parcel:1.0.0",

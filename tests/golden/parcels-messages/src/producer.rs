@@ -323,8 +323,8 @@ impl ParcelsCommands {
 
     /// Sends `release_parcel`.
     ///
-    /// It is `release_parcel` on the channel `desk`, where messages of one `parcel_id` keep their
-    /// order. It is sent once the transaction is committed, and never if it is not.
+    /// It is `release_parcel` on the channel `releases`, where messages of one `parcel_id` keep
+    /// their order. It is sent once the transaction is committed, and never if it is not.
     ///
     /// # Errors
     ///

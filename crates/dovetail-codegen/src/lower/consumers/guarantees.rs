@@ -1,19 +1,28 @@
 //! What documentation of handlers promises, and what it does not.
 
-use dovetail_contract::contract::{InboxMode, MessageKind, Transport};
+use dovetail_contract::contract::{InboxMode, MessageKind};
 
 use super::Draft;
 use crate::doc;
+use crate::lower::laws;
 use crate::lower::messages::spoken;
 
 /// What a trait of handlers is.
-pub(super) fn about(provider: &str, is_leased: bool) -> Vec<String> {
+pub(super) fn about(provider: &str, drafts: &[&Draft<'_>]) -> Vec<String> {
+    let is_leased = drafts.iter().any(|draft| draft.is_leased());
+    let has_places = drafts
+        .iter()
+        .any(|draft| draft.policy.mode == InboxMode::Offset);
     let provider = doc::code(provider);
     let first = format!("What is done with the messages of {provider}.");
     let then = if is_leased {
         "A handler works under a lease: it has no transaction, because its effect is elsewhere. No two handlers work on one \
          message at a time, and the effect happens at least once; a handler that was too slow or died is followed by another \
          one. Give `Held::idempotency_key` to whoever does the work, so that it can tell a second attempt."
+    } else if has_places {
+        "A handler gets the transaction in which its message is marked as handled. What it writes and publishes through that \
+         happens once for each message, whatever is delivered twice and whatever crashes, or once for each place of the channel where the \
+         documentation of its method says so. All else that it does can happen again on each attempt."
     } else {
         "A handler gets the transaction in which its message is marked as handled. What it writes and publishes through that \
          happens once for each message, whatever is delivered twice and whatever crashes. All else that it does can happen \
@@ -44,12 +53,9 @@ pub(super) fn docs(draft: &Draft<'_>) -> Vec<String> {
         docs.extend(description);
     }
     docs.push(String::new());
-    for promise in [effect(draft), order(draft), failures(draft)] {
-        let lines = doc::wrap(&promise).into_iter().enumerate();
-        docs.extend(lines.map(|(at, line)| match at {
-            0 => format!("- {line}"),
-            _ => format!("  {line}"),
-        }));
+    let broker = format!("Broker: {}", laws::broker(draft.channel));
+    for promise in [effect(draft), order(draft), failures(draft), broker] {
+        docs.extend(laws::bullet(&promise));
     }
     docs
 }
@@ -62,7 +68,7 @@ fn effect(draft: &Draft<'_>) -> String {
     };
     let retain = spoken(draft.policy.retain);
     match draft.policy.mode {
-        InboxMode::Transaction => format!(
+        InboxMode::Transaction | InboxMode::Both => format!(
             "Effect: what goes through the transaction happens once; {same}, for {retain}. What does not go through it can happen on each \
              attempt."
         ),
@@ -83,17 +89,17 @@ fn order(draft: &Draft<'_>) -> String {
         return "Order: none. Messages are handled side by side, and as they come.".to_owned();
     };
     let key = doc::code(&key.value);
-    let is_fifo = draft.channel.address.ends_with(".fifo");
-    match draft.channel.transport {
-        Transport::Sqs if !is_fifo => format!(
-            "Order: messages of one {key} are handled one after the other, as they come. The queue is a standard one, which can bring them in \
-             any order."
-        ),
-        _ => format!(
-            "Order: messages of one {key} are handled in the order in which they were sent. While one of them is tried again, those behind it \
-             wait, and other keys go on."
-        ),
+    if !laws::keeps_keys(draft.channel) {
+        return format!(
+            "Order: messages of one {key} are handled as they come. {}, and two of them may be under way at once. While one of them is \
+             tried again, those that come later wait, and other keys go on.",
+            laws::disorder(draft.channel)
+        );
     }
+    format!(
+        "Order: messages of one {key} are handled in the order in which they were sent. While one of them is tried again, those behind it \
+         wait, and other keys go on."
+    )
 }
 
 fn failures(draft: &Draft<'_>) -> String {
@@ -113,7 +119,8 @@ fn failures(draft: &Draft<'_>) -> String {
     format!(
         "Failures: {attempts}; a panic is one. Then the message becomes a dead letter{rest}, which is kept for {}. \
          `HandlerError::Fatal` makes it one at once, and `HandlerError::Infrastructure` counts no attempt, but pauses all of the channel. A message \
-         that is not what the contract says becomes a dead letter without any attempt.",
+         that the type of its payload cannot hold becomes a dead letter without any attempt. What a type does not say is not checked: \
+         patterns, lengths, limits and whatever else the schema asks of values.",
         spoken(policy.dead_letter_retain)
     )
 }

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{Draft, Request, Traits};
+use super::{Draft, Traits};
 use crate::lower::spell::Uses;
 use crate::rust_name::{self, Casing, Scope};
 use crate::{doc, ir, literal};
@@ -53,7 +53,7 @@ pub(super) struct Running {
 }
 
 /// Decides what runs.
-pub(super) fn running(request: &Request<'_>, drafts: &[Draft<'_>], traits: &Traits<'_>) -> Running {
+pub(super) fn running(drafts: &[Draft<'_>], traits: &Traits<'_>) -> Running {
     let mut channels: IndexMap<&str, Vec<&Draft<'_>>> = IndexMap::new();
     for draft in drafts {
         channels.entry(draft.channel_name).or_default().push(draft);
@@ -67,7 +67,7 @@ pub(super) fn running(request: &Request<'_>, drafts: &[Draft<'_>], traits: &Trai
     }
     let mut running = Running {
         groups: Vec::new(),
-        uses: uses(request, drafts, traits).lines(),
+        uses: uses(drafts, traits).lines(),
         bounds: traits
             .iter()
             .map(|((_, is_leased), handled)| match is_leased {
@@ -183,7 +183,7 @@ fn dispatcher(
     }
 }
 
-fn uses(request: &Request<'_>, drafts: &[Draft<'_>], traits: &Traits<'_>) -> Uses {
+fn uses(drafts: &[Draft<'_>], traits: &Traits<'_>) -> Uses {
     let mut uses = Uses::default();
     uses.add("std::sync", "Arc");
     for item in ["Context", "Handler", "HandlerError", "Rejection"] {
@@ -210,6 +210,5 @@ fn uses(request: &Request<'_>, drafts: &[Draft<'_>], traits: &Traits<'_>) -> Use
         uses.add(&format!("crate::{}", handled.module), &handled.name);
     }
     uses.add("crate", "routes");
-    let _ = request;
     uses
 }

@@ -111,8 +111,12 @@ fn docs(draft: &Draft<'_>) -> Vec<String> {
         docs = doc::wrap(&format!("{verb} {name}."));
     }
     let order = match &draft.message.key {
-        Some(key) => format!(
+        Some(key) if draft.keeps_keys => format!(
             ", where messages of one {} keep their order",
+            doc::code(&key.value)
+        ),
+        Some(key) => format!(
+            ", which does not keep the order of messages of one {}",
             doc::code(&key.value)
         ),
         None => ", in no particular order".to_owned(),

@@ -11,11 +11,18 @@ use super::policy::{count, positive};
 use crate::codes;
 use crate::contract::{Channel, ChannelKind, Transport};
 use crate::finding::Finding;
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 
 pub(crate) const CHANNEL: Keys = Keys {
     what: "a channel",
-    known: &["transport", "kind", "address", "partitions", "retention"],
+    known: &[
+        "transport",
+        "kind",
+        "address",
+        "partitions",
+        "retention",
+        "keeps_keys",
+    ],
     required: &[],
 };
 
@@ -33,7 +40,15 @@ pub(super) fn read(
     });
     let mut known: HashMap<(Transport, &str), Span> = HashMap::new();
     for channel in channels.values() {
-        let place = (channel.transport, channel.address.as_str());
+        // A queue of Amazon is ordered or not, by the end that its name gets: two channels would differ in nothing else.
+        let address = match channel.transport {
+            Transport::Sqs => channel
+                .address
+                .strip_suffix(".fifo")
+                .unwrap_or(&channel.address),
+            _ => channel.address.as_str(),
+        };
+        let place = (channel.transport, address);
         let first = *known.entry(place).or_insert(channel.span);
         if first != channel.span {
             let message = format!("two channels have the address `{}`", channel.address);
@@ -84,7 +99,11 @@ fn channel(files: &mut Files, entry: &Entry, default: Transport) -> Option<Chann
                 .help("give the channel an `address` that its broker takes"),
         );
     }
-    Some(Channel {
+    let keeps_keys = node.get("keeps_keys").and_then(|node| {
+        let keeps = lower::boolean(files, node, "whether the order of keys is kept")?;
+        Some(Spanned::new(keeps, node.span))
+    });
+    let channel = Channel {
         span: entry.key_span,
         transport,
         kind: kind.unwrap_or_default(),
@@ -100,7 +119,99 @@ fn channel(files: &mut Files, entry: &Entry, default: Transport) -> Option<Chann
             node.get("retention"),
             "the time for which the broker keeps messages",
         ),
-    })
+        keeps_keys,
+    };
+    settings(files, &channel);
+    Some(channel)
+}
+
+/// What is said of a channel, and what its kind of broker does with it.
+fn settings(files: &mut Files, channel: &Channel) {
+    let transport = channel.transport;
+    let said = [
+        (
+            "partitions",
+            channel.partitions.as_ref().map(|said| said.span),
+        ),
+        (
+            "retention",
+            channel.retention.as_ref().map(|said| said.span),
+        ),
+        (
+            "keeps_keys",
+            channel.keeps_keys.as_ref().map(|said| said.span),
+        ),
+    ];
+    for (key, place) in said {
+        let unused = place.zip(unused_setting(transport, key));
+        if let Some((place, why)) = unused {
+            let name = transport.described();
+            let text = format!("`{key}` does nothing on a channel of {name}");
+            files.push(
+                Finding::new(&codes::UNUSED_SETTING, place, text)
+                    .expected(why)
+                    .help(format!("remove `{key}`")),
+            );
+        }
+    }
+    if transport == Transport::Sqs {
+        amazon(files, channel);
+    }
+}
+
+/// Why a kind of broker has no use for a setting, if it has none.
+fn unused_setting(transport: Transport, key: &str) -> Option<&'static str> {
+    match (transport, key) {
+        (Transport::RabbitMq, "retention") => {
+            Some("a policy of the broker, which is where RabbitMQ has it")
+        }
+        (Transport::Embedded, "retention") => {
+            Some("nothing: it keeps messages until their consumers have them")
+        }
+        (
+            Transport::Embedded | Transport::RabbitMq | Transport::Nats | Transport::Sqs,
+            "partitions",
+        ) => Some("nothing: only Kafka splits channels into partitions"),
+        (Transport::Embedded | Transport::Kafka, "keeps_keys") => {
+            Some("nothing: it always keeps the order of keys")
+        }
+        _ => None,
+    }
+}
+
+/// What queues of Amazon cannot be.
+fn amazon(files: &mut Files, channel: &Channel) {
+    const MINUTE: u64 = 60_000;
+    let bounds = MINUTE..=14 * 24 * 60 * MINUTE;
+    let retention = channel.retention.as_ref();
+    if let Some(said) = retention.filter(|said| !bounds.contains(&said.value.millis)) {
+        let text = format!("Amazon SQS keeps no message for {}", said.value);
+        files.push(
+            Finding::new(&codes::INVALID_VALUE, said.span, text)
+                .expected("`1m` to `14d`")
+                .help("write a time between them"),
+        );
+    }
+    let keeps_keys = channel.keeps_keys.as_ref();
+    if let Some(said) = keeps_keys.filter(|said| said.value != channel.is_fifo()) {
+        let (text, help) = match said.value {
+            true => (
+                "a standard queue keeps no order of keys",
+                "give the channel an `address` that ends in `.fifo`",
+            ),
+            false => (
+                "a first-in-first-out queue keeps the order of keys",
+                "give the channel an `address` without `.fifo`",
+            ),
+        };
+        files.push(
+            Finding::new(&codes::INVALID_VALUE, said.span, text)
+                .expected(
+                    "what the address says: it ends in `.fifo` where the order of keys is kept",
+                )
+                .help(help),
+        );
+    }
 }
 
 /// What the broker takes, if it would not take this address.
@@ -126,16 +237,24 @@ fn unfit_address(transport: Transport, address: &str) -> Option<&'static str> {
                 let is_fit = |c: char| !c.is_whitespace() && !c.is_control() && !"*>".contains(c);
                 !token.is_empty() && token.chars().all(is_fit)
             };
+            // What begins like this belongs to the server: `$JS.API`, `$SYS`, and the subjects of answers.
+            let is_taken = address.starts_with('$') || address.starts_with("_INBOX");
             (
-                address.len() <= 255 && address.split('.').all(is_token),
-                "a subject without wildcards, such as `orders.created`",
+                address.len() <= 255 && address.split('.').all(is_token) && !is_taken,
+                "a subject without wildcards, such as `orders.created`, that does not begin with `$` or `_INBOX`",
             )
         }
         Transport::Embedded | Transport::RabbitMq => {
             let is_fit = |c: char| !c.is_whitespace() && !c.is_control();
+            let is_taken = transport == Transport::RabbitMq && address.starts_with("amq.");
             (
-                address.len() <= 255 && address.chars().all(is_fit),
-                "up to 255 bytes without spaces",
+                address.len() <= 255 && address.chars().all(is_fit) && !is_taken,
+                match transport {
+                    Transport::RabbitMq => {
+                        "up to 255 bytes without spaces that do not begin with `amq.`, which is the broker's own"
+                    }
+                    _ => "up to 255 bytes without spaces",
+                },
             )
         }
     };
@@ -161,6 +280,10 @@ mod tests {
             (Transport::Nats, "orders..created", false),
             (Transport::Nats, "orders.*", false),
             (Transport::Nats, "orders.>", false),
+            (Transport::Nats, "$JS.API.STREAM", false),
+            (Transport::Nats, "_INBOX.a", false),
+            (Transport::RabbitMq, "amq.topic", false),
+            (Transport::Embedded, "amq.topic", true),
             (Transport::RabbitMq, "orders/created", true),
             (Transport::RabbitMq, "orders created", false),
             (Transport::RabbitMq, &long, false),

@@ -61,6 +61,7 @@ pub(super) fn inbox(files: &mut Files, node: &Node) -> InboxSettings {
         ("transaction", InboxMode::Transaction),
         ("lease", InboxMode::Lease),
         ("offset", InboxMode::Offset),
+        ("both", InboxMode::Both),
     ];
     let mode = node.get("mode").and_then(|node| {
         let mode = lower::word(files, node, "a way to remember messages", &modes)?;

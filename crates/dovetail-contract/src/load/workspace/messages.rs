@@ -1,6 +1,7 @@
 //! What is said of messages in several files, held together: who provides what others consume, and what carries it.
 
 mod consumers;
+mod laws;
 mod payloads;
 
 use std::collections::{HashMap, HashSet};
@@ -8,8 +9,9 @@ use std::collections::{HashMap, HashSet};
 use super::super::files::Files;
 use super::super::lower;
 use crate::codes;
-use crate::contract::{Message, Service, Workspace};
+use crate::contract::{Handled, Message, Service, Workspace};
 use crate::finding::{Finding, Severity};
+use crate::source::Span;
 
 use consumers::Consumers;
 use payloads::Payloads;
@@ -24,10 +26,80 @@ pub(super) fn check(files: &mut Files, workspace: &Workspace) {
     }
     let mut consumers = Consumers::new(workspace);
     for service in workspace.services.values() {
-        for consumption in service.messaging.consumes.values() {
-            consumers.check(files, &mut payloads, (service, consumption));
+        let consumes = service.messaging.consumes.values();
+        for consumption in consumes.filter(|one| workspace.message(one).is_none()) {
+            consumers.unknown(files, consumption);
         }
+        let handled = workspace.handled(service);
+        for one in &handled {
+            consumers.check(files, &mut payloads, one);
+        }
+        handlers(files, &handled);
+        transports(files, workspace, (service, &handled));
     }
+}
+
+/// A command that nobody names has its own name as that of its handler, and duplicates are told by that.
+fn handlers(files: &mut Files, handled: &[Handled<'_>]) {
+    let is_implicit = |one: &&Handled<'_>| one.consumption.is_none();
+    if !handled.iter().any(|one| is_implicit(&one)) {
+        return;
+    }
+    let own = |one: &Handled<'_>| {
+        let handler = &one.consumption?.handler;
+        let is_own = one.provider.name.value == one.service.name.value;
+        is_own.then_some((handler.value.clone(), handler.span))
+    };
+    let named: HashMap<String, Span> = handled.iter().filter_map(own).collect();
+    for one in handled.iter().filter(is_implicit) {
+        let Some(place) = named.get(one.name) else {
+            continue;
+        };
+        let text = format!("two messages have the handler `{}`", one.name);
+        files.push(
+            Finding::new(&codes::INVALID_VALUE, *place, text)
+                .related(
+                    one.message.span,
+                    "this command is handled under its own name",
+                )
+                .expected("a handler for each message: duplicates are told by its name")
+                .help("give this one another name, or name the command under `consumes`"),
+        );
+    }
+}
+
+/// All channels of one service live in one kind of broker, because it runs on one transport.
+fn transports(files: &mut Files, workspace: &Workspace, of: (&Service, &[Handled<'_>])) {
+    let (service, handled) = of;
+    let provided = service.messaging.provides.values();
+    let published = provided.filter_map(|message| {
+        let place = message.channel.as_ref()?.span;
+        Some((workspace.channel(message)?, place))
+    });
+    let consumed = handled.iter().filter_map(|one| {
+        let channel = workspace.channel(one.message)?;
+        Some((channel, one.span()))
+    });
+    let mut channels = published.chain(consumed);
+    let Some((first, place)) = channels.next() else {
+        return;
+    };
+    let Some((other, second)) = channels.find(|(one, _)| one.transport != first.transport) else {
+        return;
+    };
+    let text = format!(
+        "`{}` has channels in {} and in {}",
+        service.name.value,
+        first.transport.described(),
+        other.transport.described()
+    );
+    files.push(
+        Finding::new(&codes::MIXED_TRANSPORTS, second, text)
+            .related(place, "the first one")
+            .related(other.span, "the channel is declared here")
+            .expected("one kind of broker for all that a service publishes and consumes")
+            .help("give its channels one `transport`"),
+    );
 }
 
 /// Every message of the workspace, with the service that provides it.

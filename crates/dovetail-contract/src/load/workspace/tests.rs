@@ -1,5 +1,6 @@
 //! What is said of broken workspaces: one small folder a row, and its findings as people read them.
 
+mod laws;
 mod messages;
 mod pages_and_names;
 

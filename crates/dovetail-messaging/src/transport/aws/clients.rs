@@ -81,14 +81,7 @@ impl Options {
     }
 
     pub(super) fn laws(&self) -> Laws {
-        let is_fifo = self.is_fifo();
-        Laws {
-            acknowledged_is_done: is_fifo,
-            one_at_a_time: is_fifo,
-            keys_keep_their_order: is_fifo,
-            keys_keep_their_order_across_redelivery: is_fifo,
-            ..Laws::ALL
-        }
+        Laws::of_sqs(self.is_fifo())
     }
 }
 

@@ -1,28 +1,35 @@
-//! What one service consumes, held against what others provide.
+//! What one service handles, held against what others provide.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::super::files::Files;
 use super::super::super::lower;
 use super::payloads::Payloads;
-use super::provided;
+use super::{laws, provided};
 use crate::codes;
 use crate::contract::{
-    Channel, ChannelKind, ConsumeSettings, Consumption, InboxMode, Message, MessageKind, OrderBy,
-    Service, Workspace,
+    Channel, ChannelKind, ConsumeSettings, Consumption, Handled, InboxMode, Message, MessageKind,
+    OrderBy, Service, Workspace,
 };
 use crate::finding::Finding;
 use crate::policy::Duration;
 use crate::source::Span;
 
-/// What is known while the consumed messages are looked at one by one.
+/// What is known while the handled messages are looked at one by one.
 pub(super) struct Consumers<'w> {
     workspace: &'w Workspace,
     /// The first service that provides a message of each name.
     providers: HashMap<&'w str, &'w str>,
-    /// Who takes each message that only one may take, by provider and message.
-    takers: HashMap<(&'w str, &'w str), (&'w Service, Span)>,
+    /// Who takes each command that one service only may take, by provider and message.
+    takers: HashMap<(&'w str, &'w str), Taker<'w>>,
+    /// Who takes the messages of each queue, by its name.
+    queues: HashMap<&'w str, Taker<'w>>,
+    /// The services that were told of a queue that another one has.
+    told: HashSet<(&'w str, &'w str)>,
 }
+
+/// The first service that takes something, and where it says so.
+type Taker<'w> = (&'w Service, Span);
 
 impl<'w> Consumers<'w> {
     /// Nothing looked at yet.
@@ -35,35 +42,45 @@ impl<'w> Consumers<'w> {
             workspace,
             providers,
             takers: HashMap::new(),
+            queues: HashMap::new(),
+            told: HashSet::new(),
         }
     }
 
-    /// Looks at one message that a service consumes.
+    /// Looks at one message that a service handles.
     pub(super) fn check(
         &mut self,
         files: &mut Files,
         payloads: &mut Payloads<'w>,
-        (service, consumption): (&'w Service, &'w Consumption),
+        handled: &Handled<'w>,
     ) {
-        let Some((provider, message)) = self.workspace.message(consumption) else {
-            self.unknown(files, consumption);
-            return;
+        let channel = self.workspace.channel(handled.message);
+        let is_told = match channel {
+            Some(channel) if channel.kind == ChannelKind::Queue => self.sharing(files, handled),
+            _ => false,
         };
-        self.competing(files, service, consumption, message);
-        order(files, consumption, message);
-        payloads.identity(files, consumption, (provider, message));
-        let settings = consumption
-            .settings
-            .over(&self.workspace.settings.messaging);
-        let channel = self.workspace.channel(message);
-        match settings.resolve().mode {
-            InboxMode::Offset => offsets(files, consumption, channel),
-            _ => retention(files, consumption, channel, &settings),
+        if !is_told {
+            self.competing(files, handled);
+        }
+        let settings = handled.settings(self.workspace);
+        let policy = settings.resolve();
+        if let Some(consumption) = handled.consumption {
+            order(files, consumption, handled.message);
+            payloads.identity(files, consumption, (handled.provider, handled.message));
+        }
+        if let Some(channel) = channel {
+            laws::check(files, handled, (channel, &policy));
+        }
+        if matches!(policy.mode, InboxMode::Offset | InboxMode::Both) {
+            offsets(files, handled, channel);
+        }
+        if policy.mode != InboxMode::Offset {
+            retention(files, handled, channel, &settings);
         }
     }
 
     /// Says that nobody provides it, and what was meant.
-    fn unknown(&self, files: &mut Files, consumption: &Consumption) {
+    pub(super) fn unknown(&self, files: &mut Files, consumption: &Consumption) {
         let (provider, name) = (&consumption.provider, &consumption.message);
         let elsewhere = self.providers.get(name.as_str());
         let elsewhere = elsewhere.map(|other| format!("did you mean `{other}/{name}`?"));
@@ -91,24 +108,42 @@ impl<'w> Consumers<'w> {
         });
     }
 
-    /// A command, and what a queue carries, goes to one service.
-    fn competing(
-        &mut self,
-        files: &mut Files,
-        service: &'w Service,
-        consumption: &'w Consumption,
-        message: &Message,
-    ) {
-        let channel = self.workspace.channel(message);
-        let is_queue = channel.is_some_and(|channel| channel.kind == ChannelKind::Queue);
-        let why = match message.kind {
-            MessageKind::Command => "a command has exactly one consumer service",
-            MessageKind::Event if is_queue => "a queue gives each message to one of them",
-            MessageKind::Event => return,
+    /// What a queue carries goes to one service, whatever it is: one that has no handler for a message takes it all the same. Whether anything
+    /// was wrong.
+    fn sharing(&mut self, files: &mut Files, handled: &Handled<'w>) -> bool {
+        let Some(channel) = &handled.message.channel else {
+            return false;
         };
-        let (provider, name) = (consumption.provider.as_str(), consumption.message.as_str());
+        let service = handled.service;
+        let taker = (service, handled.span());
+        let (first, place) = *self.queues.entry(&channel.value).or_insert(taker);
+        let (one, other) = (first.name.value.as_str(), service.name.value.as_str());
+        if one == other {
+            return false;
+        }
+        if !self.told.insert((channel.value.as_str(), other)) {
+            return true;
+        }
+        let queue = lower::shorten(&channel.value);
+        let text = format!("`{one}` and `{other}` both take messages of the queue `{queue}`");
+        files.push(
+            Finding::new(&codes::COMPETING_CONSUMERS, handled.span(), text)
+                .related(place, "the first one")
+                .expected("one service for all messages of a queue, which gives each of them to whoever asks")
+                .help("make the channel a topic, or give this service a queue of its own"),
+        );
+        true
+    }
+
+    /// A command goes to one service.
+    fn competing(&mut self, files: &mut Files, handled: &Handled<'w>) {
+        if handled.message.kind != MessageKind::Command {
+            return;
+        }
+        let service = handled.service;
+        let (provider, name) = (handled.provider.name.value.as_str(), handled.name);
         let taker = self.takers.entry((provider, name));
-        let (first, place) = *taker.or_insert((service, consumption.span));
+        let (first, place) = *taker.or_insert((service, handled.span()));
         if first.name.value == service.name.value {
             return;
         }
@@ -116,26 +151,23 @@ impl<'w> Consumers<'w> {
             "`{}` and `{}` both consume `{name}`",
             first.name.value, service.name.value
         );
-        let help = match message.kind {
-            MessageKind::Command => "let one of them publish an event that the other consumes",
-            MessageKind::Event => "make the channel a topic, or consume it in one service",
-        };
         files.push(
-            Finding::new(&codes::COMPETING_CONSUMERS, consumption.span, text)
+            Finding::new(&codes::COMPETING_CONSUMERS, handled.span(), text)
                 .related(place, "the first one")
-                .expected(why)
-                .help(help),
+                .expected("a command has exactly one consumer service")
+                .help("let one of them publish an event that the other consumes"),
         );
     }
 }
 
 /// Only where messages have places that count up can a consumer remember how far it came.
-fn offsets(files: &mut Files, consumption: &Consumption, channel: Option<&Channel>) {
+fn offsets(files: &mut Files, handled: &Handled<'_>, channel: Option<&Channel>) {
     let Some(channel) = channel.filter(|channel| !channel.transport.has_offsets()) else {
         return;
     };
-    let said = consumption.settings.inbox.mode.as_ref();
-    let place = said.map_or(consumption.span, |mode| mode.span);
+    let said = handled.consumption;
+    let said = said.and_then(|said| said.settings.inbox.mode.as_ref());
+    let place = said.map_or(handled.span(), |mode| mode.span);
     let text = format!(
         "messages of `{}` have no offsets to remember",
         channel.transport.as_str()
@@ -151,23 +183,19 @@ fn offsets(files: &mut Files, consumption: &Consumption, channel: Option<&Channe
 /// A message is remembered for as long as it may come again.
 fn retention(
     files: &mut Files,
-    consumption: &Consumption,
+    handled: &Handled<'_>,
     channel: Option<&Channel>,
     settings: &ConsumeSettings,
 ) {
     let policy = settings.resolve();
-    let kept = channel.and_then(|channel| channel.retention.as_ref());
     let dead = settings.dead_letter.retain.as_ref();
+    let (kept, kept_at) = kept(channel);
     let horizons = [
         (policy.retry_horizon(), None, "it may be tried again"),
-        (
-            kept.map_or(Duration::from_millis(0), |kept| kept.value),
-            kept.map(|kept| kept.span),
-            "the broker may deliver it again",
-        ),
+        (kept, kept_at, "the broker may deliver it again"),
         (
             policy.dead_letter_retain,
-            dead.map(|retain| retain.span),
+            dead.map(|retain| (retain.span, "this is longer")),
             "its dead letter may be replayed",
         ),
     ];
@@ -176,19 +204,39 @@ fn retention(
         return;
     };
     let time = rounded(time);
-    let said = consumption.settings.inbox.retain.as_ref();
-    let place = said.map_or(consumption.span, |retain| retain.span);
+    let said = handled.consumption;
+    let said = said.and_then(|said| said.settings.inbox.retain.as_ref());
+    let place = said.map_or(handled.span(), |retain| retain.span);
     let text = format!(
         "`{}` is forgotten after {}, and {why} for up to {time}",
-        consumption.message, policy.retain
+        handled.name, policy.retain
     );
     let mut finding = Finding::new(&codes::SHORT_RETENTION, place, text)
         .expected(format!("`idempotency.retain` of {time} or more"))
         .help(format!("write `idempotency: {{ retain: {time} }}`"));
-    if let Some(span) = span {
-        finding = finding.related(span, "this is longer");
+    if let Some((span, text)) = span {
+        finding = finding.related(span, text);
     }
     files.push(finding);
+}
+
+/// How long the broker keeps messages of a channel: as it is said, or as that kind of broker does.
+fn kept(channel: Option<&Channel>) -> (Duration, Option<(Span, &'static str)>) {
+    let nothing = (Duration::from_millis(0), None);
+    let Some(channel) = channel else {
+        return nothing;
+    };
+    match (&channel.retention, channel.transport.retention()) {
+        (Some(said), _) => (said.value, Some((said.span, "this is longer"))),
+        (None, Some(usual)) => {
+            let place = (
+                channel.span,
+                "it says no `retention`, so the broker's own counts",
+            );
+            (usual, Some(place))
+        }
+        (None, None) => nothing,
+    }
 }
 
 /// Only what has a key can be kept in its order.

@@ -9,7 +9,7 @@ channels:
   orders: { transport: kafka, address: shop.orders, partitions: 12, retention: 3d }
   work: { kind: queue }
 messaging:
-  transport: nats
+  transport: kafka
   idempotency: { retain: 14d }
   retry: { attempts: 3, backoff: { base: 2s, max: 5m } }
 ";
@@ -122,7 +122,7 @@ fn messages_are_read_with_their_schemas_and_their_channels() {
     let work = &loaded.workspace.settings.channels["work"];
     assert_eq!(
         (work.transport, work.kind),
-        (Transport::Nats, ChannelKind::Queue)
+        (Transport::Kafka, ChannelKind::Queue)
     );
     assert_eq!(work.address, "work");
 }
@@ -194,7 +194,12 @@ consumes:
   orders/ship_order: { handler: bill }
   orders/order.created: { handler: count }
 ";
-    insta::assert_snapshot!(findings(&files(&[("zbilling/service.yaml", billing)])), @r"
+    let topics = "dovetail: 1\nchannels: { orders: {}, work: {} }\nmessaging: { idempotency: { retain: 30d } }\n";
+    let both = [
+        ("dovetail.yaml", topics),
+        ("zbilling/service.yaml", billing),
+    ];
+    insta::assert_snapshot!(findings(&files(&both)), @r"
     zbilling/service.yaml:4:3 error competing-consumers: `shipping` and `billing` both consume `ship_order` [orders/ship_order]
         expected: a command has exactly one consumer service
         help: let one of them publish an event that the other consumes
@@ -209,9 +214,9 @@ consumes:
             ("billing/service.yaml", &consume("billing")),
         ])),
         @r"
-        shipping/service.yaml:2:13 error competing-consumers: `billing` and `shipping` both consume `order.paid` [orders/order.paid]
-            expected: a queue gives each message to one of them
-            help: make the channel a topic, or consume it in one service
+        shipping/service.yaml:2:13 error competing-consumers: `billing` and `shipping` both take messages of the queue `orders` [orders/order.paid]
+            expected: one service for all messages of a queue, which gives each of them to whoever asks
+            help: make the channel a topic, or give this service a queue of its own
         "
     );
 }
@@ -397,7 +402,7 @@ fn what_tells_duplicates_is_in_every_payload() {
 #[test]
 fn only_numbered_messages_are_consumed_by_offset() {
     let settings =
-        "dovetail: 1\nchannels: { orders: { transport: rabbitmq }, work: { transport: sqs } }\n";
+        "dovetail: 1\nchannels: { orders: {}, work: {} }\nmessaging: { transport: rabbitmq }\n";
     let shipping = "service: shipping\nconsumes: { orders/order.paid: { handler: a, idempotency: { mode: offset } } }\n";
     insta::assert_snapshot!(
         findings(&files(&[("dovetail.yaml", settings), ("shipping/service.yaml", shipping)])),
@@ -516,7 +521,7 @@ consumes:
         expected: one of `key`, `none`
         help: did you mean `key`?
     shipping/service.yaml:7:26 error invalid-value: `leese` is not a way to remember messages [leese]
-        expected: one of `transaction`, `lease`, `offset`
+        expected: one of `transaction`, `lease`, `offset`, `both`
         help: did you mean `lease`?
     shipping/service.yaml:7:41 error wrong-type: `0s` does not fit here [0s]
         expected: the time for which handled messages are remembered, longer than nothing
@@ -569,6 +574,9 @@ messaging: { transport: pigeon, idempotency: { key: event_id } }
         expected: one of `embedded`, `rabbitmq`, `kafka`, `nats`, `sqs`
     dovetail.yaml:7:48 error unknown-key: how duplicates of all messages are told has no key `key` [key]
         expected: one of `retain`, `mode`
+    orders/service.yaml:12:63 error mixed-transports: `orders` has channels in the embedded broker and in Amazon SQS [work]
+        expected: one kind of broker for all that a service publishes and consumes
+        help: give its channels one `transport`
     ");
 }
 
