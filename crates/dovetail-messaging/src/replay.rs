@@ -29,7 +29,7 @@ pub use self::job::{Counts, Job, JobState, RECENT_DECIDED, SAMPLE_MIN};
 pub(crate) use self::job::{Progress, micros};
 use crate::{
     consumer::with_causes,
-    dead_letter::{Act, Action, Search, Selection, State},
+    dead_letter::{Act, Action, Reason, Search, Selection, State},
     message::{Message, shortened},
     store::{ErrorKind, Replays, StoreError},
 };
@@ -281,12 +281,14 @@ async fn turn<S: Replays>(
     job.ok_or(RunError::Unknown(number))
 }
 
-/// A message for one consumer, or for all; and for as long as it takes: what was too late once would be so again, and whoever sends it wants it
-/// nevertheless.
-pub(crate) fn addressed(mut message: Message, consumer: Option<&str>) -> Message {
+/// The message of a letter for the consumer that it is a letter of; and for as long as it takes: what was too late once would be so again, and
+/// whoever sends it wants it nevertheless.
+///
+/// What no broker took goes to whom it was for before: to all, or to the consumer that it had been sent again for.
+pub(crate) fn addressed(mut message: Message, consumer: &str, reason: Reason) -> Message {
     message.expires_at = None;
-    message.headers.retain(|(name, _)| name != CONSUMER);
-    if let Some(consumer) = consumer {
+    if reason != Reason::PublishRejected {
+        message.headers.retain(|(name, _)| name != CONSUMER);
         message
             .headers
             .push((CONSUMER.to_owned(), consumer.to_owned()));

@@ -11,6 +11,7 @@ mod features;
 mod json_format;
 mod kill;
 mod leases;
+mod letters;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod offsets;
@@ -18,6 +19,7 @@ mod order;
 mod outbox;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod rejected;
 mod replays;
 mod routes;
 mod sample_events;

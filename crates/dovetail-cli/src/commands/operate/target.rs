@@ -33,7 +33,10 @@ impl Target {
                 Stop::usage(if name == VARIABLE {
                     "say where the messages are: `--store sqlite:PATH`, or the variable `DOVETAIL_STORE`".to_owned()
                 } else {
-                    format!("`--store` names the variable `{name}`, which is not set")
+                    match is_name(name) {
+                        true => format!("`--store` names the variable `{name}`, which is not set"),
+                        false => "`--store env:…` takes the name of a variable: letters, digits and `_`".to_owned(),
+                    }
                 })
             })?,
         };
@@ -56,6 +59,12 @@ impl Target {
             "`--store` takes `sqlite:PATH`, `postgres://…`, or `env:VARIABLE` that says so",
         ))
     }
+}
+
+/// Whether a text is the name of a variable, rather than what should be in one.
+fn is_name(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && text.len() <= 100 && text.bytes().all(is_part)
 }
 
 /// Opens the file of a service.
@@ -91,6 +100,10 @@ mod tests {
             let stop = Target::parse(text, folder).expect_err("no store");
             assert_eq!(stop.exit, Exit::Usage);
             assert!(!stop.error.to_string().contains("hunter2"));
+        }
+        assert!(is_name("SHOP_2"));
+        for text in ["postgres://ada:hunter2@db", "", "a b", "hunter-2"] {
+            assert!(!is_name(text), "{text}");
         }
     }
 }
