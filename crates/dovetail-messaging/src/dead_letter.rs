@@ -10,7 +10,7 @@ use std::{fmt, str::FromStr, time::SystemTime};
 pub(crate) use self::audit::purged;
 pub use self::{
     audit::{Act, Action, Closed, Entry, Restored},
-    edit::{BODY_BYTES_MAX, CAUSE, Edit, EditError, SOURCE, copy},
+    edit::{BODY_BYTES_MAX, CAUSE, EDITED, Edit, EditError, SOURCE, copy},
     selection::{By, Group, Listed, Matches, Search, Selection, pattern},
 };
 use crate::{

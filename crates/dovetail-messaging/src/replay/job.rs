@@ -305,6 +305,9 @@ impl Job {
         if self.counts.waiting() == 0 || !may_send {
             return LOOK;
         }
+        if self.due(now) >= BATCH_MAX {
+            return Duration::ZERO;
+        }
         let now = micros(now);
         let until_due = self.begins(now).saturating_sub(now);
         Duration::from_micros(until_due).clamp(TICK, LOOK)
@@ -486,6 +489,28 @@ mod tests {
                 "{sent} of {expected}"
             );
         }
+    }
+
+    #[test]
+    fn the_highest_rate_is_reached() {
+        let mut job = job(
+            JobState::Running,
+            Counts {
+                total: 1_000_000,
+                ..Counts::default()
+            },
+        );
+        job.options.rate = RATE_MAX;
+        let (mut sent, mut now) = (0, 0);
+        while now < 10_000 {
+            let due = job.due(at(now));
+            job.spend(due, at(now));
+            sent += u64::from(due);
+            // Each step takes some time of its own.
+            let rest = u64::try_from(job.rest(at(now)).as_millis()).unwrap();
+            now += rest + 5;
+        }
+        assert!((98_000..=101_000).contains(&sent), "{sent}");
     }
 
     #[test]

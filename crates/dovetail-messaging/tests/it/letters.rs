@@ -1,14 +1,19 @@
 //! Dead letters that are hard to tell apart, to read, or to find: none of them is lost, and none is handled twice.
 
+use std::time::Duration;
+
 use dovetail_messaging::{
     Message,
+    consumer::{Config, Dedupe, Delivery, Done, Identity, Settlement},
     dead_letter::{Action, By, Edit, Reason, Restored, Search, Selection, State, copy},
+    inbox::Position,
+    outbox::{Fate, Settled},
     replay::{self, Job, JobState, Options, RunError, Started, Turn},
 };
 use dovetail_resilience::{Chance, Clock};
 
 use crate::{
-    support::{Bench, Database, after, message, on_each_store},
+    support::{Bench, Database, after, config, message, on_each_store},
     triage::{ada, bury},
 };
 
@@ -36,7 +41,16 @@ async fn run<D: Database>(bench: &Bench<D>, job: i64) -> Result<Job, RunError> {
 
 async fn only_the_newest_letter_of_a_message_can_be_opened_again<D: Database>() {
     let bench = Bench::<D>::of_store().await;
-    let again = async |at| bury(&bench, message("1", "a"), Reason::Handler, "down", at).await;
+    let again = async |at| {
+        bury(
+            &bench,
+            message("1", "a").with_kind("created"),
+            Reason::Handler,
+            "down",
+            at,
+        )
+        .await
+    };
     again(0).await;
     assert!(bench.store.replay(1, after(1)).await.unwrap());
     again(2).await;
@@ -348,7 +362,165 @@ async fn what_is_done_leaves_a_trace_whoever_does_it<D: Database>() {
     assert_eq!(seen, expected);
 }
 
+/// Takes what a consumer is sent again, as a relay would that no broker fails.
+async fn relay<D: Database>(bench: &Bench<D>, at: u64) -> Vec<Message> {
+    let hold = Duration::from_secs(30);
+    let taken = bench.store.take(after(at), hold, 100).await.unwrap();
+    let published = taken.messages.iter().map(|waiting| Settled {
+        place: waiting.place,
+        fate: Fate::Published,
+    });
+    let published = published.collect();
+    bench
+        .store
+        .settle(taken.token, published, after(at))
+        .await
+        .unwrap();
+    let messages = taken.messages.into_iter();
+    messages.map(|waiting| waiting.message).collect()
+}
+
+async fn an_edited_copy_is_another_message_whatever_its_payload_says<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let consumer = bench.consumer(Config {
+        identity: Identity::Pointer("/id".to_owned()),
+        ..config()
+    });
+    let original = message("a-1", r#"{"id":"a-1"}"#).with_kind("created");
+    bury(&bench, original.clone(), Reason::Handler, "down", 0).await;
+    let letter = bench.store.letter(1).await.unwrap().unwrap().letter;
+    let edit = Edit {
+        body: Some(r#"{"id":"a-1","amount":5}"#.into()),
+        ..Edit::default()
+    };
+    let copied = copy(&letter, &edit, &Chance::seeded(1)).unwrap();
+    bench.store.send_copy(1, copied, ada(1)).await.unwrap();
+    let sent = relay(&bench, 2).await;
+    let handled = consumer.process(sent[0].clone()).await;
+    assert_eq!(handled, Settlement::Ack(Done::Handled));
+    let again = consumer.process(sent[0].clone()).await;
+    assert_eq!(again, Settlement::Ack(Done::Duplicate));
+    assert_eq!(bench.effects().await.len(), 1);
+    let redelivered = Message {
+        id: Some("e-2".to_owned()),
+        ..original
+    };
+    consumer.process(redelivered).await;
+    assert_eq!(bench.effects().await.len(), 1);
+    assert!(bench.letters().await.is_empty(), "it was dealt with");
+}
+
+async fn what_is_sent_again_is_known_by_its_id_where_offsets_tell_messages_apart<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let consumer = bench.consumer(Config {
+        dedupe: Dedupe::Offset,
+        ..config()
+    });
+    let at = |offset, message| Delivery {
+        position: Some(Position {
+            topic: "orders".to_owned(),
+            partition: 0,
+            offset,
+            expected: offset,
+        }),
+        ..Delivery::from(message)
+    };
+    let broken = message("1", "fatal").with_kind("created");
+    let dead = consumer.process(at(0, broken)).await;
+    assert_eq!(dead, Settlement::Ack(Done::Dead(Reason::Handler)));
+    // Whoever deployed a better handler sends it again; here the letter gets better.
+    let mend = "UPDATE dovetail_dead_letter SET reason = 'timeout'";
+    bench.store.run(mend).await;
+    let job = begin(&bench).await;
+    bench.store.step(job.number, after(100)).await.unwrap();
+    let sent = relay(&bench, 101).await;
+    let dead = consumer.process(at(1, sent[0].clone())).await;
+    assert_eq!(dead, Settlement::Ack(Done::Dead(Reason::Handler)));
+    let step = bench
+        .store
+        .step(job.number, after(102))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((step.job.counts.dead, step.job.state), (1, JobState::Done));
+
+    bury(&bench, message("2", "ok"), Reason::Handler, "down", 103).await;
+    bench.store.discard_all(vec![2], ada(104)).await.unwrap();
+    let job = begin(&bench).await;
+    bench.store.step(job.number, after(105)).await.unwrap();
+    let sent = relay(&bench, 106).await;
+    // The broker had the answer twice.
+    for (offset, expected) in [(2, Done::Handled), (3, Done::Duplicate)] {
+        let settlement = consumer.process(at(offset, sent[0].clone())).await;
+        assert_eq!(settlement, Settlement::Ack(expected));
+    }
+    let step = bench
+        .store
+        .step(job.number, after(107))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (step.job.counts.handled, step.job.state),
+        (1, JobState::Done)
+    );
+    let next = consumer.process(at(4, message("3", "ok"))).await;
+    assert_eq!(next, Settlement::Ack(Done::Handled));
+}
+
+async fn what_was_asked_for_is_one_job_whenever_it_is_asked<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    for number in 1..=3 {
+        bury(
+            &bench,
+            message(&number.to_string(), "ok"),
+            Reason::Handler,
+            "down",
+            0,
+        )
+        .await;
+    }
+    let start = async |since, asked| {
+        let search = Search {
+            selection: Selection {
+                since: Some(after(since)),
+                ..Selection::default()
+            },
+            filter: None,
+        };
+        replay::start_as(&bench.store, &search, asked, options(), ada(100))
+            .await
+            .unwrap()
+    };
+    let first = start(0, Some("--since 2h")).await;
+    assert!(
+        matches!(&first, Started::New(job) if job.counts.total == 3),
+        "{first:?}"
+    );
+    let same = start(1, Some("--since 2h")).await;
+    assert!(matches!(same, Started::Present(_)), "{same:?}");
+    let other = start(0, Some("--since 3h")).await;
+    assert!(matches!(other, Started::New(_)), "{other:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_paused_before_its_next_step() {
+    let bench = Bench::new().await;
+    bury(&bench, message("1", "ok"), Reason::Handler, "down", 0).await;
+    let job = begin(&bench).await;
+    // Stopped before the first step: nothing is sent.
+    let clock = Clock::pinned_at(after(101));
+    let stop = std::future::ready(());
+    let paused = replay::run(&bench.store, job.number, "ada", &clock, |_| (), stop)
+        .await
+        .unwrap();
+    assert_eq!((paused.state, paused.counts.turned), (JobState::Paused, 0));
+}
+
 on_each_store!(
+    an_edited_copy_is_another_message_whatever_its_payload_says,
+    what_is_sent_again_is_known_by_its_id_where_offsets_tell_messages_apart,
+    what_was_asked_for_is_one_job_whenever_it_is_asked,
     only_the_newest_letter_of_a_message_can_be_opened_again,
     a_message_that_was_dealt_with_stays_so_beside_another_of_its_identity,
     messages_without_identity_are_told_apart_by_all_that_they_say,

@@ -91,7 +91,14 @@ fn named(messages: &[Message]) -> Vec<Option<&str>> {
 
 async fn what_was_sent_for_one_consumer_and_rejected_stays_for_it<D: Database>() {
     let bench = Bench::<D>::of_store().await;
-    bury(&bench, message("1", "a"), Reason::Handler, "down", 0).await;
+    bury(
+        &bench,
+        message("1", "a").with_kind("created"),
+        Reason::Handler,
+        "down",
+        0,
+    )
+    .await;
     assert!(bench.store.replay(1, after(1)).await.unwrap());
     assert_eq!(named(&reject(&bench, false, 2).await), [Some(NAME)]);
     let rejected = bench.store.letter(2).await.unwrap().unwrap().letter;

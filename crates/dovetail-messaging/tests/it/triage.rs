@@ -353,7 +353,7 @@ async fn an_edited_copy_is_another_message_and_its_original_is_resolved<D: Datab
     let consumer = bench.consumer(config());
     let broken = Message {
         headers: vec![("subject".to_owned(), "a".to_owned())],
-        ..message("1", "invalid")
+        ..message("1", "invalid").with_kind("created")
     };
     let settlement = consumer.process(broken.clone()).await;
     assert_eq!(settlement, Settlement::Ack(Done::Dead(Reason::Contract)));
