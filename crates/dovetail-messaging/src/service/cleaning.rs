@@ -81,11 +81,12 @@ impl Cleaning {
 mod tests {
     use super::*;
     use crate::{
+        dead_letter::{Burial, Filter, Reason},
         inbox::{Claim, Claimed, Fingerprint, Key},
         message::Message,
         outbox::{Fate, Settled},
         store::{
-            Transaction,
+            Failure, Transaction,
             sqlite::{Options, Sqlite},
         },
     };
@@ -157,5 +158,43 @@ mod tests {
         cleaning.turn(&store, retain, later).await.unwrap();
         assert!(handle(&store, "a", later).await);
         assert!(!handle(&store, "late", later).await);
+    }
+
+    #[tokio::test]
+    async fn letters_that_are_closed_go_and_so_do_attempts_that_nobody_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::UNIX_EPOCH + 1_000 * HOUR;
+        let store = Sqlite::open(folder.path().join("it.db"), Options::default(), now).unwrap();
+        for id in ["a", "b"] {
+            let burial = Burial {
+                consumer: claim(id).key.consumer,
+                message: Message::new("orders", "orders", id, ""),
+                reason: Reason::Handler,
+                detail: String::new(),
+                contract: None,
+                at: now,
+            };
+            store.bury(burial, None).await.unwrap();
+        }
+        store.discard(1, now).await.unwrap();
+        let failure = |at| Failure {
+            key: claim("c").key,
+            error: "down".to_owned(),
+            at,
+        };
+        assert_eq!(store.fail(failure(now)).await.unwrap(), 1);
+        let cleaning = Cleaning::default();
+        let retain = Retention {
+            handled: Some(HOUR),
+            letters: Some(HOUR),
+        };
+        cleaning.turn(&store, retain, now).await.unwrap();
+        assert_eq!(store.fail(failure(now)).await.unwrap(), 2);
+        let later = now + 2 * HOUR;
+        cleaning.turn(&store, retain, later).await.unwrap();
+        assert_eq!(store.fail(failure(later)).await.unwrap(), 1);
+        let left = store.letters(Filter::default(), 0, 10).await.unwrap();
+        let left: Vec<i64> = left.iter().map(|letter| letter.number).collect();
+        assert_eq!(left, [2], "an open letter stays");
     }
 }

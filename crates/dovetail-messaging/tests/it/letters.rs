@@ -49,7 +49,7 @@ async fn only_the_newest_letter_of_a_message_can_be_opened_again<D: Database>() 
             "down",
             at,
         )
-        .await
+        .await;
     };
     again(0).await;
     assert!(bench.store.replay(1, after(1)).await.unwrap());
