@@ -1,5 +1,7 @@
 //! `dovetail dead-letters`, `outbox` and `messaging`: looking after the messages of a running system as its operators do.
 
+#[cfg(feature = "postgres")]
+mod postgres;
 mod replays;
 
 use std::path::Path;
@@ -411,6 +413,14 @@ fn tables_are_made_by_the_command_or_by_its_statements() {
     let connection = dovetail_messaging::store::sqlite::rusqlite::Connection::open(&path).unwrap();
     connection.execute_batch(&script.stdout).unwrap();
     drop(connection);
+    let rest = migrate(&["--print-sql", "--from", "5"]).stdout;
+    assert!(
+        script.stdout.ends_with(&rest) && rest.contains("Version 6") && !rest.contains("Version 5")
+    );
+    assert_eq!(migrate(&["--print-sql", "--from", "99"]).exit, 2);
+    let other = migrate(&["--print-sql", "--store", "postgres://ada:hunter2@db/shop"]);
+    assert!(other.stdout.contains("GENERATED ALWAYS AS IDENTITY"));
+    assert!(!other.stdout.contains("STRICT") && !other.stdout.contains("hunter2"));
     assert!(
         migrate(&["--store", "sqlite:two.db"])
             .stdout

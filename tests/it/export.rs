@@ -38,6 +38,15 @@ fn each_service_with_messages_has_a_document() {
         again.stderr
     );
     assert_eq!(dovetail(root, &["export", "--asyncapi", "--check"]).exit, 0);
+    // The document of a service that is gone, beside one that somebody else wrote.
+    std::fs::write(root.join("asyncapi/gone.yaml"), &orders).unwrap();
+    std::fs::write(root.join("asyncapi/own.yaml"), "asyncapi: 3.0.0\n").unwrap();
+    let stale = dovetail(root, &["export", "--asyncapi", "--check"]);
+    assert_eq!(stale.exit, 6);
+    assert!(stale.stdout.ends_with("gone.yaml\n"), "{}", stale.stdout);
+    assert_eq!(dovetail(root, &["export", "--asyncapi"]).exit, 0);
+    assert!(!root.join("asyncapi/gone.yaml").exists());
+    assert!(root.join("asyncapi/own.yaml").exists());
     write(
         root,
         "orders/order.yaml",

@@ -6,12 +6,17 @@ mod selection;
 
 use std::{fmt, str::FromStr, time::SystemTime};
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use self::audit::purged;
 pub use self::{
     audit::{Act, Action, Closed, Entry, Restored},
-    edit::{BODY_BYTES_MAX, CAUSE, Edit, EditError, SOURCE, copy},
+    edit::{BODY_BYTES_MAX, CAUSE, EDITED, Edit, EditError, SOURCE, copy},
     selection::{By, Group, Listed, Matches, Search, Selection, pattern},
 };
-use crate::{inbox::Fingerprint, message::Message};
+use crate::{
+    inbox::{Fingerprint, Key},
+    message::Message,
+};
 
 /// Why a message became a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -102,6 +107,39 @@ impl FromStr for Reason {
             .find(|reason| reason.as_str() == text)
             .ok_or_else(|| UnknownReason(text.to_owned()))
     }
+}
+
+/// What tells the messages of dead letters apart, beside the fingerprint of their bodies: those of one digest and fingerprint are one.
+///
+/// A consumer knows a message by its identity. What has none is known by all that is said of it. So is what no broker took: the same message
+/// may have been on its way to several consumers.
+pub(crate) fn digest(consumer: &str, message: &Message, reason: Reason) -> String {
+    if let Some(key) = Key::of(consumer, message)
+        && reason != Reason::PublishRejected
+    {
+        return key.idempotency_key();
+    }
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |part: Option<&str>| {
+        // Lengths first, so that no two messages read alike; and nothing is not the empty text.
+        let length = part.map_or(u64::MAX, |text| text.len() as u64);
+        hasher.update(&length.to_le_bytes());
+        hasher.update(part.unwrap_or_default().as_bytes());
+    };
+    add(Some(consumer));
+    add(Some(&message.channel));
+    for part in [&message.source, &message.id, &message.kind, &message.key] {
+        add(part.as_deref());
+    }
+    // Brokers bring headers in any order.
+    let mut headers: Vec<_> = message.headers.iter().collect();
+    headers.sort();
+    for (name, value) in headers {
+        add(Some(name));
+        add(Some(value));
+    }
+    let hex = hasher.finalize().to_hex();
+    hex.as_str().chars().take(32).collect()
 }
 
 /// A message on its way to the dead letters.

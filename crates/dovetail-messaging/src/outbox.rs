@@ -85,6 +85,8 @@ pub struct Pending {
     pub count: u64,
     /// When the oldest of them was committed.
     pub oldest_at: Option<SystemTime>,
+    /// How many more were rejected by the broker and hold back what follows of their keys, until somebody decides about their dead letters.
+    pub blocked: u64,
 }
 
 /// The way to a broker.

@@ -10,7 +10,7 @@
 //! - **A job is rows.** What was selected when it was started is written down; letters that come later are not part of it. Sending a letter,
 //!   closing it and moving on to the next one are one transaction, so that a crash at any point neither skips nor repeats one: whoever runs
 //!   the job next goes on where it stood. Any number of processes may run the same job; together they keep its rate.
-//! - **One selection, one job.** Whoever starts what is already going on gets the job that is there.
+//! - **One selection, one job.** Whoever starts what is already going on gets the job that is there, with the options that it has.
 //! - **A letter is sent to the consumer that it is a dead letter of.** It goes through the outbox and the channel that it came by, under its
 //!   own source and id, and with the header [`CONSUMER`]: consumers of this crate that are not meant acknowledge it without a look. Consumers
 //!   of other makes see it, and tell it from a new one by its source and id.
@@ -29,7 +29,7 @@ pub use self::job::{Counts, Job, JobState, RECENT_DECIDED, SAMPLE_MIN};
 pub(crate) use self::job::{Progress, micros};
 use crate::{
     consumer::with_causes,
-    dead_letter::{Act, Action, Search, Selection, State},
+    dead_letter::{Act, Action, Reason, Search, Selection, State},
     message::{Message, shortened},
     store::{ErrorKind, Replays, StoreError},
 };
@@ -185,13 +185,33 @@ pub async fn start<S: Replays>(
     options: Options,
     act: Act,
 ) -> Result<Started, StoreError> {
+    start_as(store, search, None, options, act).await
+}
+
+/// Starts a job for what is selected now. `asked` is how it was asked for, where that is another text than the selection: what is meant by «the
+/// last two hours» differs each time, and is the same job as long as it goes on.
+///
+/// # Errors
+///
+/// What the store says.
+pub async fn start_as<S: Replays>(
+    store: &S,
+    search: &Search,
+    asked: Option<&str>,
+    options: Options,
+    act: Act,
+) -> Result<Started, StoreError> {
     let mut selection = Selection {
         state: Some(State::Open),
         ..search.selection.clone()
     };
     let mut said = selection.to_string();
     let mut selected = blake3::Hasher::new();
-    selected.update(said.as_bytes());
+    match asked {
+        // Before a byte that no text has.
+        Some(asked) => selected.update(&[0xfe]).update(asked.as_bytes()),
+        None => selected.update(said.as_bytes()),
+    };
     if let Some(filter) = &search.filter {
         // After a byte that no text has.
         selected.update(&[0xff]).update(filter.as_str().as_bytes());
@@ -239,7 +259,13 @@ pub async fn run<S: Replays>(
 ) -> Result<Job, RunError> {
     let mut stop = std::pin::pin!(stop);
     loop {
-        let rest = match store.step(number, clock.wall()).await {
+        // A step that hangs is given up: it happened, or it did not.
+        let step = tokio::select! {
+            biased;
+            () = &mut stop => return turn(store, number, Turn::Pause, act, clock).await,
+            step = store.step(number, clock.wall()) => step,
+        };
+        let rest = match step {
             Ok(None) => return Err(RunError::Unknown(number)),
             Ok(Some(step)) => {
                 report(&step.job);
@@ -281,12 +307,14 @@ async fn turn<S: Replays>(
     job.ok_or(RunError::Unknown(number))
 }
 
-/// A message for one consumer, or for all; and for as long as it takes: what was too late once would be so again, and whoever sends it wants it
-/// nevertheless.
-pub(crate) fn addressed(mut message: Message, consumer: Option<&str>) -> Message {
+/// The message of a letter for the consumer that it is a letter of; and for as long as it takes: what was too late once would be so again, and
+/// whoever sends it wants it nevertheless.
+///
+/// What no broker took goes to whom it was for before: to all, or to the consumer that it had been sent again for.
+pub(crate) fn addressed(mut message: Message, consumer: &str, reason: Reason) -> Message {
     message.expires_at = None;
-    message.headers.retain(|(name, _)| name != CONSUMER);
-    if let Some(consumer) = consumer {
+    if reason != Reason::PublishRejected {
+        message.headers.retain(|(name, _)| name != CONSUMER);
         message
             .headers
             .push((CONSUMER.to_owned(), consumer.to_owned()));

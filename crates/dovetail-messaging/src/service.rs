@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub use self::cleaning::Cleaning;
+use self::cleaning::Retention;
 
 /// How a service runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -359,7 +360,10 @@ impl<S: Store + Outbox + DeadLetters, B: Transport + Clone> Runner<S, B> {
                 .iter()
                 .filter(|one| one.inbox != Inbox::Offset);
             // Who needs it longest decides: rows do not say whose they are.
-            let retain = by_id.map(|one| one.retain).max();
+            let retain = Retention {
+                handled: by_id.map(|one| one.retain).max(),
+                letters: self.consumed.iter().map(|one| one.dead_letter.retain).max(),
+            };
             self.parts.push(Box::new(move |stop: Stop| {
                 let work = cleaning.run(store, retain, clock);
                 Box::pin(async move {

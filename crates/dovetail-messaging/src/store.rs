@@ -22,7 +22,7 @@ use thiserror::Error;
 
 pub use self::triage::{LETTERS_MAX, Replays, Triage};
 use crate::{
-    dead_letter::{Burial, DeadLetter, Filter, Tally},
+    dead_letter::{Act, Burial, DeadLetter, Filter, Tally},
     inbox::{Claim, Claimed, Fingerprint, Key, Position},
     message::Message,
     outbox::{Pending, Settled, Taken},
@@ -342,6 +342,15 @@ pub trait DeadLetters: Clone + Send + Sync + fmt::Debug + 'static {
         number: i64,
         now: SystemTime,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Forgets letters that were closed before `before`, `limit` at most, and returns how many; never open ones, nor those of a replay that
+    /// is not over. What was done to them stays in the audit.
+    fn purge(
+        &self,
+        before: SystemTime,
+        limit: u32,
+        act: Act,
+    ) -> impl Future<Output = Result<u32, StoreError>> + Send;
 }
 
 /// The store could not do something.

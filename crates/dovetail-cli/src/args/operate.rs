@@ -313,5 +313,8 @@ pub enum MessagingAction {
         /// Changes nothing; prints the statements, for those who run them themselves
         #[arg(long)]
         print_sql: bool,
+        /// Prints what follows this version of the tables, rather than all
+        #[arg(long, value_name = "VERSION", requires = "print_sql")]
+        from: Option<u32>,
     },
 }

@@ -54,6 +54,7 @@ pub(crate) fn run(global: &Global, ui: Ui, asked: &args::Export) -> Result<Exit,
         ui.always("no service has messages, so there is nothing to write");
         return Ok(Exit::NothingMatched);
     }
+    let mut stale = Vec::new();
     let paths = match target {
         Target::Stdout => return print(ui, &documents, is_json),
         Target::File(path) => vec![path],
@@ -62,15 +63,27 @@ pub(crate) fn run(global: &Global, ui: Ui, asked: &args::Export) -> Result<Exit,
             let names = documents
                 .iter()
                 .map(|(name, _)| format!("{name}.{extension}"));
-            names.map(|name| folder.join(name)).collect()
+            let paths: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+            if asked.service.is_none() {
+                stale = files::ours(&folder, extension, MARK)
+                    .map_err(|error| Stop::new(Exit::Infrastructure, error))?;
+                stale.retain(|path| !paths.contains(path));
+            }
+            paths
         }
     };
     let texts = documents.into_iter().map(|(_, text)| text);
     let documents: Vec<Document> = paths.into_iter().zip(texts).collect();
-    write(ui, &documents, asked)
+    write(ui, &documents, &stale, asked)
 }
 
-fn write(ui: Ui, documents: &[Document], asked: &args::Export) -> Result<Exit, Stop> {
+/// Writes what is not there yet. `stale` are documents of services that are gone, or have no messages any more.
+fn write(
+    ui: Ui,
+    documents: &[Document],
+    stale: &[PathBuf],
+    asked: &args::Export,
+) -> Result<Exit, Stop> {
     let states = documents
         .iter()
         .map(|(path, text)| files::state(path, text, MARK));
@@ -84,8 +97,8 @@ fn write(ui: Ui, documents: &[Document], asked: &args::Export) -> Result<Exit, S
             .filter(|(_, state)| **state != State::Same)
     };
     if asked.check {
-        let lines = differing().map(|((path, _), _)| format!("{}\n", path.display()));
-        let lines: String = lines.collect();
+        let paths = differing().map(|((path, _), _)| path).chain(stale);
+        let lines: String = paths.map(|path| format!("{}\n", path.display())).collect();
         ui.result(&lines)?;
         return match lines.is_empty() {
             true => Ok(Exit::Ok),
@@ -102,6 +115,19 @@ fn write(ui: Ui, documents: &[Document], asked: &args::Export) -> Result<Exit, S
     }
     let to_write: Vec<&Document> = differing().map(|(document, _)| document).collect();
     files::write(&to_write).map_err(|error| Stop::new(Exit::Infrastructure, error))?;
+    for path in stale {
+        std::fs::remove_file(path).map_err(|error| {
+            let context = format!("cannot remove `{}`", path.display());
+            Stop::new(
+                Exit::Infrastructure,
+                anyhow::Error::new(error).context(context),
+            )
+        })?;
+        ui.message(&format!(
+            "removed `{}`: its service has no messages any more",
+            path.display()
+        ));
+    }
     let (written, all) = (to_write.len(), documents.len());
     ui.message(&format!(
         "{all} documents: {written} written, {} unchanged",

@@ -113,9 +113,10 @@ pub(crate) fn outbox(global: &Global, ui: Ui, asked: &operate::Outbox) -> Result
 /// Looks after the tables of messages.
 pub(crate) fn messaging(global: &Global, ui: Ui, asked: &operate::Messaging) -> Result<Exit, Stop> {
     let desk = Desk::new(global, ui, &asked.at)?;
-    let MessagingAction::Migrate { print_sql } = asked.action;
+    let MessagingAction::Migrate { print_sql, from } = asked.action;
     if print_sql {
-        return migrate::print(&desk);
+        let is_postgres = target::is_postgres(&asked.at)?;
+        return migrate::print(&desk, is_postgres, from.unwrap_or(0));
     }
     match Target::read(global, &asked.at)? {
         Target::Sqlite(path) => migrate::sqlite(&desk, &path),

@@ -27,6 +27,9 @@ CREATE TABLE dovetail_outbox (
 
 CREATE INDEX dovetail_outbox_open ON dovetail_outbox (place) WHERE status = 'pending';
 CREATE INDEX dovetail_outbox_lane ON dovetail_outbox (channel, lane, place) WHERE status IN ('pending', 'blocked') AND lane IS NOT NULL;
+-- By a hash, which has room for an id of any length.
+CREATE INDEX dovetail_outbox_rejected ON dovetail_outbox USING hash (id) WHERE status IN ('blocked', 'skipped');
+CREATE INDEX dovetail_outbox_skipped ON dovetail_outbox (at) WHERE status = 'skipped';
 CREATE INDEX dovetail_outbox_published ON dovetail_outbox (published_at) WHERE status = 'published';
 
 -- One row for each key that was published lately: whoever publishes under the key locks it until the end of the transaction.

@@ -6,7 +6,7 @@ CREATE TABLE dovetail_dead_letter (
     channel     text        NOT NULL,
     source      text        NOT NULL,
     id          text        NOT NULL,
-    -- What stands for consumer, source and id, which may be too long for an index.
+    -- What tells messages apart, beside the fingerprint of their bodies.
     digest      bytea       NOT NULL,
     kind        text,
     key         text,

@@ -4,7 +4,9 @@ CREATE TABLE dovetail_audit (
     number bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at     timestamptz NOT NULL,
     who    text        NOT NULL,
-    action text        NOT NULL CHECK (action IN ('note', 'edit', 'discard', 'restore', 'start', 'replay', 'pause', 'resume', 'cancel', 'fail')),
+    action text   NOT NULL CHECK (action IN (
+        'note', 'edit', 'discard', 'restore', 'start', 'replay', 'pause', 'resume', 'cancel', 'fail', 'purge', 'republish'
+    )),
     -- The dead letter that it was done to, or sent again for.
     letter bigint,
     -- The replay that it was done to, or by.
@@ -16,7 +18,7 @@ CREATE TABLE dovetail_audit (
 CREATE INDEX dovetail_audit_letter ON dovetail_audit (letter, number) WHERE letter IS NOT NULL;
 
 -- What became of a message is told by its later letters.
-CREATE INDEX dovetail_dead_letter_identity ON dovetail_dead_letter (digest, number);
+CREATE INDEX dovetail_dead_letter_identity ON dovetail_dead_letter (digest, fingerprint, number);
 
 CREATE TABLE dovetail_replay (
     number            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -51,6 +53,8 @@ CREATE TABLE dovetail_replay (
     due_at            bigint      NOT NULL,
     judged_at         timestamptz NOT NULL DEFAULT 'epoch',
     started_by        text        NOT NULL,
+    -- Who let it go on last, if anybody did.
+    resumed_by        text,
     started_at        timestamptz NOT NULL,
     moved_at          timestamptz NOT NULL,
     ended_at          timestamptz

@@ -24,6 +24,8 @@ CREATE TABLE dovetail_outbox (
 
 CREATE INDEX dovetail_outbox_open ON dovetail_outbox (place) WHERE status = 'pending';
 CREATE INDEX dovetail_outbox_key ON dovetail_outbox (channel, key, place) WHERE status IN ('pending', 'blocked');
+CREATE INDEX dovetail_outbox_rejected ON dovetail_outbox (channel, source, id) WHERE status IN ('blocked', 'skipped');
+CREATE INDEX dovetail_outbox_skipped ON dovetail_outbox (at) WHERE status = 'skipped';
 CREATE INDEX dovetail_outbox_published ON dovetail_outbox (published_at) WHERE status = 'published';
 
 -- One row: the token that was given last.

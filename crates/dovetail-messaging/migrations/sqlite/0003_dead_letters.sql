@@ -6,6 +6,8 @@ CREATE TABLE dovetail_dead_letter (
     channel     TEXT    NOT NULL,
     source      TEXT    NOT NULL,
     id          TEXT    NOT NULL,
+    -- What tells messages apart, beside the fingerprint of their bodies.
+    digest      TEXT    NOT NULL,
     kind        TEXT,
     key         TEXT,
     expires_at  INTEGER,
@@ -26,5 +28,5 @@ CREATE TABLE dovetail_dead_letter (
 ) STRICT;
 
 -- A message comes here once, however many times it is delivered.
-CREATE UNIQUE INDEX dovetail_dead_letter_open ON dovetail_dead_letter (consumer, source, id, fingerprint) WHERE state = 'open';
+CREATE UNIQUE INDEX dovetail_dead_letter_open ON dovetail_dead_letter (digest, fingerprint) WHERE state = 'open';
 CREATE INDEX dovetail_dead_letter_reason ON dovetail_dead_letter (state, reason, number);

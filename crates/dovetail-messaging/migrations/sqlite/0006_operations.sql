@@ -4,7 +4,9 @@ CREATE TABLE dovetail_audit (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     at     INTEGER NOT NULL,
     who    TEXT    NOT NULL,
-    action TEXT    NOT NULL CHECK (action IN ('note', 'edit', 'discard', 'restore', 'start', 'replay', 'pause', 'resume', 'cancel', 'fail')),
+    action TEXT   NOT NULL CHECK (action IN (
+        'note', 'edit', 'discard', 'restore', 'start', 'replay', 'pause', 'resume', 'cancel', 'fail', 'purge', 'republish'
+    )),
     -- The dead letter that it was done to, or sent again for.
     letter INTEGER,
     -- The replay that it was done to, or by.
@@ -16,7 +18,7 @@ CREATE TABLE dovetail_audit (
 CREATE INDEX dovetail_audit_letter ON dovetail_audit (letter, number) WHERE letter IS NOT NULL;
 
 -- What became of a message is told by its later letters.
-CREATE INDEX dovetail_dead_letter_identity ON dovetail_dead_letter (consumer, source, id, number);
+CREATE INDEX dovetail_dead_letter_identity ON dovetail_dead_letter (digest, fingerprint, number);
 
 CREATE TABLE dovetail_replay (
     number            INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -50,6 +52,8 @@ CREATE TABLE dovetail_replay (
     due_at            INTEGER NOT NULL,
     judged_at         INTEGER NOT NULL DEFAULT 0,
     started_by        TEXT    NOT NULL,
+    -- Who let it go on last, if anybody did.
+    resumed_by        TEXT,
     started_at        INTEGER NOT NULL,
     moved_at          INTEGER NOT NULL,
     ended_at          INTEGER

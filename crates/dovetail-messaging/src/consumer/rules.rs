@@ -16,7 +16,7 @@ use super::{
     Config, Delivery, Handler, Identity, Rejection, RetryCause, Route, Settlement, attempt::guarded,
 };
 use crate::{
-    dead_letter::{Burial, Reason},
+    dead_letter::{Burial, EDITED, Reason},
     inbox::Key,
     message::{ERROR_BYTES_MAX, IDENTITY_BYTES_MAX, Message, shortened},
     metrics::{ConsumerMetrics, Origin, Watch},
@@ -158,7 +158,10 @@ impl Rules {
         handler: &H,
         message: &mut Message,
     ) -> Result<(Key, H::Event), Rejection> {
-        if let Identity::Pointer(pointer) = &route.config.identity {
+        // An edited copy is another message, whatever its payload says: its envelope has an identity of its own.
+        if let Identity::Pointer(pointer) = &route.config.identity
+            && !is_copy(message)
+        {
             identify(message, pointer)?;
         }
         let Some(key) = Key::of(&route.name, message) else {
@@ -233,6 +236,11 @@ impl Rules {
 /// Whether that many attempts are all that a route allows.
 pub(super) fn is_exhausted(route: &Route, attempts: u32) -> bool {
     attempts >= route.config.attempts_max.max(1)
+}
+
+/// Whether a message is an edited copy of a dead letter.
+fn is_copy(message: &Message) -> bool {
+    message.header(CONSUMER).is_some() && message.header(EDITED).is_some()
 }
 
 /// Takes the identity of a message from its payload.

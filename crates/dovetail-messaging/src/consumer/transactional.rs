@@ -19,6 +19,7 @@ use crate::{
     inbox::{Claim, Claimed, Fingerprint, Key, Position},
     message::{Message, shortened},
     metrics::Origin,
+    replay::CONSUMER,
     store::{ErrorKind, Failure, Parking, Store, StoreError, Transaction},
 };
 
@@ -122,11 +123,13 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
 
     fn claim_of(&self, route: &Route, key: Key, delivery: &Delivery) -> Claim {
         let position = self.position(delivery);
+        let is_sent_again = delivery.message.header(CONSUMER).is_some();
         Claim {
             key,
             fingerprint: Fingerprint::of(&delivery.message.body),
             // Without a position there is nothing else to tell duplicates by.
-            by_id: route.config.dedupe != Dedupe::Offset || position.is_none(),
+            // What is sent again has another offset.
+            by_id: route.config.dedupe != Dedupe::Offset || position.is_none() || is_sent_again,
             scope: self.rules.scope.clone(),
             position,
             order_key: route.config.order.and(delivery.message.key.clone()),

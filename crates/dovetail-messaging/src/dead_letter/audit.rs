@@ -11,6 +11,24 @@ pub struct Act {
     pub at: SystemTime,
 }
 
+impl Act {
+    /// A program does something, and does not say for whom.
+    pub(crate) fn of_program(at: SystemTime) -> Self {
+        Self {
+            who: "a program".to_owned(),
+            at,
+        }
+    }
+
+    /// Nobody does it: it follows from what was decided before.
+    pub(crate) fn of_nobody(at: SystemTime) -> Self {
+        Self {
+            who: "dovetail".to_owned(),
+            at,
+        }
+    }
+}
+
 /// What can be done to letters and replays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -35,11 +53,15 @@ pub enum Action {
     Cancel,
     /// A replay could not go on.
     Fail,
+    /// Closed letters, or a replay that was over, were forgotten.
+    Purge,
+    /// What had been published was published once more.
+    Republish,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Note,
         Self::Edit,
         Self::Discard,
@@ -50,6 +72,8 @@ impl Action {
         Self::Resume,
         Self::Cancel,
         Self::Fail,
+        Self::Purge,
+        Self::Republish,
     ];
 
     /// The word for it in tables and commands.
@@ -66,6 +90,8 @@ impl Action {
             Self::Resume => "resume",
             Self::Cancel => "cancel",
             Self::Fail => "fail",
+            Self::Purge => "purge",
+            Self::Republish => "republish",
         }
     }
 
@@ -97,6 +123,15 @@ pub struct Entry {
     pub job: Option<i64>,
     /// What else there is to say.
     pub detail: String,
+}
+
+/// What is written down of letters that are forgotten; nothing where there are none.
+pub(crate) fn purged(numbers: &[i64]) -> Option<String> {
+    let (first, last) = (numbers.iter().min()?, numbers.iter().max()?);
+    Some(format!(
+        "{} of the dead letters {first} to {last}",
+        numbers.len()
+    ))
 }
 
 /// What came of closing a letter.

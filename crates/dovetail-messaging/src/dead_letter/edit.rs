@@ -5,10 +5,13 @@ use dovetail_resilience::Chance;
 use thiserror::Error;
 
 use super::DeadLetter;
-use crate::message::Message;
+use crate::{cloudevents::EventError, message::Message};
 
 /// The header by which a copy says which message it is a copy of, as the `CloudEvents` extension for correlation has it.
 pub const CAUSE: &str = "causationid";
+
+/// The header by which a copy says which dead letter it is a copy of, so that it goes by the identity of its envelope everywhere.
+pub const EDITED: &str = "dovetailletter";
 
 /// The source of a copy of a message that had none.
 pub const SOURCE: &str = "urn:dovetail:dead-letters";
@@ -23,7 +26,7 @@ const VALUE_BYTES_MAX: usize = 4_096;
 const NAME_BYTES_MAX: usize = 100;
 
 /// What a copy keeps of its original, or is given by us: its identity, its kind, its key, and whom it is for.
-const LOCKED: [&str; 9] = [
+const LOCKED: [&str; 10] = [
     "specversion",
     "id",
     "source",
@@ -33,14 +36,18 @@ const LOCKED: [&str; 9] = [
     CAUSE,
     "correlationid",
     "dovetailconsumer",
+    EDITED,
 ];
+
+/// What some bindings write in front of the names of attributes.
+const PREFIXES: [&str; 5] = ["ce-", "ce_", "cloudevents_", "cloudevents-", "cloudevents:"];
 
 /// What is to be another one in a copy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Edit {
     /// The body, if it changes.
     pub body: Option<Bytes>,
-    /// Headers that get these values, in the place of the old ones of the same name.
+    /// Headers, and the `type` of a message that came without one, that get these values, in the place of the old ones of the same name.
     pub set: Vec<(String, String)>,
     /// Headers that go.
     pub remove: Vec<String>,
@@ -64,13 +71,16 @@ pub enum EditError {
     /// The body is too long.
     #[error("the body has more than {BODY_BYTES_MAX} bytes")]
     Body,
+    /// No broker could carry the copy.
+    #[error("the copy would be no CloudEvent, and could not be sent")]
+    Event(#[source] EventError),
 }
 
 /// Makes an edited copy of a message: with a new id, so that no inbox takes it for the original, and with the original's id as its cause.
 ///
 /// # Errors
 ///
-/// Where the edit is none, or touches what is locked.
+/// Where the edit is none, or touches what is locked, or what comes of it is no event.
 pub fn copy(letter: &DeadLetter, edit: &Edit, chance: &Chance) -> Result<Message, EditError> {
     let original = &letter.message;
     let is_same_body = edit.body.as_ref().is_none_or(|body| *body == original.body);
@@ -81,33 +91,76 @@ pub fn copy(letter: &DeadLetter, edit: &Edit, chance: &Chance) -> Result<Message
     if body.len() > BODY_BYTES_MAX {
         return Err(EditError::Body);
     }
-    let mut headers = original.headers.clone();
+    let mut headers = if original.kind.is_none() {
+        attributes(&original.headers)
+    } else {
+        original.headers.clone()
+    };
+    let mut kind = original.kind.clone();
     for name in &edit.remove {
         check_name(name)?;
         headers.retain(|(present, _)| !present.eq_ignore_ascii_case(name));
     }
     for (name, value) in &edit.set {
-        check_name(name)?;
+        let is_kind = original.kind.is_none() && name == "type";
+        if !is_kind {
+            check_name(name)?;
+        }
         if value.len() > VALUE_BYTES_MAX || value.chars().any(char::is_control) {
             return Err(EditError::Header(name.clone()));
+        }
+        if is_kind {
+            kind = Some(value.clone());
+            continue;
         }
         headers.retain(|(present, _)| !present.eq_ignore_ascii_case(name));
         headers.push((name.clone(), value.clone()));
     }
-    headers.retain(|(present, _)| present != CAUSE);
+    headers.retain(|(present, _)| present != CAUSE && present != EDITED);
+    headers.push((EDITED.to_owned(), letter.number.to_string()));
     if let Some((_, id)) = original.identity() {
         headers.push((CAUSE.to_owned(), id.to_owned()));
     }
     let source = original.identity().map_or(SOURCE, |(source, _)| source);
-    Ok(Message {
+    let copied = Message {
         source: Some(source.to_owned()),
         id: Some(format!("{:016x}{:016x}", chance.bits(), chance.bits())),
         // What was too late once would be so again.
         expires_at: None,
+        kind,
         headers,
         body,
         ..original.clone()
-    })
+    };
+    // Before anything is closed: what no broker takes would be a letter once more.
+    copied.to_event().map_err(EditError::Event)?;
+    Ok(copied)
+}
+
+/// What a message that came as no event has of attributes: its protocol wrote them with a prefix, beside headers that no event can have.
+fn attributes(headers: &[(String, String)]) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for (name, value) in headers {
+        let lower = name.to_ascii_lowercase();
+        let bare = match lower.as_str() {
+            "content-type" | "content_type" => "datacontenttype",
+            name => bare(name),
+        };
+        let is_attribute = bare
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let is_new = !found.iter().any(|(present, _)| present == bare);
+        if !bare.is_empty() && is_attribute && is_new && !LOCKED.contains(&bare) && bare != "data" {
+            found.push((bare.to_owned(), value.clone()));
+        }
+    }
+    found
+}
+
+/// A name without what a binding writes in front of it.
+fn bare(name: &str) -> &str {
+    let without = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix));
+    without.unwrap_or(name)
 }
 
 fn check_name(name: &str) -> Result<(), EditError> {
@@ -116,13 +169,7 @@ fn check_name(name: &str) -> Result<(), EditError> {
         && name
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && byte != b':' && byte != b'"');
-    // Some bindings write attributes with a prefix.
-    let bare = name.to_ascii_lowercase();
-    let bare = ["ce-", "ce_", "cloudevents_", "cloudevents-"]
-        .iter()
-        .find_map(|prefix| bare.strip_prefix(prefix))
-        .unwrap_or(&bare);
-    if LOCKED.contains(&bare) {
+    if LOCKED.contains(&bare(&name.to_ascii_lowercase())) {
         return Err(EditError::Locked(name.to_owned()));
     }
     if is_sound {
@@ -189,7 +236,8 @@ mod tests {
         );
         assert_eq!(copied.source.as_deref(), Some("shop"));
         assert_eq!(copied.body, "{}");
-        let headers = [("subject", "b"), (CAUSE, "1")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let headers = [("subject", "b"), (EDITED, "7"), (CAUSE, "1")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(copied.headers, headers);
         let again = copy(&letter(original), &edit, &other).unwrap();
         assert_ne!(copied.id, again.id);
@@ -202,7 +250,7 @@ mod tests {
         let anonymous = Message {
             source: None,
             id: None,
-            ..Message::new("orders", "", "", "a")
+            ..Message::new("orders", "", "", "a").with_kind("created")
         };
         let copied = copy(
             &letter(anonymous),
@@ -215,8 +263,56 @@ mod tests {
     }
 
     #[test]
+    fn what_came_as_no_event_becomes_one() {
+        let raw = Message {
+            channel: "orders".to_owned(),
+            headers: [
+                ("Content-Type", "application/json"),
+                ("ce_specversion", "0.3"),
+                ("ce_id", "1"),
+                ("ce_subject", "a"),
+                ("X-Trace", "b"),
+                ("subject", "c"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
+            body: Bytes::from_static(b"{}"),
+            ..Message::default()
+        };
+        let chance = Chance::seeded(1);
+        let without = copy(
+            &letter(raw.clone()),
+            &edit(&[("subject", "b")], &[]),
+            &chance,
+        );
+        assert_eq!(without, Err(EditError::Event(EventError::Missing("type"))));
+        let set = [("type", "order.created"), ("subject", "b")];
+        let copied = copy(&letter(raw), &edit(&set, &[]), &chance).unwrap();
+        assert_eq!(copied.kind.as_deref(), Some("order.created"));
+        let headers = [
+            ("datacontenttype", "application/json"),
+            ("subject", "b"),
+            (EDITED, "7"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(copied.headers, headers);
+        assert!(copied.to_event().is_ok());
+    }
+
+    #[test]
+    fn what_no_event_can_have_is_said_before_anything_is_closed() {
+        let original = Message::new("orders", "shop", "1", "{").with_kind("created");
+        let copied = copy(
+            &letter(original),
+            &edit(&[("x-trace", "b")], &[]),
+            &Chance::seeded(1),
+        );
+        assert!(matches!(copied, Err(EditError::Event(_))), "{copied:?}");
+    }
+
+    #[test]
     fn what_a_message_is_cannot_be_edited() {
-        let letter = letter(Message::new("orders", "shop", "1", "{"));
+        let letter = letter(Message::new("orders", "shop", "1", "{").with_kind("created"));
         let chance = Chance::seeded(1);
         for name in [
             "id",

@@ -85,6 +85,9 @@ impl fmt::Display for Selection {
 pub struct Listed {
     /// The letter. In a list it comes without its body.
     pub letter: DeadLetter,
+    /// Why the row is not as the tables say, if it is not: somebody changed it by hand. The letter is then what could be read of it, cannot be
+    /// sent, and can be discarded.
+    pub problem: Option<String>,
     /// How long the body is.
     pub body_bytes: u64,
     /// What was noted last.
@@ -251,7 +254,7 @@ impl Search {
         let Some(filter) = &self.filter else {
             return true;
         };
-        matches(filter, &listed.letter.message)
+        listed.problem.is_none() && matches(filter, &listed.letter.message)
     }
 }
 

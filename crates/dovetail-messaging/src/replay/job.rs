@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{Options, Turn};
+use crate::dead_letter::Act;
 
 /// No job sends faster.
 pub(crate) const RATE_MAX: u32 = 10_000;
@@ -158,7 +159,9 @@ pub struct Job {
     pub unfit: u64,
     /// Who started it.
     pub started_by: String,
-    /// When.
+    /// Who let it go on last, if anybody did.
+    pub resumed_by: Option<String>,
+    /// When it was started.
     pub started_at: SystemTime,
     /// When somebody ran it last.
     pub moved_at: SystemTime,
@@ -241,8 +244,17 @@ impl Job {
         self.cause = Some(cause.to_owned());
     }
 
+    /// For whom letters are sent now.
+    pub(crate) fn act(&self, now: SystemTime) -> Act {
+        Act {
+            who: self.resumed_by.as_ref().unwrap_or(&self.started_by).clone(),
+            at: now,
+        }
+    }
+
     /// What a person does to the job. `false`: it is not in a state in which that could be done.
-    pub(crate) fn turn(&mut self, turn: &Turn, now: SystemTime) -> bool {
+    pub(crate) fn turn(&mut self, turn: &Turn, act: &Act) -> bool {
+        let now = act.at;
         match turn {
             Turn::Pause if self.state.is_active() => {
                 self.state = JobState::Paused;
@@ -260,6 +272,8 @@ impl Job {
                 };
                 self.progress.is_proven = is_proven;
                 self.progress.counted_from = counts.turned;
+                self.progress.due_at = self.progress.due_at.min(micros(now));
+                self.resumed_by = Some(act.who.clone());
                 self.cause = None;
             }
             Turn::Cancel if !self.state.is_over() => {
@@ -291,7 +305,11 @@ impl Job {
         if self.counts.waiting() == 0 || !may_send {
             return LOOK;
         }
-        let until_due = self.progress.due_at.saturating_sub(micros(now));
+        if self.due(now) >= BATCH_MAX {
+            return Duration::ZERO;
+        }
+        let now = micros(now);
+        let until_due = self.begins(now).saturating_sub(now);
         Duration::from_micros(until_due).clamp(TICK, LOOK)
     }
 
@@ -301,12 +319,17 @@ impl Job {
 
     /// Since when sending counts: what was missed longer ago is not caught up on.
     fn begins(&self, now: u64) -> u64 {
-        let late_max = u64::try_from(LATE_MAX.as_micros()).unwrap_or(u64::MAX);
-        // Where the clock was set back by a lot, waiting for the old instant would be waiting for nothing.
-        let ahead_max = now.saturating_add(self.interval() * u64::from(BATCH_MAX));
-        self.progress
-            .due_at
-            .clamp(now.saturating_sub(late_max), ahead_max)
+        let length = |length: Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+        // Nobody whose clock is right waits for more than one letter. Another clock is ahead, or this one was set back: waiting for that instant
+        // would be waiting for as long as they differ.
+        let ahead_max = now
+            .saturating_add(self.interval())
+            .saturating_add(length(LOOK));
+        let due_at = self.progress.due_at;
+        if due_at > ahead_max {
+            return now;
+        }
+        due_at.max(now.saturating_sub(length(LATE_MAX)))
     }
 }
 
@@ -343,6 +366,7 @@ mod tests {
             counts,
             unfit: 0,
             started_by: "ada".to_owned(),
+            resumed_by: None,
             started_at: at(0),
             moved_at: at(0),
             ended_at: None,
@@ -352,6 +376,13 @@ mod tests {
                 counted_from: 0,
                 is_proven: false,
             },
+        }
+    }
+
+    fn grace() -> Act {
+        Act {
+            who: "grace".to_owned(),
+            at: at(0),
         }
     }
 
@@ -429,10 +460,66 @@ mod tests {
         job.spend(51, at(3_600_000));
         assert_eq!(job.due(at(3_600_000)), 0);
         assert!(job.rest(at(3_600_000)) >= TICK);
-        // The clock is set back by an hour.
-        assert_eq!(job.due(at(0)), 0);
-        job.spend(1, at(0));
-        assert_eq!(job.due(at(3_000)), 51);
+    }
+
+    #[test]
+    fn a_job_goes_on_at_its_rate_where_another_clock_was_ahead() {
+        for rate in [1, 200, 10_000] {
+            let mut job = job(
+                JobState::Running,
+                Counts {
+                    total: 1_000_000,
+                    ..Counts::default()
+                },
+            );
+            job.options.rate = rate;
+            // An hour ahead, and then a process whose clock is right.
+            let due = job.due(at(3_600_000));
+            job.spend(due, at(3_600_000));
+            let mut sent = 0;
+            for now in (0..10_000).step_by(100) {
+                let due = job.due(at(now));
+                job.spend(due, at(now));
+                sent += u64::from(due);
+                assert!(job.rest(at(now)) <= LOOK);
+            }
+            let expected = (u64::from(rate) * 10).min(100 * u64::from(BATCH_MAX));
+            assert!(
+                sent + expected / 50 >= expected && sent <= expected + expected / 50 + 1,
+                "{sent} of {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_highest_rate_is_reached() {
+        let mut job = job(
+            JobState::Running,
+            Counts {
+                total: 1_000_000,
+                ..Counts::default()
+            },
+        );
+        job.options.rate = RATE_MAX;
+        let (mut sent, mut now) = (0, 0);
+        while now < 10_000 {
+            let due = job.due(at(now));
+            job.spend(due, at(now));
+            sent += u64::from(due);
+            // Each step takes some time of its own.
+            let rest = u64::try_from(job.rest(at(now)).as_millis()).unwrap();
+            now += rest + 5;
+        }
+        assert!((98_000..=101_000).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn whoever_resumes_a_job_does_not_wait_for_another_clock() {
+        let mut job = job(JobState::Paused, counts(10, 10, 0, 0));
+        job.progress.due_at = micros(at(900));
+        assert!(job.turn(&Turn::Resume, &grace()));
+        assert_eq!(job.due(at(0)), 1);
+        assert_eq!(job.act(at(0)).who, "grace");
     }
 
     #[test]
@@ -456,14 +543,14 @@ mod tests {
         for (turn, state, expected) in rows {
             let mut job = job(state, counts(0, 0, 0, 0));
             assert_eq!(
-                job.turn(&turn, at(0)),
+                job.turn(&turn, &grace()),
                 expected.is_some(),
                 "{turn:?} {state}"
             );
             assert_eq!(job.state, expected.unwrap_or(state));
         }
         let mut undecided = job(Paused, counts(1, 0, 0, 1));
-        assert!(undecided.turn(&Turn::Resume, at(0)));
+        assert!(undecided.turn(&Turn::Resume, &grace()));
         assert_eq!(undecided.state, Running, "whoever resumes it decides");
         for state in JobState::ALL {
             assert_eq!(JobState::of(state.as_str()), state);

@@ -4,7 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use dovetail_resilience::Clock;
 
-use crate::store::{Outbox, Store, StoreError};
+use crate::{
+    dead_letter::Act,
+    store::{DeadLetters, Outbox, Store, StoreError},
+};
 
 /// How what is no longer needed is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,15 @@ pub struct Cleaning {
     pub batch: u32,
     /// How long published messages are kept, to be published once more if the broker lost them. 1 h.
     pub published: Duration,
+}
+
+/// How long the contracts of a service say that things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Retention {
+    /// Messages that were handled.
+    pub(super) handled: Option<Duration>,
+    /// Dead letters that somebody decided about. Nobody forgets an open one.
+    pub(super) letters: Option<Duration>,
 }
 
 impl Default for Cleaning {
@@ -28,11 +40,11 @@ impl Default for Cleaning {
 }
 
 impl Cleaning {
-    /// Forgets again and again. `retain` is how long handled messages are remembered, if any are.
-    pub(super) async fn run<S: Store + Outbox>(
+    /// Forgets again and again.
+    pub(super) async fn run<S: Store + Outbox + DeadLetters>(
         self,
         store: S,
-        retain: Option<Duration>,
+        retain: Retention,
         clock: Clock,
     ) {
         loop {
@@ -43,15 +55,19 @@ impl Cleaning {
         }
     }
 
-    async fn turn<S: Store + Outbox>(
+    async fn turn<S: Store + Outbox + DeadLetters>(
         self,
         store: &S,
-        retain: Option<Duration>,
+        retain: Retention,
         now: SystemTime,
     ) -> Result<(), StoreError> {
         let batch = self.batch.max(1);
-        if let Some(before) = retain.and_then(|retain| now.checked_sub(retain)) {
+        let end = |retain: Option<Duration>| retain.and_then(|retain| now.checked_sub(retain));
+        if let Some(before) = end(retain.handled) {
             while store.forget(before, batch).await? >= batch {}
+        }
+        if let Some(before) = end(retain.letters) {
+            while store.purge(before, batch, Act::of_nobody(now)).await? >= batch {}
         }
         if let Some(before) = now.checked_sub(self.published) {
             while store.forget_published(before, batch).await? >= batch {}
@@ -65,11 +81,12 @@ impl Cleaning {
 mod tests {
     use super::*;
     use crate::{
+        dead_letter::{Burial, Filter, Reason},
         inbox::{Claim, Claimed, Fingerprint, Key},
         message::Message,
         outbox::{Fate, Settled},
         store::{
-            Transaction,
+            Failure, Transaction,
             sqlite::{Options, Sqlite},
         },
     };
@@ -129,12 +146,55 @@ mod tests {
             ..Cleaning::default()
         };
         let later = now + 2 * HOUR;
-        cleaning.turn(&store, None, later).await.unwrap();
+        let nothing = Retention::default();
+        cleaning.turn(&store, nothing, later).await.unwrap();
         assert!(!handle(&store, "a", later).await, "nothing said how long");
         let republished = store.republish(SystemTime::UNIX_EPOCH).await.unwrap();
         assert_eq!(republished, 1, "the late one alone was kept");
-        cleaning.turn(&store, Some(HOUR), later).await.unwrap();
+        let retain = Retention {
+            handled: Some(HOUR),
+            letters: Some(HOUR),
+        };
+        cleaning.turn(&store, retain, later).await.unwrap();
         assert!(handle(&store, "a", later).await);
         assert!(!handle(&store, "late", later).await);
+    }
+
+    #[tokio::test]
+    async fn letters_that_are_closed_go_and_so_do_attempts_that_nobody_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemTime::UNIX_EPOCH + 1_000 * HOUR;
+        let store = Sqlite::open(folder.path().join("it.db"), Options::default(), now).unwrap();
+        for id in ["a", "b"] {
+            let burial = Burial {
+                consumer: claim(id).key.consumer,
+                message: Message::new("orders", "orders", id, ""),
+                reason: Reason::Handler,
+                detail: String::new(),
+                contract: None,
+                at: now,
+            };
+            store.bury(burial, None).await.unwrap();
+        }
+        store.discard(1, now).await.unwrap();
+        let failure = |at| Failure {
+            key: claim("c").key,
+            error: "down".to_owned(),
+            at,
+        };
+        assert_eq!(store.fail(failure(now)).await.unwrap(), 1);
+        let cleaning = Cleaning::default();
+        let retain = Retention {
+            handled: Some(HOUR),
+            letters: Some(HOUR),
+        };
+        cleaning.turn(&store, retain, now).await.unwrap();
+        assert_eq!(store.fail(failure(now)).await.unwrap(), 2);
+        let later = now + 2 * HOUR;
+        cleaning.turn(&store, retain, later).await.unwrap();
+        assert_eq!(store.fail(failure(later)).await.unwrap(), 1);
+        let left = store.letters(Filter::default(), 0, 10).await.unwrap();
+        let left: Vec<i64> = left.iter().map(|letter| letter.number).collect();
+        assert_eq!(left, [2], "an open letter stays");
     }
 }

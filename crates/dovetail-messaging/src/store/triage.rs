@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::{DeadLetters, StoreError};
 use crate::{
-    dead_letter::{Act, By, Closed, Entry, Group, Listed, Matches, Restored, Selection},
+    dead_letter::{Act, Action, By, Closed, Entry, Group, Listed, Matches, Restored, Selection},
     message::Message,
     replay::{Job, Plan, Started, Step, Turn},
 };
@@ -76,13 +76,13 @@ pub trait Triage: DeadLetters {
         act: Act,
     ) -> impl Future<Output = Result<Restored, StoreError>> + Send;
 
-    /// Forgets letters that were closed before `before`, `limit` at most, and returns how many; never open ones, nor those of a replay that
-    /// is not over. What was done to them stays in the audit.
-    fn purge(
+    /// Writes down that something was done which no letter tells of.
+    fn log(
         &self,
-        before: SystemTime,
-        limit: u32,
-    ) -> impl Future<Output = Result<u32, StoreError>> + Send;
+        act: Act,
+        action: Action,
+        detail: String,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// What was done, after the entry `after`: to one letter, or to all.
     fn audit(
@@ -129,5 +129,6 @@ pub trait Replays: Triage {
         &self,
         before: SystemTime,
         limit: u32,
+        act: Act,
     ) -> impl Future<Output = Result<u32, StoreError>> + Send;
 }

@@ -81,6 +81,7 @@ impl Laws {
         reconnects: false,
         deliveries_are_counted: false,
     };
+
     /// Those of RabbitMQ, with one active consumer for each group or without.
     #[must_use]
     pub const fn of_rabbitmq(keeps_keys: bool) -> Self {

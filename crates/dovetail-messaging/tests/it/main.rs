@@ -13,6 +13,7 @@ mod kill;
 #[cfg(feature = "postgres")]
 mod later;
 mod leases;
+mod letters;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod offsets;
@@ -20,6 +21,7 @@ mod order;
 mod outbox;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod rejected;
 mod replays;
 mod routes;
 mod sample_events;

@@ -569,7 +569,11 @@ async fn a_cancelled_job_leaves_the_rest_as_it_is<D: Database>() {
     let job = begin(&bench.store, options()).await;
     bench.store.step(job.number, at(0)).await.unwrap();
     assert_eq!(
-        bench.store.purge(after(10_000), 1_000).await.unwrap(),
+        bench
+            .store
+            .purge(after(10_000), 1_000, ada(90))
+            .await
+            .unwrap(),
         0,
         "its letters stay while it goes on"
     );
@@ -604,9 +608,20 @@ async fn a_cancelled_job_leaves_the_rest_as_it_is<D: Database>() {
             (job.number, JobState::Cancelled)
         ]
     );
-    assert_eq!(bench.store.purge(after(10_000), 1_000).await.unwrap(), 1);
     assert_eq!(
-        bench.store.forget_replays(after(10_000), 10).await.unwrap(),
+        bench
+            .store
+            .purge(after(10_000), 1_000, ada(90))
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        bench
+            .store
+            .forget_replays(after(10_000), 10, ada(90))
+            .await
+            .unwrap(),
         1
     );
     assert_eq!(bench.store.replay_job(job.number).await.unwrap(), None);

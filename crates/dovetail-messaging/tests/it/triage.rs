@@ -353,7 +353,7 @@ async fn an_edited_copy_is_another_message_and_its_original_is_resolved<D: Datab
     let consumer = bench.consumer(config());
     let broken = Message {
         headers: vec![("subject".to_owned(), "a".to_owned())],
-        ..message("1", "invalid")
+        ..message("1", "invalid").with_kind("created")
     };
     let settlement = consumer.process(broken.clone()).await;
     assert_eq!(settlement, Settlement::Ack(Done::Dead(Reason::Contract)));
@@ -490,9 +490,9 @@ async fn closed_letters_go_after_a_while_and_open_ones_never<D: Database>() {
     let bench = sample::<D>().await;
     bench.store.discard_all(vec![1, 2], ada(70)).await.unwrap();
     bench.store.discard_all(vec![3], ada(90)).await.unwrap();
-    assert_eq!(bench.store.purge(after(70), 10).await.unwrap(), 0);
-    assert_eq!(bench.store.purge(after(80), 1).await.unwrap(), 1);
-    assert_eq!(bench.store.purge(after(80), 10).await.unwrap(), 1);
+    assert_eq!(bench.store.purge(after(70), 10, ada(90)).await.unwrap(), 0);
+    assert_eq!(bench.store.purge(after(80), 1, ada(90)).await.unwrap(), 1);
+    assert_eq!(bench.store.purge(after(80), 10, ada(90)).await.unwrap(), 1);
     check(&bench, Search::default(), &[3, 4, 5, 6]).await;
     let marks = "SELECT count(*) FROM dovetail_inbox WHERE status = 'dead'";
     assert_eq!(

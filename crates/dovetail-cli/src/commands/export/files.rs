@@ -50,6 +50,32 @@ pub(super) fn state(path: &Path, text: &str, mark: &str) -> anyhow::Result<State
     Ok(if is_ours { State::Old } else { State::Foreign })
 }
 
+/// The files of a folder that were written before, in the order of their names. Links are not ours.
+///
+/// # Errors
+///
+/// Where the folder or a file in it cannot be read.
+pub(super) fn ours(folder: &Path, extension: &str, mark: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let context = || format!("cannot read `{}`", folder.display());
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(context),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(context)?;
+        let path = entry.path();
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        let is_document = path.extension().is_some_and(|found| found == extension);
+        if is_file && is_document && state(&path, "", mark)? == State::Old {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Writes all documents beside their places, and renames them when all of them are whole.
 ///
 /// # Errors

@@ -65,9 +65,17 @@ pub(super) async fn edit<S: Triage>(
         .transpose()?
         .map(Into::into);
     let listed = store.letter(number).await.map_err(failed)?;
-    let letter = listed.ok_or_else(|| no_letter(number))?.letter;
+    let listed = listed.ok_or_else(|| no_letter(number))?;
+    let letter = listed.letter;
     if letter.state != State::Open {
         return Err(closed(number, letter.state));
+    }
+    if let Some(problem) = &listed.problem {
+        let problem = shown::line(problem);
+        let error = anyhow::anyhow!(
+            "dead letter {number} cannot be read, so nothing can be made of it: {problem}"
+        );
+        return Err(Stop::new(Exit::Refused, error));
     }
     let copy = copy(&letter, &edit, &Chance::from_entropy()).map_err(|error| {
         let exit = match error {
@@ -91,7 +99,11 @@ pub(super) async fn edit<S: Triage>(
     {
         Closed::Now => {}
         // Somebody else was faster.
-        Closed::NotOpen => return Err(closed(number, State::Replayed)),
+        Closed::NotOpen => {
+            let now = store.letter(number).await.map_err(failed)?;
+            let state = now.map_or(State::Open, |listed| listed.letter.state);
+            return Err(closed(number, state));
+        }
         Closed::Unknown => return Err(no_letter(number)),
     }
     let human = format!("dead letter {number}: its copy is sent as {id}\n");
@@ -146,6 +158,15 @@ pub(super) async fn discard<S: Triage>(
         .numbers(store)
         .await
         .map_err(failed)?;
+    for number in asked
+        .numbers
+        .iter()
+        .filter(|number| !numbers.contains(number))
+    {
+        desk.ui.always(&format!(
+            "dead letter {number} is not among the open ones that match"
+        ));
+    }
     if numbers.is_empty() {
         return Err(nothing("no open dead letter matches"));
     }
@@ -186,7 +207,7 @@ pub(super) async fn restore<S: Triage>(
     }
     for number in unfit {
         desk.ui.always(&format!(
-            "dead letter {number} stays as it is: it is not there, not closed, or was resolved by a copy"
+            "dead letter {number} stays as it is: it is not there, not closed, was resolved by a copy, or a newer one of the same message is there"
         ));
     }
     if opened.is_empty() {
@@ -222,14 +243,20 @@ pub(super) async fn purge<S: Replays>(
     let (mut letters, mut jobs) = (0_u64, 0_u64);
     // Jobs first: they hold on to their letters.
     loop {
-        let count = store.forget_replays(before, BATCH).await.map_err(failed)?;
+        let count = store
+            .forget_replays(before, BATCH, desk.act())
+            .await
+            .map_err(failed)?;
         jobs += u64::from(count);
         if count < BATCH {
             break;
         }
     }
     loop {
-        let count = store.purge(before, BATCH).await.map_err(failed)?;
+        let count = store
+            .purge(before, BATCH, desk.act())
+            .await
+            .map_err(failed)?;
         letters += u64::from(count);
         if count < BATCH {
             break;

@@ -132,10 +132,14 @@ fn listing(desk: &Desk, page: &[Listed]) -> String {
     let said = |text: &Option<String>| text.as_deref().map_or("-".to_owned(), shown::line);
     let rows: Vec<Vec<String>> = page
         .iter()
-        .map(|Listed { letter, note, .. }| {
-            let note = note
-                .as_deref()
-                .map_or(String::new(), |note| format!(" ({note})"));
+        .map(|listed| {
+            let letter = &listed.letter;
+            let note = listed.note.as_deref();
+            let note = note.map_or(String::new(), |note| format!(" ({note})"));
+            let detail = match &listed.problem {
+                Some(problem) => format!("unreadable: {problem}"),
+                None => letter.detail.clone(),
+            };
             vec![
                 letter.number.to_string(),
                 shown::instant(letter.first_at),
@@ -145,7 +149,7 @@ fn listing(desk: &Desk, page: &[Listed]) -> String {
                 said(&letter.message.kind),
                 said(&letter.message.id),
                 letter.attempts.to_string(),
-                shown::line(&format!("{}{note}", letter.detail)),
+                shown::line(&format!("{detail}{note}")),
             ]
         })
         .collect();
@@ -230,6 +234,9 @@ fn sheet(listed: &Listed, history: &[Entry], with_payload: bool) -> String {
     let mut out = format!("dead letter {}: {}\n", letter.number, letter.state.as_str());
     for (name, value) in rows {
         let _ = writeln!(out, "  {name:9} {value}");
+    }
+    if let Some(problem) = &listed.problem {
+        let _ = writeln!(out, "  unreadable {}", shown::line(problem));
     }
     for (name, value) in shown::headers(listed) {
         let line = dovetail_contract::escape::escape(&format!("{name}: {value}")).into_owned();

@@ -2,24 +2,58 @@
 
 use std::path::Path;
 
-use dovetail_messaging::migrate::{self, SQLITE, sqlite_version as version};
+use dovetail_messaging::migrate::{self, Migration, POSTGRES, SQLITE, sqlite_version as version};
 use dovetail_messaging::store::sqlite::rusqlite::Connection;
 use serde_json::json;
 
 use super::{Desk, failed};
 use crate::exit::{Exit, Stop};
 
-/// Makes what notes the version, and adds it to the statements of each step, so that what is run by hand is known to the services.
-pub(super) fn print(desk: &Desk) -> Result<Exit, Stop> {
-    let mut script = "CREATE TABLE IF NOT EXISTS dovetail_schema (\n    version INTEGER PRIMARY KEY, name TEXT NOT NULL, at INTEGER NOT NULL\n) STRICT;\n".to_owned();
-    for step in &SQLITE {
+/// What a database has around the statements of a step.
+struct Dialect {
+    steps: &'static [Migration],
+    /// Makes what notes the versions.
+    table: &'static str,
+    begin: &'static str,
+    /// The time, as the note has it.
+    now: &'static str,
+}
+
+const OF_SQLITE: Dialect = Dialect {
+    steps: &SQLITE,
+    table: "CREATE TABLE IF NOT EXISTS dovetail_schema (\n    version INTEGER PRIMARY KEY, name TEXT NOT NULL, at INTEGER NOT NULL\n) STRICT;\n",
+    begin: "BEGIN IMMEDIATE;",
+    now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+};
+
+const OF_POSTGRES: Dialect = Dialect {
+    steps: &POSTGRES,
+    table: "CREATE TABLE IF NOT EXISTS dovetail_schema (\n    version bigint PRIMARY KEY, name text NOT NULL, at timestamptz NOT NULL\n);\n",
+    begin: "BEGIN;",
+    now: "now()",
+};
+
+/// Prints the statements of all steps after a version, each with the note that it was applied, so that what is run by hand is known to the
+/// services. No database is asked, nor has it to be there.
+pub(super) fn print(desk: &Desk, is_postgres: bool, from: u32) -> Result<Exit, Stop> {
+    let dialect = if is_postgres { OF_POSTGRES } else { OF_SQLITE };
+    let newest = dialect.steps.last().map_or(0, |step| step.version);
+    if from > newest {
+        return Err(Stop::usage(format!(
+            "`--from {from}` is no version that this program knows; its newest one is {newest}"
+        )));
+    }
+    let mut script = if from == 0 { dialect.table } else { "" }.to_owned();
+    for step in dialect.steps.iter().filter(|step| step.version > from) {
         script.push_str(&format!(
-            "\n-- Version {}: {}.\nBEGIN IMMEDIATE;\n{}\nINSERT INTO dovetail_schema (version, name, at) VALUES ({}, '{}', CAST(unixepoch('subsec') * 1000 AS INTEGER));\nCOMMIT;\n",
+            "\n-- Version {}: {}.\n{}\n{}\nINSERT INTO dovetail_schema (version, name, at) VALUES ({}, '{}', {});\nCOMMIT;\n",
             step.version,
             step.name,
+            dialect.begin,
             step.sql.trim_end(),
             step.version,
-            step.name
+            step.name,
+            dialect.now
         ));
     }
     desk.write(&script, &json!({ "schema": 1, "sql": script }))?;

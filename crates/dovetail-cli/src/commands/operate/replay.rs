@@ -36,13 +36,22 @@ pub(super) async fn start<S: Replays>(
     store: &S,
     asked: &operate::Replay,
 ) -> Result<Exit, Stop> {
-    let (search, options) = self::asked(desk, asked)?;
-    let count = search.count(store).await.map_err(failed)?.count;
-    if count > 1 && !asked.yes {
-        let what = format!("this replays {count} dead letters: {}", search.selection);
-        return Err(desk.unconfirmed(&what));
+    let (mut search, options) = self::asked(desk, asked)?;
+    if !asked.yes {
+        let numbers = search.page(store, 0, 2).await.map_err(failed)?;
+        if numbers.len() > 1 {
+            let count = search.count(store).await.map_err(failed)?.count;
+            let what = format!("this replays {count} dead letters: {}", said(&search));
+            return Err(desk.unconfirmed(&what));
+        }
+        // The one that was counted, and none that comes before the replay is started.
+        search.selection.numbers = numbers.iter().map(|listed| listed.letter.number).collect();
+        if search.selection.numbers.is_empty() {
+            return Err(nothing("no open dead letter matches"));
+        }
     }
-    let started = replay::start(store, &search, options, desk.act()).await;
+    let words = words(asked);
+    let started = replay::start_as(store, &search, Some(&words), options, desk.act()).await;
     let job = match started.map_err(failed)? {
         Started::New(job) => {
             desk.ui.message(&format!(
@@ -60,6 +69,12 @@ pub(super) async fn start<S: Replays>(
                 shown::instant(job.started_at),
                 shown::text(&job.started_by)
             ));
+            if job.options != options {
+                desk.ui.always(&format!(
+                    "it keeps the options that it was started with, such as `--rate {} --canary {}`; to change them, `dovetail dead-letters cancel {}` it first",
+                    job.options.rate, job.options.canary, job.number
+                ));
+            }
             job
         }
         Started::Nothing { unfit: 0 } => return Err(nothing("no open dead letter matches")),
@@ -89,16 +104,54 @@ fn too_old(count: u64, floor: &str) -> Stop {
     Stop::new(Exit::Refused, error)
 }
 
-/// Runs a job until it ends or pauses. Ctrl-c pauses it.
+/// What is asked for, as it is written on the command line: `2h` ago is another instant each time, and the same request.
+fn words(asked: &operate::Replay) -> String {
+    let mut numbers = asked.numbers.clone();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let selecting = &asked.selecting;
+    let parts = [
+        ("consumer", &selecting.consumer),
+        ("reason", &selecting.reason),
+        ("kind", &selecting.kind),
+        ("channel", &selecting.channel),
+        ("since", &selecting.since),
+        ("until", &selecting.until),
+    ];
+    format!("{numbers:?} {parts:?}")
+}
+
+/// A search as people read it.
+fn said(search: &Search) -> String {
+    match &search.filter {
+        Some(filter) => format!("{} filter={:?}", search.selection, filter.as_str()),
+        None => search.selection.to_string(),
+    }
+}
+
+async fn ctrl_c() {
+    // Without signals nothing stops it but its end.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Runs a job until it ends or pauses. Ctrl-c pauses it; once more, and nobody waits for a store that does not answer.
 async fn run<S: Replays>(desk: &Desk, store: &S, number: i64) -> Result<Exit, Stop> {
     let report = |job: &Job| desk.ui.progress(&line(job));
-    let stop = async {
-        // Without signals nothing stops it but its end.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+    let abandoned = async {
+        ctrl_c().await;
+        ctrl_c().await;
+    };
+    let ended = tokio::select! {
+        ended = replay::run(store, number, &desk.who, &desk.clock, report, ctrl_c()) => ended,
+        () = abandoned => {
+            desk.ui.always(&format!(
+                "replay {number} was left as it is; `dovetail dead-letters resume {number}` goes on, `dovetail dead-letters pause {number}` sees to it that nobody does"
+            ));
+            return Ok(Exit::Interrupted);
         }
     };
-    let ended = replay::run(store, number, &desk.who, &desk.clock, report, stop).await;
     desk.ui.progress("");
     let job = ended.map_err(|error| match error {
         RunError::Unknown(_) => no_job(number),
@@ -188,6 +241,7 @@ fn document(job: &Job) -> Value {
         "too_old": counts.too_old,
         "unfit": job.unfit,
         "started_by": shown::text(&job.started_by),
+        "resumed_by": job.resumed_by.as_deref().map(shown::text),
         "started_at": shown::instant(job.started_at),
         "moved_at": shown::instant(job.moved_at),
         "ended_at": job.ended_at.map(shown::instant),
@@ -237,8 +291,12 @@ pub(super) async fn jobs<S: Replays>(
     }
     for job in jobs.iter().filter(|job| !job.state.is_over()) {
         if let Some(cause) = &job.cause {
-            desk.ui
-                .message(&format!("replay {} is {}: {cause}", job.number, job.state));
+            desk.ui.message(&format!(
+                "replay {} is {}: {}",
+                job.number,
+                job.state,
+                shown::line(cause)
+            ));
         }
     }
     Ok(Exit::Ok)

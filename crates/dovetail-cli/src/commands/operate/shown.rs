@@ -124,6 +124,7 @@ pub(super) fn letter(listed: &Listed, with_headers: bool) -> Value {
         "last_at": instant(letter.last_at),
         "body_bytes": listed.body_bytes,
         "note": said(&listed.note),
+        "problem": said(&listed.problem),
     });
     if with_headers && let Some(fields) = value.as_object_mut() {
         let headers: Vec<Value> = headers(listed)

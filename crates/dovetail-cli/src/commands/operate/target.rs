@@ -24,27 +24,16 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// What the command line or the environment names. A wrong name is never repeated: addresses hold passwords.
+    /// What the command line or the environment names.
     pub(super) fn read(global: &Global, at: &StoreAt) -> Result<Self, Stop> {
-        let said = at.store.as_deref().unwrap_or("env:DOVETAIL_STORE");
-        let text = match said.strip_prefix("env:") {
-            None => said.to_owned(),
-            Some(name) => std::env::var(name).map_err(|_| {
-                Stop::usage(if name == VARIABLE {
-                    "say where the messages are: `--store sqlite:PATH`, or the variable `DOVETAIL_STORE`".to_owned()
-                } else {
-                    format!("`--store` names the variable `{name}`, which is not set")
-                })
-            })?,
-        };
-        Self::parse(&text, &workspace::directory(global))
+        Self::parse(&address(at)?, &workspace::directory(global))
     }
 
     fn parse(text: &str, folder: &Path) -> Result<Self, Stop> {
         if let Some(path) = text.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
             return Ok(Self::Sqlite(folder.join(path)));
         }
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        if is_of_postgres(text) {
             #[cfg(feature = "postgres")]
             return postgres::Address::parse(text).map(|address| Self::Postgres(Box::new(address)));
             #[cfg(not(feature = "postgres"))]
@@ -56,6 +45,42 @@ impl Target {
             "`--store` takes `sqlite:PATH`, `postgres://…`, or `env:VARIABLE` that says so",
         ))
     }
+}
+
+/// The address that the command line or the environment names. A wrong name is never repeated: addresses hold passwords.
+fn address(at: &StoreAt) -> Result<String, Stop> {
+    let said = at.store.as_deref().unwrap_or("env:DOVETAIL_STORE");
+    let Some(name) = said.strip_prefix("env:") else {
+        return Ok(said.to_owned());
+    };
+    std::env::var(name).map_err(|_| {
+        Stop::usage(if name == VARIABLE {
+            "say where the messages are: `--store sqlite:PATH`, or the variable `DOVETAIL_STORE`"
+                .to_owned()
+        } else if is_name(name) {
+            format!("`--store` names the variable `{name}`, which is not set")
+        } else {
+            "`--store env:…` takes the name of a variable: letters, digits and `_`".to_owned()
+        })
+    })
+}
+
+/// Which tables are meant where no database is asked: those of SQLite, unless the address is one of PostgreSQL.
+pub(super) fn is_postgres(at: &StoreAt) -> Result<bool, Stop> {
+    if at.store.is_none() && std::env::var_os(VARIABLE).is_none() {
+        return Ok(false);
+    }
+    Ok(is_of_postgres(&address(at)?))
+}
+
+fn is_of_postgres(address: &str) -> bool {
+    address.starts_with("postgres://") || address.starts_with("postgresql://")
+}
+
+/// Whether a text is the name of a variable, rather than what should be in one.
+fn is_name(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && text.len() <= 100 && text.bytes().all(is_part)
 }
 
 /// Opens the file of a service.
@@ -91,6 +116,10 @@ mod tests {
             let stop = Target::parse(text, folder).expect_err("no store");
             assert_eq!(stop.exit, Exit::Usage);
             assert!(!stop.error.to_string().contains("hunter2"));
+        }
+        assert!(is_name("SHOP_2"));
+        for text in ["postgres://ada:hunter2@db", "", "a b", "hunter-2"] {
+            assert!(!is_name(text), "{text}");
         }
     }
 }

@@ -8,25 +8,29 @@ use super::{
     Postgres, inbox,
     outbox::Publishing,
     rows,
-    rows::{Columns, Indexed, digest},
+    rows::{Columns, Indexed},
     session::{Param, Session, Step, unreadable},
     text,
+    triage::{self, Recorded},
 };
 use crate::{
-    dead_letter::{Burial, DeadLetter, Filter, Reason, State, Tally},
+    consumer::with_causes,
+    dead_letter::{Act, Action, Burial, DeadLetter, Filter, Reason, State, Tally, digest},
     inbox::{Fingerprint, Key},
+    message::Message,
     replay::addressed,
-    store::{DeadLetters, ErrorKind, StoreError},
+    store::{DeadLetters, ErrorKind, StoreError, Triage as _},
 };
 
 /// Keeps a letter, once however many times it comes, with the attempts that are told or were counted.
 ///
 /// One that somebody dealt with is no new letter when it is redelivered: whoever sent it again would have both it and its edited copy handled.
+/// What a broker rejects is never a redelivery: each time a row of the outbox waits for somebody.
 const KEEP: &str = "
     WITH dealt_with AS (
         UPDATE dovetail_dead_letter SET seen = seen + 1, last_at = $16
-        WHERE $17 <> '' AND state IN ('discarded', 'resolved') AND fingerprint = $11
-          AND number = (SELECT max(number) FROM dovetail_dead_letter WHERE digest = $5)
+        WHERE $17 <> '' AND $12 <> 'publish_rejected' AND state IN ('discarded', 'resolved')
+          AND number = (SELECT max(number) FROM dovetail_dead_letter WHERE digest = $5 AND fingerprint = $11)
         RETURNING 1
     )
     INSERT INTO dovetail_dead_letter
@@ -70,15 +74,39 @@ const OPEN: &str = "
 pub(super) const CLOSE: &str =
     "UPDATE dovetail_dead_letter SET state = $2, last_at = $3 WHERE number = $1";
 
-/// Has a rejected message published again, in its old place.
-const RETRY_REJECTED: &str = "
-    UPDATE dovetail_outbox SET status = 'pending', held_until = 'epoch', retry_at = 'epoch'
-    WHERE status IN ('blocked', 'skipped') AND channel = $1 AND source = $2 AND id = $3";
+/// The rows of the message that a letter is about, which the broker rejected.
+macro_rules! rejected {
+    ($then:literal) => {
+        concat!(
+            "WITH rejected AS MATERIALIZED (
+                 SELECT message.place, message.status FROM dovetail_dead_letter AS letter JOIN dovetail_outbox AS message
+                     ON message.channel = letter.channel AND message.source = letter.source AND message.id = letter.id
+                         AND message.headers = letter.headers
+                 WHERE letter.number = $1 AND letter.reason = 'publish_rejected' AND message.status IN ('blocked', 'skipped')
+             ) ",
+            $then
+        )
+    };
+}
+
+/// Has a rejected message published again, in its old place: all rows that hold back what follows of their key, or else the last one that was
+/// given up.
+pub(super) const RETRY_REJECTED: &str = rejected!(
+    "UPDATE dovetail_outbox SET status = 'pending', held_until = 'epoch', retry_at = 'epoch'
+     WHERE place IN (
+         SELECT place FROM rejected WHERE status = 'blocked'
+         UNION ALL
+         SELECT max(place) FROM rejected WHERE NOT EXISTS (SELECT 1 FROM rejected WHERE status = 'blocked'))
+     RETURNING place"
+);
 
 /// Gives a rejected message up, so that what follows of its key is published.
-pub(super) const SKIP_REJECTED: &str = "
-    UPDATE dovetail_outbox SET status = 'skipped'
-    WHERE status = 'blocked' AND channel = $1 AND source = $2 AND id = $3";
+pub(super) const SKIP_REJECTED: &str = rejected!(
+    "UPDATE dovetail_outbox SET status = 'skipped' WHERE place IN (SELECT place FROM rejected WHERE status = 'blocked')"
+);
+
+/// The place of the message that this session published last.
+const LAST_PLACE: &str = "SELECT currval(pg_get_serial_sequence('dovetail_outbox', 'place'))";
 
 impl DeadLetters for Postgres {
     async fn letters(
@@ -124,21 +152,14 @@ impl DeadLetters for Postgres {
     }
 
     async fn discard(&self, number: i64, now: SystemTime) -> Result<bool, StoreError> {
-        let mut session = self.session("discard a dead letter").await?;
-        let Some(letter) = open(&mut session, number).await? else {
-            session.rollback().await;
-            return Ok(false);
-        };
-        let (state, at) = (State::Discarded.as_str(), rows::stamp(now));
-        let columns = Columns::of(&letter.message)?;
-        let mut last = vec![Step::Query(CLOSE, vec![&number, &state, &at])];
-        if letter.reason == Reason::PublishRejected {
-            let params: Vec<Param<'_>> = vec![&columns.channel, &columns.source, &columns.id];
-            last.push(Step::Query(SKIP_REJECTED, params));
-        }
-        session.commit(last).await?;
-        self.wake.published();
-        Ok(true)
+        let act = Act::of_program(now);
+        let discarded = self.discard_all(vec![number], act).await?;
+        Ok(!discarded.is_empty())
+    }
+
+    async fn purge(&self, before: SystemTime, limit: u32, act: Act) -> Result<u32, StoreError> {
+        let session = self.session("forget dead letters").await?;
+        triage::purge(session, before, limit, &act).await
     }
 }
 
@@ -159,20 +180,16 @@ async fn replay(mut session: Session, number: i64, now: SystemTime) -> Result<bo
     }
     let (state, at) = (State::Replayed.as_str(), rows::stamp(now));
     let close = Step::Query(CLOSE, vec![&number, &state, &at]);
+    let act = Act::of_program(now);
+    let recorded = Recorded::of(&act, Action::Replay, vec![number], None, "");
     if letter.reason == Reason::PublishRejected {
-        let columns = Columns::of(&letter.message)?;
-        let params: Vec<Param<'_>> = vec![&columns.channel, &columns.source, &columns.id];
-        let steps = [Step::Query(RETRY_REJECTED, params)];
-        if session.send(&steps).await?.affected(0) > 0 {
-            session.commit(vec![close]).await?;
-            return Ok(true);
-        }
+        retry_rejected(&mut session, letter, now).await?;
+        session.commit(vec![close, recorded.step()]).await?;
+        return Ok(true);
     }
     let key = Key::of(&letter.consumer, &letter.message).map(|key| Indexed::of(&key));
     let fingerprint = &letter.fingerprint.0[..];
-    let is_of_consumer = letter.reason != Reason::PublishRejected;
-    let addressee = is_of_consumer.then_some(letter.consumer.as_str());
-    let message = [addressed(letter.message, addressee)];
+    let message = [addressed(letter.message, &letter.consumer, letter.reason)];
     let publishing = Publishing::of(&message, now)?;
     let mut last = vec![close];
     if let Some(key) = &key {
@@ -183,8 +200,32 @@ async fn replay(mut session: Session, number: i64, now: SystemTime) -> Result<bo
         last.push(Step::Query(UNMARK, marked));
     }
     last.extend(publishing.steps());
+    last.push(recorded.step());
     session.commit(last).await?;
     Ok(true)
+}
+
+/// Has a rejected message published again, at its old place or a new one, and returns the place.
+pub(super) async fn retry_rejected(
+    session: &mut Session,
+    letter: DeadLetter,
+    now: SystemTime,
+) -> Result<Option<i64>, StoreError> {
+    let retried = session.query(RETRY_REJECTED, vec![&letter.number]).await?;
+    let mut place = None;
+    for row in &retried {
+        place = place.max(Some(rows::first(row)?));
+    }
+    if place.is_none() {
+        let message = [addressed(letter.message, &letter.consumer, letter.reason)];
+        let publishing = Publishing::of(&message, now)?;
+        let mut steps = publishing.steps();
+        let last = steps.len();
+        steps.push(Step::Query(LAST_PLACE, Vec::new()));
+        let answers = session.send(&steps).await?;
+        place = answers.rows(last).first().map(rows::first).transpose()?;
+    }
+    Ok(place)
 }
 
 /// Begins a transaction with a letter that is still open.
@@ -195,7 +236,7 @@ pub(super) async fn open(
     let answers = session
         .begin(vec![Step::Query(OPEN, vec![&number])])
         .await?;
-    answers.rows(0).first().map(letter).transpose()
+    answers.rows(0).first().map(readable).transpose()
 }
 
 /// A filter as columns.
@@ -250,11 +291,7 @@ impl<'a> Grave<'a> {
             consumer: text::kept(&burial.consumer).into_owned(),
             source: said(&columns.source),
             id: said(&columns.id),
-            digest: digest(
-                &burial.consumer,
-                message.source.as_deref().unwrap_or_default(),
-                message.id.as_deref().unwrap_or_default(),
-            ),
+            digest: digest(&burial.consumer, message, burial.reason).into_bytes(),
             columns,
             body: &message.body,
             fingerprint: Fingerprint::of(&message.body).0.to_vec(),
@@ -330,5 +367,52 @@ pub(super) fn letter(row: &Row) -> Result<DeadLetter, StoreError> {
         state,
         first_at: rows::get(row, "first_at")?,
         last_at: rows::get(row, "last_at")?,
+    })
+}
+
+/// A letter; one that cannot be read is named.
+pub(super) fn readable(row: &Row) -> Result<DeadLetter, StoreError> {
+    letter(row).map_err(|error| match rows::get::<i64>(row, "number") {
+        Ok(number) => {
+            let cause = with_causes(&error);
+            unreadable(
+                "read a dead letter",
+                format!("dead letter {number}: {cause}"),
+            )
+        }
+        Err(error) => error,
+    })
+}
+
+/// What can be read of a letter that is not as the tables say.
+pub(super) fn damaged(row: &Row) -> Result<DeadLetter, StoreError> {
+    let said = |name| {
+        let text = rows::get::<Option<String>>(row, name).ok().flatten();
+        text.map(text::read)
+    };
+    let word = |name| said(name).unwrap_or_default();
+    let counted = |name| rows::get(row, name).map_or(0, rows::counted);
+    let at = |name| rows::get(row, name).unwrap_or(SystemTime::UNIX_EPOCH);
+    Ok(DeadLetter {
+        number: rows::get(row, "number")?,
+        consumer: word("consumer"),
+        message: Message {
+            channel: word("channel"),
+            source: said("source"),
+            id: said("id"),
+            kind: said("kind"),
+            key: said("key"),
+            body: rows::get::<Vec<u8>>(row, "body").unwrap_or_default().into(),
+            ..Message::default()
+        },
+        reason: word("reason").parse().unwrap_or(Reason::Decode),
+        detail: word("detail"),
+        contract: said("contract"),
+        fingerprint: rows::fingerprint(row, "fingerprint").unwrap_or(Fingerprint([0; 16])),
+        attempts: counted("attempts"),
+        seen: counted("seen"),
+        state: State::of(&word("state")).unwrap_or(State::Open),
+        first_at: at("first_at"),
+        last_at: at("last_at"),
     })
 }

@@ -46,6 +46,9 @@ const FORGET: &str = "
         RETURNING 1
     ), raised AS (
         UPDATE dovetail_inbox_floor SET before = greatest(before, $1) WHERE EXISTS (SELECT 1 FROM gone)
+    ), never_came_again AS (
+        DELETE FROM dovetail_attempt WHERE (consumer, source, id) IN (
+            SELECT consumer, source, id FROM dovetail_attempt WHERE last_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
     )
     SELECT count(*) FROM gone";
 

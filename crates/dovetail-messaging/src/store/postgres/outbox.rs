@@ -74,17 +74,31 @@ const TAKE: &str = "
     RETURNING message.place, message.token, message.attempts, message.channel, message.source, message.id, message.kind,
               message.key, message.expires_at, message.headers, message.body";
 
-const PENDING: &str =
-    "SELECT count(*) AS count, min(at) AS oldest_at FROM dovetail_outbox WHERE status = 'pending'";
+const PENDING: &str = "
+    SELECT count(*) AS count, min(at) AS oldest_at, (SELECT count(*) FROM dovetail_outbox WHERE status = 'blocked') AS blocked
+    FROM dovetail_outbox WHERE status = 'pending'";
+
+const LAST: &str = "SELECT coalesce(max(place), 0) FROM dovetail_outbox";
+
+/// Rows that are published once more in one transaction.
+const REPUBLISHED_MAX: i64 = 5_000;
 
 const REPUBLISH: &str = "
     UPDATE dovetail_outbox SET status = 'pending', published_at = NULL, held_until = 'epoch', retry_at = 'epoch'
-    WHERE status = 'published' AND published_at >= $1";
+    WHERE place IN (
+        SELECT place FROM dovetail_outbox WHERE status = 'published' AND published_at >= $1 AND place > $2 AND place <= $3
+        ORDER BY place LIMIT $4)
+    RETURNING place";
 
 const FORGET: &str = "
     DELETE FROM dovetail_outbox WHERE place IN (
         SELECT place FROM dovetail_outbox WHERE status = 'published' AND published_at < $1
         ORDER BY published_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+/// Their letters have all that is needed to publish them after all.
+const FORGET_SKIPPED: &str = "
+    DELETE FROM dovetail_outbox WHERE place IN (
+        SELECT place FROM dovetail_outbox WHERE status = 'skipped' AND at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
 /// Keys that nobody is publishing under.
 const IDLE_KEYS: &str = "
@@ -147,22 +161,38 @@ impl Outbox for Postgres {
             return Ok(Pending {
                 count: 0,
                 oldest_at: None,
+                blocked: 0,
             });
         };
         Ok(Pending {
             count: rows::get::<i64>(row, "count")?.unsigned_abs(),
             oldest_at: rows::get(row, "oldest_at")?,
+            blocked: rows::get::<i64>(row, "blocked")?.unsigned_abs(),
         })
     }
 
     async fn republish(&self, since: SystemTime) -> Result<u32, StoreError> {
-        let session = self.session("publish once more").await?;
+        const ACTION: &str = "publish once more";
         let since = rows::stamp(since);
-        let answers = session
-            .once(vec![Step::Query(REPUBLISH, vec![&since])])
-            .await?;
-        self.wake.published();
-        Ok(rows::written(answers.affected(0)))
+        let session = self.session(ACTION).await?;
+        // Others write in between; what they publish meanwhile is not published once more.
+        let answers = session.once(vec![Step::Query(LAST, Vec::new())]).await?;
+        let end: i64 = answers.rows(0).first().map_or(Ok(0), rows::first)?;
+        let (mut after, mut count) = (0_i64, 0_u32);
+        loop {
+            let session = self.session(ACTION).await?;
+            let params: Vec<Param<'_>> = vec![&since, &after, &end, &REPUBLISHED_MAX];
+            let answers = session.once(vec![Step::Query(REPUBLISH, params)]).await?;
+            self.wake.published();
+            count = count.saturating_add(rows::written(answers.affected(0)));
+            let before = after;
+            for row in answers.rows(0) {
+                after = after.max(rows::first(row)?);
+            }
+            if after == before {
+                return Ok(count);
+            }
+        }
     }
 
     async fn forget_published(&self, before: SystemTime, limit: u32) -> Result<u32, StoreError> {
@@ -172,6 +202,7 @@ impl Outbox for Postgres {
             .begin(vec![
                 Step::Query(FORGET, vec![&before, &limit]),
                 Step::Query(IDLE_KEYS, vec![&limit]),
+                Step::Query(FORGET_SKIPPED, vec![&before, &limit]),
             ])
             .await?;
         let mut keys: (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
@@ -182,7 +213,7 @@ impl Outbox for Postgres {
         session
             .commit(vec![Step::Query(FORGET_KEYS, vec![&keys.0, &keys.1])])
             .await?;
-        Ok(rows::written(answers.affected(0)))
+        Ok(rows::written(answers.affected(0).max(answers.affected(2))))
     }
 }
 

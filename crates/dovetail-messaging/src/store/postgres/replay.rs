@@ -9,16 +9,16 @@ use tokio_postgres::Row;
 use self::saved::{Saved, job};
 use super::{
     Postgres,
-    dead_letter::letter,
+    dead_letter::{self, readable},
     outbox::Publishing,
     rows,
-    rows::{Columns, Indexed},
+    rows::Indexed,
     session::{Param, Session, Step as Sent},
     text,
     triage::{Meant, Recorded, meant},
 };
 use crate::{
-    dead_letter::{Act, Action, DeadLetter, Reason, Selection, State},
+    dead_letter::{Act, Action, Reason, Selection, State},
     inbox::Key,
     message::Message,
     replay::{
@@ -27,6 +27,12 @@ use crate::{
     store::{Replays, StoreError},
 };
 
+/// Letters of replays that are forgotten in one transaction.
+const FORGOTTEN_MAX: i64 = 10_000;
+
+/// Letters passed over in one step at most.
+const PASSED_MAX: usize = 10_000;
+
 /// Letters of one step hold no more than this in bodies, beyond the first one.
 const BATCH_BYTES_MAX: i64 = 16 << 20;
 
@@ -34,7 +40,7 @@ macro_rules! job {
     ($which:literal) => {
         concat!(
             "SELECT number, selection, state, cause, rate, canary, settle, retention, accept_duplicates, total, unfit, cursor,
-                    skipped, too_old, handled, dead, undecided, counted_from, is_proven, due_at, judged_at, started_by,
+                    skipped, too_old, handled, dead, undecided, counted_from, is_proven, due_at, judged_at, started_by, resumed_by,
                     started_at, moved_at, ended_at FROM dovetail_replay WHERE ",
             $which
         )
@@ -83,7 +89,8 @@ const DIED: &str = "
     UPDATE dovetail_replay_item AS item SET outcome = 'dead', decided_at = $2
     WHERE job = $1 AND outcome = 'sent' AND EXISTS (
         SELECT 1 FROM dovetail_dead_letter AS letter JOIN dovetail_dead_letter AS again ON again.digest = letter.digest
-        WHERE letter.number = item.letter AND again.fingerprint = letter.fingerprint AND again.number > item.newest)";
+            AND again.fingerprint = letter.fingerprint
+        WHERE letter.number = item.letter AND again.number > item.newest)";
 
 /// The inbox of its consumer says so; or, for what the broker had rejected, the outbox.
 const HANDLED: &str = "
@@ -108,26 +115,25 @@ const RECENT: &str = "
 /// The next letters, which nobody else decides on before the end of the transaction.
 const NEXT: &str = "
     WITH next AS (
-        SELECT item.position, item.letter, sum(octet_length(letter.body)) OVER (ORDER BY item.position) AS bytes
+        SELECT item.position, item.letter, sum(octet_length(letter.body)) OVER (ORDER BY item.position) AS bytes,
+               row_number() OVER (ORDER BY item.position) AS turn
         FROM (SELECT position, letter FROM dovetail_replay_item WHERE job = $1 AND position > $2 ORDER BY position LIMIT $3) AS item
-        LEFT JOIN dovetail_dead_letter AS letter ON letter.number = item.letter
+        JOIN dovetail_dead_letter AS letter ON letter.number = item.letter
     )
     SELECT next.position, letter.number, letter.consumer, letter.channel, letter.source, letter.id, letter.kind, letter.key,
            letter.expires_at, letter.headers, letter.body, letter.fingerprint, letter.reason, letter.detail, letter.contract,
            letter.attempts, letter.seen, letter.state, letter.first_at, letter.last_at
     FROM next JOIN dovetail_dead_letter AS letter ON letter.number = next.letter
-    WHERE next.position = $2 + 1 OR next.bytes <= $4
+    WHERE next.turn = 1 OR next.bytes <= $4
     ORDER BY next.position FOR UPDATE OF letter";
 
 const CLOSE: &str =
     "UPDATE dovetail_dead_letter SET state = 'replayed', last_at = $2 WHERE number = ANY ($1)";
 
-const RETRY_REJECTED: &str = "
-    UPDATE dovetail_outbox SET status = 'pending', held_until = 'epoch', retry_at = 'epoch'
-    WHERE place = (
-        SELECT max(place) FROM dovetail_outbox
-        WHERE status IN ('blocked', 'skipped') AND channel = $1 AND source = $2 AND id = $3)
-    RETURNING place";
+/// The next place whose letter is still there: people may take letters away by hand.
+const NEXT_PRESENT: &str = "
+    SELECT item.position FROM dovetail_replay_item AS item JOIN dovetail_dead_letter AS letter ON letter.number = item.letter
+    WHERE item.job = $1 AND item.position > $2 ORDER BY item.position LIMIT 1";
 
 const UNMARK: &str = "
     DELETE FROM dovetail_inbox AS inbox
@@ -149,16 +155,20 @@ const TURNED: &str = "
     WHERE item.job = $1 AND item.position = turned.position";
 
 const FORGET: &str = "
-    WITH over AS (
-        SELECT number FROM dovetail_replay WHERE ended_at < $1 ORDER BY number LIMIT $2 FOR UPDATE SKIP LOCKED
-    ), items AS (
-        DELETE FROM dovetail_replay_item AS item USING over WHERE item.job = over.number
-    )
-    SELECT number FROM over";
+    DELETE FROM dovetail_replay_item WHERE (job, position) IN (
+        SELECT item.job, item.position
+        FROM (SELECT number FROM dovetail_replay WHERE ended_at < $1 ORDER BY number LIMIT $2) AS over
+        JOIN dovetail_replay_item AS item ON item.job = over.number LIMIT $3)";
 
 const FORGET_JOBS: &str = "
-    DELETE FROM dovetail_replay AS job WHERE ended_at < $1 AND NOT EXISTS (
-        SELECT 1 FROM dovetail_replay_item AS item WHERE item.job = job.number)";
+    WITH gone AS (
+        DELETE FROM dovetail_replay AS job
+        WHERE number IN (SELECT number FROM dovetail_replay WHERE ended_at < $1 ORDER BY number LIMIT $2 FOR UPDATE SKIP LOCKED)
+          AND NOT EXISTS (SELECT 1 FROM dovetail_replay_item AS item WHERE item.job = job.number)
+        RETURNING number
+    )
+    INSERT INTO dovetail_audit (at, who, action, letter, job, detail)
+    SELECT $3::timestamptz, $4::text, 'purge', NULL, number, '' FROM gone ORDER BY number";
 
 impl Replays for Postgres {
     async fn open_replay(&self, plan: Plan) -> Result<Started, StoreError> {
@@ -185,7 +195,7 @@ impl Replays for Postgres {
             session.rollback().await;
             return Ok(false);
         };
-        if !job.turn(&turn, act.at) {
+        if !job.turn(&turn, &act) {
             session.rollback().await;
             return Ok(false);
         }
@@ -211,14 +221,26 @@ impl Replays for Postgres {
         answers.rows(0).iter().map(job).collect()
     }
 
-    async fn forget_replays(&self, before: SystemTime, limit: u32) -> Result<u32, StoreError> {
-        let session = self.session("forget replays").await?;
+    async fn forget_replays(
+        &self,
+        before: SystemTime,
+        limit: u32,
+        act: Act,
+    ) -> Result<u32, StoreError> {
         let (before, limit) = (rows::stamp(before), i64::from(limit));
-        let steps = vec![
-            Sent::Query(FORGET, vec![&before, &limit]),
-            Sent::Query(FORGET_JOBS, vec![&before]),
-        ];
-        Ok(rows::written(session.once(steps).await?.affected(1)))
+        loop {
+            let session = self.session("forget replays").await?;
+            let params: Vec<Param<'_>> = vec![&before, &limit, &FORGOTTEN_MAX];
+            let answers = session.once(vec![Sent::Query(FORGET, params)]).await?;
+            if answers.affected(0) < FORGOTTEN_MAX.unsigned_abs() {
+                break;
+            }
+        }
+        let session = self.session("forget replays").await?;
+        let (at, who) = (rows::stamp(act.at), text::kept(&act.who).into_owned());
+        let params: Vec<Param<'_>> = vec![&before, &limit, &at, &who];
+        let answers = session.once(vec![Sent::Query(FORGET_JOBS, params)]).await?;
+        Ok(rows::written(answers.affected(0)))
     }
 }
 
@@ -433,23 +455,36 @@ impl Batch {
         let floor = floor(answers.rows(0), &job.options, now)?;
         let mut batch = Self::default();
         for row in answers.rows(1) {
-            let position: i64 = rows::get(row, "position")?;
-            let letter = letter(row)?;
-            let (outcome, place) = batch.turn(session, job, letter, floor).await?;
-            batch.positions.push(position);
-            batch.outcomes.push(outcome);
-            batch.places.push(place);
-            job.counts.turned = position.unsigned_abs();
+            let position = rows::get::<i64>(row, "position")?.unsigned_abs();
+            batch.pass_gone(job, position);
+            let (outcome, place) = batch.turn(session, job, row, (floor, now)).await?;
+            batch.put(job, outcome, place);
         }
         if batch.positions.is_empty() {
-            // Somebody took the letter away by other means.
-            job.counts.turned += 1;
-            job.counts.skipped += 1;
-            batch.positions.push(rows::count(job.counts.turned));
-            batch.outcomes.push("skipped");
-            batch.places.push(None);
+            let found = session
+                .query(NEXT_PRESENT, vec![&job.number, &cursor])
+                .await?;
+            let next: Option<i64> = found.first().map(rows::first).transpose()?;
+            let end = next.map_or(job.counts.total + 1, i64::unsigned_abs);
+            batch.pass_gone(job, end);
         }
         Ok(batch)
+    }
+
+    /// Passes over letters in front of a position that somebody took away by other means.
+    fn pass_gone(&mut self, job: &mut Job, position: u64) {
+        while job.counts.turned + 1 < position && self.positions.len() < PASSED_MAX {
+            job.counts.skipped += 1;
+            self.put(job, "skipped", None);
+        }
+    }
+
+    /// Writes down what becomes of the letter whose turn it is.
+    fn put(&mut self, job: &mut Job, outcome: &'static str, place: Option<i64>) {
+        job.counts.turned += 1;
+        self.positions.push(rows::count(job.counts.turned));
+        self.outcomes.push(outcome);
+        self.places.push(place);
     }
 
     /// Decides what becomes of a letter.
@@ -457,27 +492,28 @@ impl Batch {
         &mut self,
         session: &mut Session,
         job: &mut Job,
-        letter: DeadLetter,
-        floor: SystemTime,
+        row: &Row,
+        (floor, now): (SystemTime, SystemTime),
     ) -> Result<(&'static str, Option<i64>), StoreError> {
+        // One that was closed may be one that cannot be read.
+        if rows::get::<&str>(row, "state")? != State::Open.as_str() {
+            job.counts.skipped += 1;
+            return Ok(("skipped", None));
+        }
+        let letter = readable(row)?;
         if !job.options.accept_duplicates && letter.first_at < floor {
             job.counts.too_old += 1;
             return Ok(("too_old", None));
         }
         let can_replay = letter.reason.can_replay() && letter.message.identity().is_some();
-        if letter.state != State::Open || !can_replay {
+        if !can_replay {
             job.counts.skipped += 1;
             return Ok(("skipped", None));
         }
         self.letters.push(letter.number);
-        let is_of_consumer = letter.reason != Reason::PublishRejected;
-        if !is_of_consumer {
-            let columns = Columns::of(&letter.message)?;
-            let params: Vec<Param<'_>> = vec![&columns.channel, &columns.source, &columns.id];
-            let retried = session.query(RETRY_REJECTED, params).await?;
-            if let Some(row) = retried.first() {
-                return Ok(("sent", Some(rows::first(row)?)));
-            }
+        if letter.reason == Reason::PublishRejected {
+            let place = dead_letter::retry_rejected(session, letter, now).await?;
+            return Ok(("sent", place));
         }
         if let Some(key) = Key::of(&letter.consumer, &letter.message) {
             let key = Indexed::of(&key);
@@ -486,8 +522,8 @@ impl Batch {
             self.ids.push(key.id);
             self.fingerprints.push(letter.fingerprint.0.to_vec());
         }
-        let addressee = is_of_consumer.then_some(letter.consumer.as_str());
-        self.messages.push(addressed(letter.message, addressee));
+        let message = addressed(letter.message, &letter.consumer, letter.reason);
+        self.messages.push(message);
         Ok(("sent", None))
     }
 
@@ -498,15 +534,18 @@ impl Batch {
     /// Sends the letters and writes down how far the job is, in what is open of the transaction.
     async fn commit(&self, session: Session, job: &Job, now: SystemTime) -> Result<(), StoreError> {
         let at = rows::stamp(now);
-        let act = Act {
-            who: job.started_by.clone(),
-            at: now,
-        };
+        let act = job.act(now);
         let letters = self.letters.clone();
         let recorded = Recorded::of(&act, Action::Replay, letters, Some(job.number), "");
         let publishing = Publishing::of(&self.messages, now)?;
         let saved = Saved::of(job);
+        let cause = job.cause.as_deref().unwrap_or_default();
+        let nobody = Act::of_nobody(now);
+        let paused = Recorded::of(&nobody, Action::Pause, Vec::new(), Some(job.number), cause);
         let mut steps = vec![saved.step()];
+        if job.state == JobState::Paused {
+            steps.push(paused.step());
+        }
         if !self.positions.is_empty() {
             let turned: Vec<Param<'_>> = vec![
                 &job.number,

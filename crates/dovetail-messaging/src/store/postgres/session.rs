@@ -286,5 +286,5 @@ fn discard(lent: Box<dyn Lent>) {
 
 /// A row that is not as the tables say.
 pub(super) fn unreadable(action: &'static str, error: impl Into<PoolError>) -> StoreError {
-    StoreError::because(action, ErrorKind::Unavailable, error)
+    StoreError::because(action, ErrorKind::Refused, error)
 }

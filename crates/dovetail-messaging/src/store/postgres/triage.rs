@@ -9,15 +9,17 @@ use super::{
     dead_letter::{self, letter},
     outbox::Publishing,
     rows,
-    rows::Columns,
-    session::{Param, Step, unreadable},
+    session::{Param, Session, Step, unreadable},
     text,
 };
 use crate::{
+    consumer::with_causes,
     dead_letter::{
         Act, Action, By, Closed, Entry, Group, Listed, Matches, Reason, Restored, Selection, State,
+        purged,
     },
     message::{Message, shortened},
+    replay::addressed,
     store::{LETTERS_MAX, StoreError, Triage},
 };
 
@@ -28,6 +30,8 @@ macro_rules! meant {
          AND ($4::text IS NULL OR kind = $4) AND ($5::text IS NULL OR channel = $5)
          AND ($6::timestamptz IS NULL OR first_at >= $6) AND ($7::timestamptz IS NULL OR first_at < $7)
          AND ($8::boolean IS NULL OR (state = 'open' AND source <> '' AND id <> ''
+              AND octet_length(replace(replace(source, '␀␀', '...'), '␀0', '.')) <= 1024
+              AND octet_length(replace(replace(id, '␀␀', '...'), '␀0', '.')) <= 1024
               AND reason NOT IN ('id_missing', 'id_reuse')) = $8)
          AND ($9::bigint[] IS NULL OR number = ANY ($9))"
     };
@@ -97,27 +101,25 @@ const DISCARD: &str = "
     ), closed AS (
         UPDATE dovetail_dead_letter AS letter SET state = 'discarded', last_at = $2 FROM meant
         WHERE letter.number = meant.number
-        RETURNING letter.number, letter.reason, letter.channel, letter.source, letter.id
+        RETURNING letter.number, letter.reason, letter.channel, letter.source, letter.id, letter.headers
     ), recorded AS (
         INSERT INTO dovetail_audit (at, who, action, letter, job, detail)
         SELECT $2, $3::text, 'discard', number, NULL, '' FROM closed ORDER BY number
     ), skipped AS (
         UPDATE dovetail_outbox AS message SET status = 'skipped' FROM closed
         WHERE closed.reason = 'publish_rejected' AND message.status = 'blocked' AND message.channel = closed.channel
-          AND message.source = closed.source AND message.id = closed.id
+          AND message.source = closed.source AND message.id = closed.id AND message.headers = closed.headers
     )
     SELECT number FROM closed ORDER BY number";
 
-/// One letter of each message at most, and none where another one is open.
+/// Only the newest letter of a message says what became of it: an older one could be sent beside an edited copy, or be taken for one that
+/// somebody dealt with.
 const RESTORE: &str = "
-    WITH first AS (
-        SELECT min(number) AS number FROM dovetail_dead_letter
-        WHERE number = ANY ($1) AND state IN ('discarded', 'replayed') GROUP BY digest, fingerprint
-    ), opened AS (
-        UPDATE dovetail_dead_letter AS letter SET state = 'open', last_at = $2 FROM first
-        WHERE letter.number = first.number AND letter.state IN ('discarded', 'replayed') AND NOT EXISTS (
-            SELECT 1 FROM dovetail_dead_letter AS other
-            WHERE other.digest = letter.digest AND other.fingerprint = letter.fingerprint AND other.state = 'open')
+    WITH opened AS (
+        UPDATE dovetail_dead_letter AS letter SET state = 'open', last_at = $2
+        WHERE letter.number = ANY ($1) AND letter.state IN ('discarded', 'replayed') AND NOT EXISTS (
+            SELECT 1 FROM dovetail_dead_letter AS newer
+            WHERE newer.digest = letter.digest AND newer.fingerprint = letter.fingerprint AND newer.number > letter.number)
         RETURNING letter.number
     ), recorded AS (
         INSERT INTO dovetail_audit (at, who, action, letter, job, detail)
@@ -125,8 +127,10 @@ const RESTORE: &str = "
     )
     SELECT number FROM opened";
 
-const STILL_CLOSED: &str = "
-    SELECT number FROM dovetail_dead_letter WHERE number = ANY ($1) AND state IN ('discarded', 'replayed')";
+const DOUBLED: &str = "
+    SELECT letter.number FROM dovetail_dead_letter AS letter JOIN dovetail_dead_letter AS newer
+        ON newer.digest = letter.digest AND newer.fingerprint = letter.fingerprint AND newer.number > letter.number
+    WHERE letter.number = ANY ($1) AND letter.state IN ('discarded', 'replayed') AND newer.state = 'open'";
 
 /// While there are letters of a message, its mark in the inbox keeps redeliveries away; without them it is a mark of nothing.
 const PURGE: &str = "
@@ -143,7 +147,7 @@ const PURGE: &str = "
               SELECT 1 FROM dovetail_dead_letter AS other
               WHERE other.digest = gone.digest AND other.number NOT IN (SELECT number FROM gone))
     )
-    DELETE FROM dovetail_dead_letter AS letter USING gone WHERE letter.number = gone.number";
+    DELETE FROM dovetail_dead_letter AS letter USING gone WHERE letter.number = gone.number RETURNING letter.number";
 
 const AUDIT: &str = "
     SELECT number, at, who, action, letter, job, detail FROM dovetail_audit
@@ -240,17 +244,12 @@ impl Triage for Postgres {
             copy.id.as_deref().unwrap_or_default()
         );
         let recorded = Recorded::of(&act, Action::Edit, vec![number], None, &detail);
-        // What no broker took was never seen by anybody; anything else is for the consumer that could not handle it.
-        let is_of_consumer = letter.reason != Reason::PublishRejected;
-        let addressee = is_of_consumer.then_some(letter.consumer.as_str());
-        let message = [crate::replay::addressed(copy, addressee)];
+        let message = [addressed(copy, &letter.consumer, letter.reason)];
         let publishing = Publishing::of(&message, act.at)?;
         let (state, at) = (State::Resolved.as_str(), rows::stamp(act.at));
-        let columns = Columns::of(&letter.message)?;
         let mut last = vec![Step::Query(dead_letter::CLOSE, vec![&number, &state, &at])];
-        if !is_of_consumer {
-            let params: Vec<Param<'_>> = vec![&columns.channel, &columns.source, &columns.id];
-            last.push(Step::Query(dead_letter::SKIP_REJECTED, params));
+        if letter.reason == Reason::PublishRejected {
+            last.push(Step::Query(dead_letter::SKIP_REJECTED, vec![&number]));
         }
         last.extend(publishing.steps());
         last.push(recorded.step());
@@ -276,18 +275,18 @@ impl Triage for Postgres {
         let params: Vec<Param<'_>> = vec![&numbers, &deed.at, &deed.who];
         let steps = vec![
             Step::Query(RESTORE, params),
-            Step::Query(STILL_CLOSED, vec![&numbers]),
+            Step::Query(DOUBLED, vec![&numbers]),
         ];
         let answers = session.once(steps).await?;
         let listed = |index| -> Result<Vec<i64>, StoreError> {
             answers.rows(index).iter().map(rows::first).collect()
         };
-        let (opened, closed) = (listed(0)?, listed(1)?);
+        let (opened, doubled) = (listed(0)?, listed(1)?);
         let mut restored = Restored::default();
         for number in numbers {
             let list = if opened.contains(&number) {
                 &mut restored.opened
-            } else if closed.contains(&number) {
+            } else if doubled.contains(&number) {
                 &mut restored.doubled
             } else {
                 &mut restored.unfit
@@ -297,11 +296,10 @@ impl Triage for Postgres {
         Ok(restored)
     }
 
-    async fn purge(&self, before: SystemTime, limit: u32) -> Result<u32, StoreError> {
-        let session = self.session("forget dead letters").await?;
-        let (before, limit) = (rows::stamp(before), i64::from(limit));
-        let steps = vec![Step::Query(PURGE, vec![&before, &limit])];
-        Ok(rows::written(session.once(steps).await?.affected(0)))
+    async fn log(&self, act: Act, action: Action, detail: String) -> Result<(), StoreError> {
+        let session = self.session("write down what is done").await?;
+        let recorded = Recorded::of(&act, action, Vec::new(), None, &detail);
+        session.once(vec![recorded.step()]).await.map(drop)
     }
 
     async fn audit(
@@ -321,6 +319,26 @@ impl Triage for Postgres {
             .map(entry)
             .collect()
     }
+}
+
+/// Forgets letters that were closed long ago, and writes down which.
+pub(super) async fn purge(
+    mut session: Session,
+    before: SystemTime,
+    limit: u32,
+    act: &Act,
+) -> Result<u32, StoreError> {
+    let (before, limit) = (rows::stamp(before), i64::from(limit));
+    let answers = session
+        .begin(vec![Step::Query(PURGE, vec![&before, &limit])])
+        .await?;
+    let gone = answers.rows(0).iter().map(rows::first);
+    let gone = gone.collect::<Result<Vec<i64>, _>>()?;
+    let detail = purged(&gone);
+    let recorded = detail.map(|detail| Recorded::of(act, Action::Purge, Vec::new(), None, &detail));
+    let last = recorded.iter().map(Recorded::step);
+    session.commit(last.collect()).await?;
+    Ok(u32::try_from(gone.len()).unwrap_or(u32::MAX))
 }
 
 /// A selection as columns.
@@ -421,8 +439,13 @@ impl Recorded {
 }
 
 fn listed(row: &Row) -> Result<Listed, StoreError> {
+    let (letter, problem) = match letter(row) {
+        Ok(letter) => (letter, None),
+        Err(error) => (dead_letter::damaged(row)?, Some(with_causes(&error))),
+    };
     Ok(Listed {
-        letter: letter(row)?,
+        letter,
+        problem,
         body_bytes: rows::get::<i64>(row, "body_bytes")?.unsigned_abs(),
         note: rows::get::<Option<String>>(row, "note")?.map(text::read),
     })
@@ -452,6 +475,7 @@ fn entry(row: &Row) -> Result<Entry, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::IDENTITY_BYTES_MAX;
 
     #[test]
     fn what_cannot_be_sent_again_is_said_as_in_the_reasons() {
@@ -460,5 +484,6 @@ mod tests {
             .filter(|reason| !reason.can_replay());
         let unfit: Vec<String> = unfit.map(|reason| format!("'{reason}'")).collect();
         assert!(COUNT.contains(&format!("NOT IN ({})", unfit.join(", "))));
+        assert!(COUNT.contains(&format!("<= {IDENTITY_BYTES_MAX}")));
     }
 }

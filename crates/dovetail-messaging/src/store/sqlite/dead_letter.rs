@@ -4,12 +4,16 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
-use super::{Sqlite, inbox, millis, outbox, rows, time};
+use super::{
+    Sqlite, inbox, millis, outbox, rows, time,
+    triage::{self, record},
+};
 use crate::{
-    dead_letter::{Burial, DeadLetter, Filter, Reason, State, Tally},
+    dead_letter::{Act, Action, Burial, DeadLetter, Filter, Reason, State, Tally, digest},
     inbox::{Fingerprint, Key},
+    message::Message,
     replay::addressed,
-    store::{DeadLetters, ErrorKind, StoreError},
+    store::{DeadLetters, ErrorKind, StoreError, Triage as _},
 };
 
 const MEANT: &str =
@@ -23,7 +27,7 @@ impl DeadLetters for Sqlite {
         limit: u32,
     ) -> Result<Vec<DeadLetter>, StoreError> {
         self.writer
-            .transact("list dead letters", move |connection| {
+            .read("list dead letters", move |connection| {
                 let mut statement = connection.prepare_cached(&format!(
                     "SELECT * FROM dovetail_dead_letter WHERE {MEANT} AND number > ?4 ORDER BY number LIMIT ?5"
                 ))?;
@@ -44,7 +48,7 @@ impl DeadLetters for Sqlite {
 
     async fn tally(&self, filter: Filter) -> Result<Tally, StoreError> {
         self.writer
-            .transact("count dead letters", move |connection| {
+            .read("count dead letters", move |connection| {
                 connection
                     .prepare_cached(&format!(
                         "SELECT count(*), min(first_at) FROM dovetail_dead_letter WHERE {MEANT}"
@@ -70,7 +74,12 @@ impl DeadLetters for Sqlite {
         let replayed = self
             .writer
             .transact("replay a dead letter", move |connection| {
-                replay(connection, number, now)
+                let replayed = replay(connection, number, now)?;
+                if matches!(replayed, Replayed::Sent(_)) {
+                    let about = (Some(number), None);
+                    record(connection, &Act::of_program(now), Action::Replay, about, "")?;
+                }
+                Ok(replayed)
             })
             .await?;
         match replayed {
@@ -88,15 +97,16 @@ impl DeadLetters for Sqlite {
     }
 
     async fn discard(&self, number: i64, now: SystemTime) -> Result<bool, StoreError> {
-        let is_discarded = self
-            .writer
-            .transact("discard a dead letter", move |connection| {
-                let closed = shut(connection, number, State::Discarded, now)?;
-                Ok(closed.is_some())
+        let discarded = self.discard_all(vec![number], Act::of_program(now)).await?;
+        Ok(!discarded.is_empty())
+    }
+
+    async fn purge(&self, before: SystemTime, limit: u32, act: Act) -> Result<u32, StoreError> {
+        self.writer
+            .transact("forget dead letters", move |connection| {
+                triage::purge(connection, before, limit, &act)
             })
-            .await?;
-        self.outbox_changed.notify_one();
-        Ok(is_discarded)
+            .await
     }
 }
 
@@ -114,8 +124,9 @@ pub(super) fn bury(
         (None, None) => 0,
     };
     let fingerprint = Fingerprint::of(&burial.message.body);
-    if !is_dealt_with(connection, key.as_ref(), fingerprint, burial.at)? {
-        insert(connection, burial, fingerprint, attempts)?;
+    let digest = digest(&burial.consumer, &burial.message, burial.reason);
+    if key.is_none() || !is_dealt_with(connection, burial, &digest, fingerprint)? {
+        insert(connection, burial, (&digest, fingerprint), attempts)?;
     }
     let Some(key) = key else { return Ok(()) };
     // The message that had the identity first was handled, and the one that was never sent is no message of an inbox.
@@ -139,34 +150,30 @@ pub(super) fn bury(
 }
 
 /// Whether somebody decided about the message before, so that its redelivery is no new letter: whoever sent it again would have both it and
-/// its edited copy handled.
+/// its edited copy handled. What a broker rejects is never a redelivery: each time a row of the outbox waits for somebody.
 fn is_dealt_with(
     connection: &Connection,
-    key: Option<&Key>,
+    burial: &Burial,
+    digest: &str,
     fingerprint: Fingerprint,
-    at: SystemTime,
 ) -> rusqlite::Result<bool> {
-    let Some(key) = key else { return Ok(false) };
+    if burial.reason == Reason::PublishRejected {
+        return Ok(false);
+    }
     let seen = connection
         .prepare_cached(
-            "UPDATE dovetail_dead_letter SET seen = seen + 1, last_at = ?5
-             WHERE state IN ('discarded', 'resolved') AND fingerprint = ?4 AND number = (
-                 SELECT max(number) FROM dovetail_dead_letter WHERE consumer = ?1 AND source = ?2 AND id = ?3)",
+            "UPDATE dovetail_dead_letter SET seen = seen + 1, last_at = ?3
+             WHERE state IN ('discarded', 'resolved') AND number = (
+                 SELECT max(number) FROM dovetail_dead_letter WHERE digest = ?1 AND fingerprint = ?2)",
         )?
-        .execute(params![
-            key.consumer,
-            key.source,
-            key.id,
-            fingerprint.0,
-            millis(at)
-        ])?;
+        .execute(params![digest, fingerprint.0, millis(burial.at)])?;
     Ok(seen > 0)
 }
 
 fn insert(
     connection: &Connection,
     burial: &Burial,
-    fingerprint: Fingerprint,
+    (digest, fingerprint): (&str, Fingerprint),
     attempts: u32,
 ) -> rusqlite::Result<()> {
     let message = &burial.message;
@@ -175,9 +182,9 @@ fn insert(
         .prepare_cached(
             "INSERT INTO dovetail_dead_letter
                  (consumer, channel, source, id, kind, key, expires_at, headers, body, fingerprint,
-                  reason, detail, contract, attempts, seen, state, first_at, last_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1, 'open', ?15, ?15)
-             ON CONFLICT (consumer, source, id, fingerprint) WHERE state = 'open'
+                  reason, detail, contract, attempts, seen, state, first_at, last_at, digest)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1, 'open', ?15, ?15, ?16)
+             ON CONFLICT (digest, fingerprint) WHERE state = 'open'
              DO UPDATE SET seen = seen + 1, last_at = excluded.last_at",
         )?
         .execute(params![
@@ -196,13 +203,14 @@ fn insert(
             burial.contract,
             attempts,
             millis(burial.at),
+            digest,
         ])?;
     Ok(())
 }
 
 /// What came of sending a letter again.
 pub(super) enum Replayed {
-    /// It is in the outbox: at its old place there, if the broker had rejected it.
+    /// It is in the outbox: at this place, if the broker had rejected it.
     Sent(Option<i64>),
     NotOpen,
     Unfit(Reason),
@@ -221,9 +229,16 @@ pub(super) fn replay(
         return Ok(Replayed::Unfit(letter.reason));
     }
     close(connection, number, State::Replayed, now)?;
-    if letter.reason == Reason::PublishRejected
-        && let Some(place) = outbox::retry_rejected(connection, &letter.message)?
-    {
+    let reason = letter.reason;
+    if reason == Reason::PublishRejected {
+        let place = match outbox::retry_rejected(connection, number)? {
+            Some(place) => place,
+            None => {
+                let message = addressed(letter.message, &letter.consumer, reason);
+                outbox::insert(connection, &message, now)?;
+                connection.last_insert_rowid()
+            }
+        };
         return Ok(Replayed::Sent(Some(place)));
     }
     if let Some(key) = Key::of(&letter.consumer, &letter.message) {
@@ -240,34 +255,42 @@ pub(super) fn replay(
                 letter.fingerprint.0
             ])?;
     }
-    let is_of_consumer = letter.reason != Reason::PublishRejected;
-    let addressee = is_of_consumer.then_some(letter.consumer.as_str());
-    outbox::insert(connection, &addressed(letter.message, addressee), now)?;
+    let message = addressed(letter.message, &letter.consumer, reason);
+    outbox::insert(connection, &message, now)?;
     Ok(Replayed::Sent(None))
 }
 
-/// Closes an open letter without sending it, and returns it; what waited behind it in the outbox goes on.
+/// Closes an open letter without sending it, readable or not, and says whether it was open; what waited behind it in the outbox goes on.
 pub(super) fn shut(
     connection: &Connection,
     number: i64,
     state: State,
     now: SystemTime,
-) -> rusqlite::Result<Option<DeadLetter>> {
-    let Some(letter) = open(connection, number)? else {
-        return Ok(None);
-    };
-    close(connection, number, state, now)?;
-    if letter.reason == Reason::PublishRejected {
-        outbox::skip_rejected(connection, &letter.message)?;
+) -> rusqlite::Result<bool> {
+    let is_open = connection
+        .prepare_cached("SELECT 1 FROM dovetail_dead_letter WHERE number = ?1 AND state = 'open'")?
+        .exists([number])?;
+    if is_open {
+        close(connection, number, state, now)?;
+        outbox::skip_rejected(connection, number)?;
     }
-    Ok(Some(letter))
+    Ok(is_open)
 }
 
-fn open(connection: &Connection, number: i64) -> rusqlite::Result<Option<DeadLetter>> {
+/// A letter that is still open. One that cannot be read is named.
+pub(super) fn open(connection: &Connection, number: i64) -> rusqlite::Result<Option<DeadLetter>> {
     connection
         .prepare_cached("SELECT * FROM dovetail_dead_letter WHERE number = ?1 AND state = 'open'")?
         .query_row([number], letter)
         .optional()
+        .map_err(|error| match error {
+            error @ rusqlite::Error::SqliteFailure(..) => error,
+            error => rusqlite::Error::FromSqlConversionFailure(
+                0,
+                Type::Text,
+                format!("dead letter {number} cannot be read: {error}").into(),
+            ),
+        })
 }
 
 fn close(
@@ -304,5 +327,35 @@ pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
         state,
         first_at: time(row.get("first_at")?),
         last_at: time(row.get("last_at")?),
+    })
+}
+
+/// What can be read of a letter that is not as the tables say.
+pub(super) fn damaged(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
+    let text = |name| row.get::<_, String>(name).unwrap_or_default();
+    let said = |name| row.get::<_, Option<String>>(name).unwrap_or_default();
+    let number = |name| row.get::<_, i64>(name).unwrap_or_default();
+    let counted = |name| u32::try_from(number(name)).unwrap_or_default();
+    Ok(DeadLetter {
+        number: row.get("number")?,
+        consumer: text("consumer"),
+        message: Message {
+            channel: text("channel"),
+            source: said("source"),
+            id: said("id"),
+            kind: said("kind"),
+            key: said("key"),
+            body: row.get::<_, Vec<u8>>("body").unwrap_or_default().into(),
+            ..Message::default()
+        },
+        reason: text("reason").parse().unwrap_or(Reason::Decode),
+        detail: text("detail"),
+        contract: said("contract"),
+        fingerprint: Fingerprint(row.get("fingerprint").unwrap_or_default()),
+        attempts: counted("attempts"),
+        seen: counted("seen"),
+        state: State::of(&text("state")).unwrap_or(State::Open),
+        first_at: time(number("first_at")),
+        last_at: time(number("last_at")),
     })
 }

@@ -167,6 +167,13 @@ impl Store for Sqlite {
                 if count > 0 {
                     replay::raise_floor(connection, before)?;
                 }
+                // Failures of what never came again.
+                connection
+                    .prepare_cached(
+                        "DELETE FROM dovetail_attempt WHERE (consumer, source, id) IN (
+                             SELECT consumer, source, id FROM dovetail_attempt WHERE last_at < ?1 LIMIT ?2)",
+                    )?
+                    .execute(params![millis(before), limit])?;
                 Ok(u32::try_from(count).unwrap_or(u32::MAX))
             })
             .await

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{Sqlite, dead_letter, millis, rows, time};
 use crate::{
@@ -14,6 +14,9 @@ use crate::{
 
 /// No batch holds more than this in bodies, beyond its first message.
 const BATCH_BYTES_MAX: usize = 16 << 20;
+
+/// Rows that are published once more in one transaction.
+const REPUBLISHED_MAX: u32 = 5_000;
 
 /// What can be taken: due, held by nobody, and with nothing of its key in front of it that could not be taken as well.
 const TAKEABLE: &str = "
@@ -64,15 +67,18 @@ impl Outbox for Sqlite {
 
     async fn pending(&self) -> Result<Pending, StoreError> {
         self.writer
-            .transact("count what is to be published", |connection| {
+            .read("count what is to be published", |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT count(*), min(at) FROM dovetail_outbox WHERE status = 'pending'",
+                        "SELECT count(*), min(at),
+                             (SELECT count(*) FROM dovetail_outbox WHERE status = 'blocked' AND status IN ('blocked', 'skipped'))
+                         FROM dovetail_outbox WHERE status = 'pending'",
                     )?
                     .query_row([], |row| {
                         Ok(Pending {
                             count: row.get::<_, i64>(0)?.unsigned_abs(),
                             oldest_at: row.get::<_, Option<i64>>(1)?.map(time),
+                            blocked: row.get::<_, i64>(2)?.unsigned_abs(),
                         })
                     })
             })
@@ -80,34 +86,67 @@ impl Outbox for Sqlite {
     }
 
     async fn republish(&self, since: SystemTime) -> Result<u32, StoreError> {
-        let count = self
+        // Others write in between; what they publish meanwhile is not published once more.
+        let end: i64 = self
             .writer
-            .transact("publish once more", move |connection| {
-                connection
-                    .prepare_cached(
-                        "UPDATE dovetail_outbox
-                         SET status = 'pending', published_at = NULL, held_until = 0, retry_at = 0
-                         WHERE status = 'published' AND published_at >= ?1",
-                    )?
-                    .execute([millis(since)])
+            .read("publish once more", |connection| {
+                connection.query_row(
+                    "SELECT coalesce(max(place), 0) FROM dovetail_outbox",
+                    [],
+                    |row| row.get(0),
+                )
             })
             .await?;
-        self.outbox_changed.notify_one();
-        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+        let (mut after, mut count) = (0, 0_u32);
+        loop {
+            let places: Vec<i64> = self
+                .writer
+                .transact("publish once more", move |connection| {
+                    connection
+                        .prepare_cached(
+                            "UPDATE dovetail_outbox
+                             SET status = 'pending', published_at = NULL, held_until = 0, retry_at = 0
+                             WHERE place IN (
+                                 SELECT place FROM dovetail_outbox
+                                 WHERE status = 'published' AND published_at >= ?1 AND place > ?2 AND place <= ?3
+                                 ORDER BY place LIMIT ?4)
+                             RETURNING place",
+                        )?
+                        .query_map(params![millis(since), after, end, REPUBLISHED_MAX], |row| {
+                            row.get(0)
+                        })?
+                        .collect()
+                })
+                .await?;
+            self.outbox_changed.notify_one();
+            count = count.saturating_add(u32::try_from(places.len()).unwrap_or(u32::MAX));
+            match places.into_iter().max() {
+                Some(last) => after = last,
+                None => return Ok(count),
+            }
+        }
     }
 
     async fn forget_published(&self, before: SystemTime, limit: u32) -> Result<u32, StoreError> {
         let count = self
             .writer
             .transact("forget what was published", move |connection| {
-                connection
+                // Their letters have all that is needed to publish them after all.
+                let skipped = connection
+                    .prepare_cached(
+                        "DELETE FROM dovetail_outbox WHERE place IN (
+                             SELECT place FROM dovetail_outbox WHERE status = 'skipped' AND at < ?1 ORDER BY at LIMIT ?2)",
+                    )?
+                    .execute(params![millis(before), limit])?;
+                let published = connection
                     .prepare_cached(
                         "DELETE FROM dovetail_outbox WHERE place IN (
                              SELECT place FROM dovetail_outbox
                              WHERE status = 'published' AND published_at < ?1
                              ORDER BY published_at LIMIT ?2)",
                     )?
-                    .execute(params![millis(before), limit])
+                    .execute(params![millis(before), limit])?;
+                Ok(skipped.max(published))
             })
             .await?;
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
@@ -140,34 +179,45 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Has a rejected message published again, in its old place, which it returns if there is one.
+/// The rows of the message that a letter is about, which the broker rejected.
+const REJECTED: &str = "
+    WITH rejected AS MATERIALIZED (
+        SELECT message.place, message.status
+        FROM dovetail_dead_letter AS letter JOIN dovetail_outbox AS message
+            ON message.channel = letter.channel AND message.source = letter.source AND message.id = letter.id
+                AND message.headers = letter.headers
+        WHERE letter.number = ?1 AND letter.reason = 'publish_rejected' AND message.status IN ('blocked', 'skipped'))";
+
+/// Has a rejected message published again, in its old place, which it returns if there is one: all that hold back what follows of their key, or
+/// else the last one that was given up.
 pub(super) fn retry_rejected(
     connection: &Connection,
-    message: &Message,
+    letter: i64,
 ) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached(
-            "UPDATE dovetail_outbox SET status = 'pending', held_until = 0, retry_at = 0
-             WHERE place = (
-                 SELECT max(place) FROM dovetail_outbox
-                 WHERE status IN ('blocked', 'skipped') AND channel = ?1 AND source = ?2 AND id = ?3)
-             RETURNING place",
-        )?
-        .query_row(
-            params![message.channel, message.source, message.id],
-            |row| row.get(0),
-        )
-        .optional()
+    let sql = format!(
+        "{REJECTED}
+         UPDATE dovetail_outbox SET status = 'pending', held_until = 0, retry_at = 0
+         WHERE place IN (
+             SELECT place FROM rejected WHERE status = 'blocked'
+             UNION ALL
+             SELECT max(place) FROM rejected WHERE NOT EXISTS (SELECT 1 FROM rejected WHERE status = 'blocked'))
+         RETURNING place"
+    );
+    let places: Vec<i64> = connection
+        .prepare_cached(&sql)?
+        .query_map([letter], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(places.into_iter().max())
 }
 
 /// Gives a rejected message up, so that what follows of its key is published.
-pub(super) fn skip_rejected(connection: &Connection, message: &Message) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "UPDATE dovetail_outbox SET status = 'skipped'
-             WHERE status = 'blocked' AND channel = ?1 AND source = ?2 AND id = ?3",
-        )?
-        .execute(params![message.channel, message.source, message.id])?;
+pub(super) fn skip_rejected(connection: &Connection, letter: i64) -> rusqlite::Result<()> {
+    let sql = format!(
+        "{REJECTED}
+         UPDATE dovetail_outbox SET status = 'skipped'
+         WHERE place IN (SELECT place FROM rejected WHERE status = 'blocked')"
+    );
+    connection.prepare_cached(&sql)?.execute([letter])?;
     Ok(())
 }
 

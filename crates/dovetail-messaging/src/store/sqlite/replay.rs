@@ -18,6 +18,12 @@ use crate::{
     store::{Replays, StoreError},
 };
 
+/// Letters of replays that are forgotten in one transaction.
+const FORGOTTEN_MAX: u32 = 10_000;
+
+/// Letters of one step hold no more than this in bodies, beyond the first one.
+const BATCH_BYTES_MAX: i64 = 16 << 20;
+
 impl Replays for Sqlite {
     async fn open_replay(&self, plan: Plan) -> Result<Started, StoreError> {
         self.writer
@@ -47,7 +53,7 @@ impl Replays for Sqlite {
                 let Some(mut job) = find(connection, job)? else {
                     return Ok(false);
                 };
-                if !job.turn(&turn, act.at) {
+                if !job.turn(&turn, &act) {
                     return Ok(false);
                 }
                 save(connection, &job)?;
@@ -60,13 +66,13 @@ impl Replays for Sqlite {
 
     async fn replay_job(&self, job: i64) -> Result<Option<Job>, StoreError> {
         self.writer
-            .transact("read a replay", move |connection| find(connection, job))
+            .read("read a replay", move |connection| find(connection, job))
             .await
     }
 
     async fn replay_jobs(&self, before: i64, limit: u32) -> Result<Vec<Job>, StoreError> {
         self.writer
-            .transact("list replays", move |connection| {
+            .read("list replays", move |connection| {
                 connection
                     .prepare_cached(
                         "SELECT * FROM dovetail_replay WHERE number < ?1 ORDER BY number DESC LIMIT ?2",
@@ -77,22 +83,41 @@ impl Replays for Sqlite {
             .await
     }
 
-    async fn forget_replays(&self, before: SystemTime, limit: u32) -> Result<u32, StoreError> {
+    async fn forget_replays(
+        &self,
+        before: SystemTime,
+        limit: u32,
+        act: Act,
+    ) -> Result<u32, StoreError> {
+        // Others write in between.
+        loop {
+            let items = self.writer.transact("forget replays", move |connection| {
+                connection
+                    .prepare_cached(
+                        "DELETE FROM dovetail_replay_item WHERE (job, position) IN (
+                             SELECT item.job, item.position FROM (
+                                 SELECT number FROM dovetail_replay WHERE ended_at < ?1 ORDER BY number LIMIT ?2) AS over
+                             JOIN dovetail_replay_item AS item ON item.job = over.number LIMIT ?3)",
+                    )?
+                    .execute(params![millis(before), limit, FORGOTTEN_MAX])
+            });
+            if u64::try_from(items.await?).unwrap_or(u64::MAX) < u64::from(FORGOTTEN_MAX) {
+                break;
+            }
+        }
         self.writer
             .transact("forget replays", move |connection| {
                 let over: Vec<i64> = connection
                     .prepare_cached(
-                        "SELECT number FROM dovetail_replay WHERE ended_at < ?1 ORDER BY number LIMIT ?2",
+                        "DELETE FROM dovetail_replay WHERE number IN (
+                             SELECT number FROM dovetail_replay WHERE ended_at < ?1 ORDER BY number LIMIT ?2)
+                         AND NOT EXISTS (SELECT 1 FROM dovetail_replay_item AS item WHERE item.job = dovetail_replay.number)
+                         RETURNING number",
                     )?
                     .query_map(params![millis(before), limit], |row| row.get(0))?
                     .collect::<rusqlite::Result<_>>()?;
                 for number in &over {
-                    connection
-                        .prepare_cached("DELETE FROM dovetail_replay_item WHERE job = ?1")?
-                        .execute([number])?;
-                    connection
-                        .prepare_cached("DELETE FROM dovetail_replay WHERE number = ?1")?
-                        .execute([number])?;
+                    record(connection, &act, Action::Purge, (None, Some(*number)), "")?;
                 }
                 Ok(u32::try_from(over.len()).unwrap_or(u32::MAX))
             })
@@ -232,6 +257,17 @@ fn step(connection: &Connection, mut job: Job, now: SystemTime) -> rusqlite::Res
         job.follow((0, 0), now);
         job.moved_at = now;
         save(connection, &job)?;
+        if job.state == JobState::Paused {
+            let about = (None, Some(job.number));
+            let cause = job.cause.as_deref().unwrap_or_default();
+            record(
+                connection,
+                &Act::of_nobody(now),
+                Action::Pause,
+                about,
+                cause,
+            )?;
+        }
     }
     let rest = job.rest(now);
     Ok(Step { job, sent, rest })
@@ -240,9 +276,8 @@ fn step(connection: &Connection, mut job: Job, now: SystemTime) -> rusqlite::Res
 /// Another letter of the same message came after it was sent. Numbers tell what was later: clocks of other machines do not.
 const DIED: &str = "EXISTS (
     SELECT 1 FROM dovetail_dead_letter AS letter
-    JOIN dovetail_dead_letter AS again ON again.consumer = letter.consumer AND again.source = letter.source
-        AND again.id = letter.id AND again.number > letter.number
-    WHERE letter.number = item.letter AND again.fingerprint = letter.fingerprint AND again.number > item.newest)";
+    JOIN dovetail_dead_letter AS again ON again.digest = letter.digest AND again.fingerprint = letter.fingerprint
+    WHERE letter.number = item.letter AND again.number > item.newest)";
 
 /// The inbox of its consumer says so; or, for what the broker had rejected, the outbox.
 const HANDLED: &str = "
@@ -309,21 +344,28 @@ fn send(
 ) -> rusqlite::Result<u32> {
     /// Letters passed over in one step, beyond those that are sent.
     const PASSED_MAX: u64 = 1_000;
-    let act = Act {
-        who: job.started_by.clone(),
-        at: now,
-    };
+    let act = job.act(now);
     let floor = floor(connection, &job.options, now)?;
     let (mut sent, mut passed) = (0, 0);
+    let mut bytes = 0_i64;
     while sent < due && passed < PASSED_MAX && job.counts.waiting() > 0 {
         let position = job.counts.turned + 1;
-        let number: i64 = connection
+        let next: (i64, i64, i64) = connection
             .prepare_cached(
-                "SELECT letter FROM dovetail_replay_item WHERE job = ?1 AND position = ?2",
+                "SELECT item.letter, coalesce(letter.first_at, ?3), coalesce(length(letter.body), 0)
+                 FROM dovetail_replay_item AS item LEFT JOIN dovetail_dead_letter AS letter ON letter.number = item.letter
+                 WHERE item.job = ?1 AND item.position = ?2",
             )?
-            .query_row(params![job.number, column(position)], |row| row.get(0))?;
+            .query_row(params![job.number, column(position), i64::MAX], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        let (number, first_at, length) = next;
+        bytes = bytes.saturating_add(length);
+        if bytes > BATCH_BYTES_MAX && sent > 0 {
+            break;
+        }
         job.counts.turned = position;
-        if !job.options.accept_duplicates && is_too_old(connection, number, floor)? {
+        if !job.options.accept_duplicates && first_at < millis(floor) {
             pass(connection, (job.number, position), "too_old", now)?;
             job.counts.too_old += 1;
             passed += 1;
@@ -347,12 +389,6 @@ fn send(
         sent += 1;
     }
     Ok(sent)
-}
-
-fn is_too_old(connection: &Connection, number: i64, floor: SystemTime) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached("SELECT 1 FROM dovetail_dead_letter WHERE number = ?1 AND first_at < ?2")?
-        .exists(params![number, millis(floor)])
 }
 
 fn pass(
@@ -379,7 +415,7 @@ fn find(connection: &Connection, number: i64) -> rusqlite::Result<Option<Job>> {
 /// Writes down how far a job is.
 fn save(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
     let (counts, progress) = (&job.counts, &job.progress);
-    let values: [&dyn ToSql; 15] = [
+    let values: [&dyn ToSql; 16] = [
         &job.number,
         &job.state.as_str(),
         &job.cause,
@@ -395,12 +431,13 @@ fn save(connection: &Connection, job: &Job) -> rusqlite::Result<()> {
         &millis(progress.judged_at),
         &millis(job.moved_at),
         &job.ended_at.map(millis),
+        &job.resumed_by,
     ];
     connection
         .prepare_cached(
             "UPDATE dovetail_replay SET state = ?2, cause = ?3, cursor = ?4, skipped = ?5, too_old = ?6, handled = ?7,
                  dead = ?8, undecided = ?9, counted_from = ?10, is_proven = ?11, due_at = ?12, judged_at = ?13,
-                 moved_at = ?14, ended_at = ?15
+                 moved_at = ?14, ended_at = ?15, resumed_by = ?16
              WHERE number = ?1",
         )?
         .execute(values.as_slice())?;
@@ -434,6 +471,7 @@ fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         },
         unfit: number("unfit")?,
         started_by: row.get("started_by")?,
+        resumed_by: row.get("resumed_by")?,
         started_at: time(row.get("started_at")?),
         moved_at: time(row.get("moved_at")?),
         ended_at: row.get::<_, Option<i64>>("ended_at")?.map(time),

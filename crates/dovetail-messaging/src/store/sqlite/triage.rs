@@ -11,8 +11,9 @@ use super::{Sqlite, dead_letter, millis, outbox, time};
 use crate::{
     dead_letter::{
         Act, Action, By, Closed, Entry, Group, Listed, Matches, Reason, Restored, Selection, State,
+        purged,
     },
-    message::{Message, shortened},
+    message::{IDENTITY_BYTES_MAX, Message, shortened},
     replay::addressed,
     store::{LETTERS_MAX, StoreError, Triage},
 };
@@ -27,7 +28,8 @@ static REPLAYABLE: LazyLock<String> = LazyLock::new(|| {
         .filter(|reason| !reason.can_replay());
     let unfit: Vec<String> = unfit.map(|reason| format!("'{reason}'")).collect();
     format!(
-        "(state = 'open' AND source <> '' AND id <> '' AND reason NOT IN ({}))",
+        "(state = 'open' AND source <> '' AND length(CAST(source AS BLOB)) <= {IDENTITY_BYTES_MAX}
+          AND id <> '' AND length(CAST(id AS BLOB)) <= {IDENTITY_BYTES_MAX} AND reason NOT IN ({}))",
         unfit.join(", ")
     )
 });
@@ -79,7 +81,7 @@ pub(super) fn meant_by(selection: &Selection) -> [Value; 9] {
 impl Triage for Sqlite {
     async fn matches(&self, selection: Selection) -> Result<Matches, StoreError> {
         self.writer
-            .transact("count dead letters", move |connection| {
+            .read("count dead letters", move |connection| {
                 let sql = format!(
                     "SELECT count(*), min(first_at), coalesce(max(number), 0) FROM dovetail_dead_letter WHERE {}",
                     *MEANT
@@ -104,7 +106,7 @@ impl Triage for Sqlite {
         limit: u32,
     ) -> Result<Vec<Listed>, StoreError> {
         self.writer
-            .transact("list dead letters", move |connection| {
+            .read("list dead letters", move |connection| {
                 let sql = format!(
                     "SELECT {HEAD}, {NOTED} WHERE {} AND number > ?10 ORDER BY number LIMIT ?11",
                     *MEANT
@@ -121,7 +123,7 @@ impl Triage for Sqlite {
 
     async fn letter(&self, number: i64) -> Result<Option<Listed>, StoreError> {
         self.writer
-            .transact("read a dead letter", move |connection| {
+            .read("read a dead letter", move |connection| {
                 connection
                     .prepare_cached(&format!("SELECT *, {NOTED} WHERE number = ?1"))?
                     .query_row([number], listed)
@@ -132,7 +134,7 @@ impl Triage for Sqlite {
 
     async fn groups(&self, selection: Selection, by: By) -> Result<Vec<Group>, StoreError> {
         self.writer
-            .transact("group dead letters", move |connection| {
+            .read("group dead letters", move |connection| {
                 let column = match by {
                     By::Reason => "reason",
                     By::Consumer => "consumer",
@@ -189,8 +191,7 @@ impl Triage for Sqlite {
             .transact("discard dead letters", move |connection| {
                 let mut discarded = Vec::new();
                 for number in numbers.into_iter().take(LETTERS_MAX) {
-                    let closed = dead_letter::shut(connection, number, State::Discarded, act.at)?;
-                    if closed.is_some() {
+                    if dead_letter::shut(connection, number, State::Discarded, act.at)? {
                         record(connection, &act, Action::Discard, (Some(number), None), "")?;
                         discarded.push(number);
                     }
@@ -215,10 +216,10 @@ impl Triage for Sqlite {
             .await
     }
 
-    async fn purge(&self, before: SystemTime, limit: u32) -> Result<u32, StoreError> {
+    async fn log(&self, act: Act, action: Action, detail: String) -> Result<(), StoreError> {
         self.writer
-            .transact("forget dead letters", move |connection| {
-                purge(connection, before, limit)
+            .transact("write down what is done", move |connection| {
+                record(connection, &act, action, (None, None), &detail)
             })
             .await
     }
@@ -230,7 +231,7 @@ impl Triage for Sqlite {
         limit: u32,
     ) -> Result<Vec<Entry>, StoreError> {
         self.writer
-            .transact("read what was done", move |connection| {
+            .read("read what was done", move |connection| {
                 connection
                     .prepare_cached(
                         "SELECT * FROM dovetail_audit WHERE (?1 IS NULL OR letter = ?1) AND number > ?2 ORDER BY number LIMIT ?3",
@@ -277,7 +278,7 @@ fn send_copy(
     copy: Message,
     act: &Act,
 ) -> rusqlite::Result<Closed> {
-    let Some(letter) = dead_letter::shut(connection, number, State::Resolved, act.at)? else {
+    let Some(letter) = dead_letter::open(connection, number)? else {
         let is_there = is_there(connection, number)?;
         return Ok(if is_there {
             Closed::NotOpen
@@ -290,15 +291,15 @@ fn send_copy(
         copy.source.as_deref().unwrap_or_default(),
         copy.id.as_deref().unwrap_or_default()
     );
-    // What no broker took was never seen by anybody; anything else is for the consumer that could not handle it.
-    let is_of_consumer = letter.reason != Reason::PublishRejected;
-    let addressee = is_of_consumer.then_some(letter.consumer.as_str());
-    outbox::insert(connection, &addressed(copy, addressee), act.at)?;
+    dead_letter::shut(connection, number, State::Resolved, act.at)?;
+    let copy = addressed(copy, &letter.consumer, letter.reason);
+    outbox::insert(connection, &copy, act.at)?;
     record(connection, act, Action::Edit, (Some(number), None), &detail)?;
     Ok(Closed::Now)
 }
 
-/// Opens one letter again, and returns the list that it belongs to then.
+/// Opens one letter again, and returns the list that it belongs to then. Only the newest one of its message says what became of it: an older
+/// one could be sent beside an edited copy, or be taken for one that somebody dealt with.
 fn restore<'a>(
     connection: &Connection,
     number: i64,
@@ -307,27 +308,37 @@ fn restore<'a>(
 ) -> rusqlite::Result<&'a mut Vec<i64>> {
     let opened = connection
         .prepare_cached(
-            "UPDATE OR IGNORE dovetail_dead_letter SET state = 'open', last_at = ?2
-             WHERE number = ?1 AND state IN ('discarded', 'replayed')",
+            "UPDATE dovetail_dead_letter AS letter SET state = 'open', last_at = ?2
+             WHERE number = ?1 AND state IN ('discarded', 'replayed') AND NOT EXISTS (
+                 SELECT 1 FROM dovetail_dead_letter AS newer
+                 WHERE newer.digest = letter.digest AND newer.fingerprint = letter.fingerprint
+                   AND newer.number > letter.number)",
         )?
         .execute(params![number, millis(act.at)])?;
     if opened == 1 {
         record(connection, act, Action::Restore, (Some(number), None), "")?;
         return Ok(&mut restored.opened);
     }
-    let is_closed = connection
+    let is_doubled = connection
         .prepare_cached(
-            "SELECT 1 FROM dovetail_dead_letter WHERE number = ?1 AND state IN ('discarded', 'replayed')",
+            "SELECT 1 FROM dovetail_dead_letter AS letter JOIN dovetail_dead_letter AS newer
+                 ON newer.digest = letter.digest AND newer.fingerprint = letter.fingerprint AND newer.number > letter.number
+             WHERE letter.number = ?1 AND letter.state IN ('discarded', 'replayed') AND newer.state = 'open'",
         )?
         .exists([number])?;
-    Ok(if is_closed {
+    Ok(if is_doubled {
         &mut restored.doubled
     } else {
         &mut restored.unfit
     })
 }
 
-fn purge(connection: &Connection, before: SystemTime, limit: u32) -> rusqlite::Result<u32> {
+pub(super) fn purge(
+    connection: &Connection,
+    before: SystemTime,
+    limit: u32,
+    act: &Act,
+) -> rusqlite::Result<u32> {
     let numbers: Vec<i64> = connection
         .prepare_cached(
             "SELECT number FROM dovetail_dead_letter AS letter
@@ -343,9 +354,8 @@ fn purge(connection: &Connection, before: SystemTime, limit: u32) -> rusqlite::R
         "DELETE FROM dovetail_inbox WHERE status = 'dead' AND (consumer, source, id) = (
              SELECT consumer, source, id FROM dovetail_dead_letter AS letter WHERE number = ?1)
          AND NOT EXISTS (
-             SELECT 1 FROM dovetail_dead_letter AS other
-             WHERE other.consumer = dovetail_inbox.consumer AND other.source = dovetail_inbox.source
-               AND other.id = dovetail_inbox.id AND other.number <> ?1)",
+             SELECT 1 FROM dovetail_dead_letter AS letter JOIN dovetail_dead_letter AS other ON other.digest = letter.digest
+             WHERE letter.number = ?1 AND other.number <> ?1)",
     )?;
     let mut delete =
         connection.prepare_cached("DELETE FROM dovetail_dead_letter WHERE number = ?1")?;
@@ -353,12 +363,20 @@ fn purge(connection: &Connection, before: SystemTime, limit: u32) -> rusqlite::R
         unmark.execute([number])?;
         delete.execute([number])?;
     }
+    if let Some(detail) = purged(&numbers) {
+        record(connection, act, Action::Purge, (None, None), &detail)?;
+    }
     Ok(u32::try_from(numbers.len()).unwrap_or(u32::MAX))
 }
 
 fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
+    let (letter, problem) = match dead_letter::letter(row) {
+        Ok(letter) => (letter, None),
+        Err(error) => (dead_letter::damaged(row)?, Some(error.to_string())),
+    };
     Ok(Listed {
-        letter: dead_letter::letter(row)?,
+        letter,
+        problem,
         body_bytes: row.get::<_, i64>("body_bytes")?.unsigned_abs(),
         note: row.get("note")?,
     })

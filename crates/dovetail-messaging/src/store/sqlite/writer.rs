@@ -97,12 +97,38 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        self.run("BEGIN IMMEDIATE", action, statements).await
+    }
+
+    /// The same, for statements that only read: other processes write meanwhile.
+    pub(super) async fn read<T, F>(
+        &self,
+        action: &'static str,
+        statements: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.run("BEGIN DEFERRED", action, statements).await
+    }
+
+    async fn run<T, F>(
+        &self,
+        opening: &'static str,
+        action: &'static str,
+        statements: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
         let (answer, result) = oneshot::channel();
         let job: Job = Box::new(move |desk| {
             if answer.is_closed() {
                 return;
             }
-            let result = catch_unwind(AssertUnwindSafe(|| desk.transact(statements)));
+            let result = catch_unwind(AssertUnwindSafe(|| desk.transact(opening, statements)));
             let _ = answer.send(result);
         });
         self.send(action, job).await?;
@@ -173,9 +199,10 @@ impl Desk {
 
     fn transact<T>(
         &mut self,
+        opening: &str,
         statements: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
-        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        self.connection.execute_batch(opening)?;
         match self.run(statements) {
             Ok(Ok(value)) => {
                 self.commit()?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dovetail_messaging::migrate::{self, POSTGRES, postgres_version};
 use dovetail_messaging::store::postgres::deadpool_postgres::{Manager, Pool, Runtime};
+use dovetail_messaging::store::postgres::tokio_postgres::config::SslMode;
 use dovetail_messaging::store::postgres::tokio_postgres::{Client, Config, NoTls};
 use dovetail_messaging::store::postgres::{Options, Postgres};
 
@@ -33,6 +34,11 @@ impl Address {
         let mut config: Config = text.parse().map_err(|_| {
             Stop::usage("the address of the database cannot be read; write it like `postgres://user@host/database`")
         })?;
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err(Stop::usage(
+                "the address asks for TLS, which this program does not speak: go through a tunnel or a socket of the same machine, and leave `sslmode` out",
+            ));
+        }
         config.connect_timeout(CONNECT_MAX);
         config.application_name("dovetail");
         Ok(Self(config))

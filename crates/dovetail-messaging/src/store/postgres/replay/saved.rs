@@ -16,7 +16,8 @@ use crate::{
 
 const SAVE: &str = "
     UPDATE dovetail_replay SET state = $2, cause = $3, cursor = $4, skipped = $5, too_old = $6, handled = $7, dead = $8,
-        undecided = $9, counted_from = $10, is_proven = $11, due_at = $12, judged_at = $13, moved_at = $14, ended_at = $15
+        undecided = $9, counted_from = $10, is_proven = $11, due_at = $12, judged_at = $13, moved_at = $14, ended_at = $15,
+        resumed_by = $16
     WHERE number = $1";
 
 /// How far a job is, as columns.
@@ -31,15 +32,17 @@ pub(super) struct Saved {
     judged_at: SystemTime,
     moved_at: SystemTime,
     ended_at: Option<SystemTime>,
+    resumed_by: Option<String>,
 }
 
 impl Saved {
     pub(super) fn of(job: &Job) -> Self {
         let (counts, progress) = (&job.counts, &job.progress);
+        let kept = |text: &str| text::kept(text).into_owned();
         Self {
             number: job.number,
             state: job.state.as_str(),
-            cause: job.cause.clone(),
+            cause: job.cause.as_deref().map(kept),
             counts: [
                 counts.turned,
                 counts.skipped,
@@ -55,6 +58,7 @@ impl Saved {
             judged_at: rows::stamp(progress.judged_at),
             moved_at: rows::stamp(job.moved_at),
             ended_at: job.ended_at.map(rows::stamp),
+            resumed_by: job.resumed_by.as_deref().map(kept),
         }
     }
 
@@ -68,6 +72,7 @@ impl Saved {
             &self.judged_at,
             &self.moved_at,
             &self.ended_at,
+            &self.resumed_by,
         ]);
         Sent::Query(SAVE, params)
     }
@@ -82,7 +87,7 @@ pub(super) fn job(row: &Row) -> Result<Job, StoreError> {
         number: rows::get(row, "number")?,
         selection: text::read(rows::get(row, "selection")?),
         state: JobState::of(rows::get(row, "state")?),
-        cause: rows::get(row, "cause")?,
+        cause: rows::get::<Option<String>>(row, "cause")?.map(text::read),
         options: Options {
             rate: few("rate")?,
             canary: few("canary")?,
@@ -101,6 +106,7 @@ pub(super) fn job(row: &Row) -> Result<Job, StoreError> {
         },
         unfit: number("unfit")?,
         started_by: text::read(rows::get(row, "started_by")?),
+        resumed_by: rows::get::<Option<String>>(row, "resumed_by")?.map(text::read),
         started_at: rows::get(row, "started_at")?,
         moved_at: rows::get(row, "moved_at")?,
         ended_at: rows::get(row, "ended_at")?,
