@@ -1,7 +1,9 @@
 //! The processes that the faults start, and kill.
 
+mod log;
+mod race;
+
 use std::{
-    io::{BufRead as _, Write as _},
     path::PathBuf,
     sync::{
         Arc, OnceLock,
@@ -10,19 +12,28 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use dovetail_messaging::{
-    consumer::{Done, Pace, Process, Settlement, run as consume},
+    consumer::{Config, Dedupe, Pace, Process, run as consume},
     failpoint,
     outbox::{self, Relay},
     store::{Outbox as _, sqlite::Durability},
     transport::{Subscription, embedded::Embedded},
 };
 use dovetail_resilience::{Chance, Clock};
-use nix::sys::signal::{Signal, raise};
-use tokio::sync::Semaphore;
+use nix::{
+    sys::{
+        prctl,
+        signal::{Signal, raise},
+    },
+    unistd::{Pid, getppid},
+};
 
+use self::{
+    log::read_log,
+    race::{race, wait_for_start},
+};
 use crate::{
     common::{shuffled, start},
     ground::{
@@ -31,15 +42,30 @@ use crate::{
         sqlite::{OnSqlite, options},
     },
     naive::{Kind, Naive},
-    work::{BILLING, CHARGES, MAIL, ORDERS, consumer, order, subscription},
+    work::{BILLING, CHARGES, MAIL, ORDERS, config, consumer, consumer_on, subscription},
 };
 
 /// Messages that a relay takes at once.
 pub(crate) const BATCH_MAX: u32 = 3;
 
+/// How long anything takes at most, so that what stands still is a broken promise and no endless run.
+pub(crate) const TIME_MAX: Duration = Duration::from_secs(3_600);
+
+/// How long a process works on its few messages at most.
+const WORK_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// Messages of a log.
+pub(crate) const LOG_LENGTH: usize = 12;
+
+/// Where a process says what is left when its time is up.
+pub(crate) const LEFT: &str = "left";
+
 /// What a process is to do.
 #[derive(Debug, Args)]
 pub(crate) struct Child {
+    /// Who started it, and does not leave it behind
+    #[arg(long)]
+    parent: i32,
     /// The folder of its files
     #[arg(long)]
     folder: PathBuf,
@@ -79,6 +105,18 @@ enum Task {
         #[arg(long, default_value_t = 0)]
         hours: u64,
     },
+    /// Reads a log from its beginning, and keeps its offset in the database
+    Log {
+        /// Where to be frozen
+        #[arg(long)]
+        freeze_at: Option<String>,
+        /// The how many-th time it comes there
+        #[arg(long, default_value_t = 1)]
+        nth: u64,
+        /// By how many hours its clock is ahead
+        #[arg(long, default_value_t = 0)]
+        hours: u64,
+    },
     /// Takes its part of deliveries as fast as it can, once it is told to begin
     Race {
         #[arg(long)]
@@ -92,20 +130,35 @@ enum Task {
 
 /// Does what a process is to do.
 pub(crate) fn run(child: Child) -> Result<()> {
+    end_with(Pid::from_raw(child.parent))?;
     match child.store {
         OnStore::Sqlite => block_on(work::<OnSqlite>(child)),
         OnStore::Postgres => block_on(work::<OnPostgres>(child)),
     }
 }
 
-/// Runs on as many threads as a service has.
+/// Has the kernel end this process with the one that started it, also where that one is killed, and where this one is frozen.
+fn end_with(parent: Pid) -> Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL).context("cannot tie a process to its parent")?;
+    // It may have gone before the kernel was told.
+    ensure!(getppid() == parent, "whoever started this process is gone");
+    Ok(())
+}
+
+/// Runs on as many threads as a service has, but not for ever.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .context("cannot start a runtime")?
-        .block_on(future)
+        .context("cannot start a runtime")?;
+    let done = runtime.block_on(async {
+        let clock = Clock::system();
+        clock.until(clock.now() + TIME_MAX, future).await
+    });
+    // What still runs on it may never end.
+    runtime.shutdown_background();
+    done.unwrap_or_else(|_| bail!("it did not come to its end in {TIME_MAX:?}"))
 }
 
 async fn work<G: Ground>(child: Child) -> Result<()> {
@@ -123,6 +176,32 @@ async fn work<G: Ground>(child: Child) -> Result<()> {
             }
             let clock = Clock::pinned_at(start() + Duration::from_secs(hours * 3_600));
             pipeline::<G>(&child.folder, child.naive, clock).await
+        }
+        Task::Log {
+            freeze_at,
+            nth,
+            hours,
+        } => {
+            if let Some(place) = freeze_at {
+                signal_self_at(place, nth, Signal::SIGSTOP)?;
+            }
+            let clock = Clock::pinned_at(start() + Duration::from_secs(hours * 3_600));
+            let ground = G::open(&child.folder).await?;
+            match child.naive {
+                None => {
+                    let config = Config {
+                        dedupe: Dedupe::Offset,
+                        order: None,
+                        ..config()
+                    };
+                    let store = ground.store().clone();
+                    read_log(&consumer_on::<G>(BILLING, store, clock, config)).await
+                }
+                Some(kind) => {
+                    let broker = broker(&child.folder, clock)?;
+                    read_log(&naive(kind, BILLING, &ground, broker)).await
+                }
+            }
         }
         Task::Race {
             ids,
@@ -144,49 +223,6 @@ async fn work<G: Ground>(child: Child) -> Result<()> {
                     race(naive(kind, BILLING, &ground, broker), mine, workers).await
                 }
             }
-        }
-    }
-}
-
-/// Says that it is ready, and waits for a line.
-fn wait_for_start() -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "ready")?;
-    out.flush()?;
-    std::io::stdin().lock().read_line(&mut String::new())?;
-    Ok(())
-}
-
-/// Takes each delivery until it is acknowledged.
-async fn race<P: Process>(process: P, mine: Vec<usize>, workers: usize) -> Result<()> {
-    let process = Arc::new(process);
-    let places = Arc::new(Semaphore::new(workers));
-    let mut tasks = tokio::task::JoinSet::new();
-    for number in mine {
-        let place = Arc::clone(&places).acquire_owned().await?;
-        let process = Arc::clone(&process);
-        tasks.spawn(async move {
-            let _place = place;
-            until_acknowledged(process.as_ref(), number).await
-        });
-        while let Some(done) = tasks.try_join_next() {
-            done?;
-        }
-    }
-    while let Some(done) = tasks.join_next().await {
-        done?;
-    }
-    Ok(())
-}
-
-async fn until_acknowledged<P: Process>(process: &P, number: usize) -> Done {
-    // No key: one delivery of a message is as good as any other.
-    let mut message = order(number, 1);
-    message.key = None;
-    loop {
-        match process.process(message.clone().into()).await {
-            Settlement::Ack(done) => return done,
-            Settlement::Retry { .. } | Settlement::Pause { .. } => tokio::task::yield_now().await,
         }
     }
 }
@@ -228,17 +264,18 @@ async fn pipeline<G: Ground>(
     match kind {
         None => {
             let consumers = [BILLING, MAIL].map(|name| Arc::new(consumer(name, &ground, clock)));
-            drive(&ground, broker, consumers, clock).await
+            drive(folder, &ground, broker, consumers, clock).await
         }
         Some(kind) => {
             let consumers =
                 [BILLING, MAIL].map(|name| Arc::new(naive(kind, name, &ground, broker.clone())));
-            drive(&ground, broker, consumers, clock).await
+            drive(folder, &ground, broker, consumers, clock).await
         }
     }
 }
 
 async fn drive<G: Ground, P: Process>(
+    folder: &std::path::Path,
     ground: &G,
     broker: Embedded,
     [billing, mail]: [Arc<P>; 2],
@@ -271,7 +308,7 @@ async fn drive<G: Ground, P: Process>(
         }
     };
     let watch = async {
-        let done = until_done(ground, &broker, (&orders, &charges), clock).await;
+        let done = until_done(ground, &broker, (&orders, &charges)).await;
         let _ = stop.send(true);
         done
     };
@@ -288,24 +325,35 @@ async fn drive<G: Ground, P: Process>(
         consume(broker.clone(), charges.clone(), mail, pace, clock, until()),
         relay.run(until()),
     );
-    done
+    if let Some(left) = done? {
+        std::fs::write(folder.join(LEFT), &left)?;
+        bail!("after {WORK_TIME_MAX:?}: {left}");
+    }
+    Ok(())
 }
 
-/// Waits until nothing waits anywhere: looked for in the direction in which messages go, so that none slips by.
+/// Waits until nothing waits anywhere: looked for in the direction in which messages go, so that none slips by. Says what is left when its time is up.
 async fn until_done<G: Ground>(
     ground: &G,
     broker: &Embedded,
     (orders, charges): (&Subscription, &Subscription),
-    clock: Clock,
-) -> Result<()> {
+) -> Result<Option<String>> {
+    let clock = Clock::system();
+    let end = clock.now() + WORK_TIME_MAX;
     loop {
         clock.sleep(Duration::from_millis(5)).await;
-        if broker.backlog(orders).await? == 0
-            && ground.parked().await? == 0
-            && ground.store().pending().await?.count == 0
-            && broker.backlog(charges).await? == 0
-        {
-            return Ok(());
+        let left = [
+            ("orders", broker.backlog(orders).await?),
+            ("parked", ground.parked().await?),
+            ("in the outbox", ground.store().pending().await?.count),
+            ("charges", broker.backlog(charges).await?),
+        ];
+        if left.iter().all(|(_, count)| *count == 0) {
+            return Ok(None);
+        }
+        if clock.now() >= end {
+            let left = left.map(|(what, count)| format!("{count} {what}"));
+            return Ok(Some(left.join(", ")));
         }
     }
 }

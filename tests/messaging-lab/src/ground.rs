@@ -10,7 +10,10 @@ use anyhow::Result;
 use dovetail_messaging::store::{DeadLetters, Leases, Outbox, Store, StoreError};
 use tempfile::TempDir;
 
-use crate::tally::Effect;
+use crate::{
+    faults::process::{End, Process},
+    tally::Effect,
+};
 
 /// What a fault needs of a store.
 pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
@@ -19,6 +22,9 @@ pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// For how long a relay holds what it took. By default as long as usual: who comes after a crash has a clock that is ahead.
     const HOLD: Duration = Duration::from_secs(30);
+
+    /// For how long whoever comes after a frozen process is alone: longer than what the frozen one holds.
+    const ALONE: Duration = Duration::from_millis(250);
 
     /// How long leases are where the database goes by its own clock, so that their end has to be waited for.
     const LEASE: Option<Duration> = None;
@@ -34,6 +40,21 @@ pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// Has the database away for a while, as far as those who opened it impatiently are concerned.
     fn hold(&self, time: Duration) -> impl Future<Output = Result<()>> + Send;
+
+    /// Whether a process can be killed when its database has what it publishes, and not the commit.
+    fn has_midway() -> bool {
+        false
+    }
+
+    /// Starts a process with these variables, and kills it there the `nth` time.
+    fn kill_midway(
+        &self,
+        nth: u64,
+        start: impl FnOnce(&[(&str, String)]) -> Result<Process>,
+    ) -> Result<End> {
+        let _ = nth;
+        start(&[])?.wait()
+    }
 
     /// Removes what belongs to a folder and is not in it.
     fn remove(folder: &Path) {
