@@ -35,10 +35,10 @@ pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
     /// Opens the store that belongs to a folder, and makes it with the tables of the service where it is not there.
     fn open(folder: &Path) -> impl Future<Output = Result<Self>> + Send;
 
-    /// The same, for a service that does not wait long for a database that is away.
-    fn open_impatient(folder: &Path) -> impl Future<Output = Result<Self>> + Send;
+    /// The same, for a service that loses its database now and then.
+    fn open_failing(folder: &Path) -> impl Future<Output = Result<Self>> + Send;
 
-    /// Has the database away for a while, as far as those who opened it impatiently are concerned.
+    /// Has the database away for a while, as far as those are concerned who opened it as one that fails.
     fn hold(&self, time: Duration) -> impl Future<Output = Result<()>> + Send;
 
     /// Whether a process can be killed when its database has what it publishes, and not the commit.

@@ -151,7 +151,7 @@ impl Ground for OnPostgres {
         Self::open_as(folder, options()).await
     }
 
-    async fn open_impatient(folder: &Path) -> Result<Self> {
+    async fn open_failing(folder: &Path) -> Result<Self> {
         let direct = Self::open(folder).await?;
         let proxy = Proxy::start(&direct.settings, Cut::Never).await?;
         let behind = Self::of(proxy.settings(&direct.settings), options())?;
