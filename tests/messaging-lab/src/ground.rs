@@ -7,7 +7,10 @@ pub(crate) mod sqlite;
 use std::{fmt, marker::PhantomData, path::Path, time::Duration};
 
 use anyhow::Result;
-use dovetail_messaging::store::{DeadLetters, Leases, Outbox, Store, StoreError};
+use dovetail_messaging::{
+    Message,
+    store::{Leases, Outbox, Replays, Store, StoreError},
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -30,7 +33,7 @@ pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
     const LEASE: Option<Duration> = None;
 
     /// The store under test.
-    type Store: Store + Leases + Outbox + DeadLetters;
+    type Store: Store + Leases + Outbox + Replays;
 
     /// Opens the store that belongs to a folder, and makes it with the tables of the service where it is not there.
     fn open(folder: &Path) -> impl Future<Output = Result<Self>> + Send;
@@ -78,6 +81,13 @@ pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// Notes the message for the control.
     fn note(&self, id: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Completes a leased message for the control, whoever holds it. `false`: it was completed.
+    fn complete_unfenced(
+        &self,
+        consumer: &str,
+        message: &Message,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// All effects, in the order in which they were written.
     fn effects(&self) -> impl Future<Output = Result<Vec<Effect>, StoreError>> + Send;

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use dovetail_messaging::{
-    migrate,
+    Message, migrate,
     store::{
         ErrorKind, StoreError,
         postgres::{
@@ -257,6 +257,17 @@ impl Ground for OnPostgres {
             .map_err(down)?;
         let done = lent.client().execute(&statement, &[&id]).await;
         done.map(drop).map_err(down)
+    }
+
+    async fn complete_unfenced(
+        &self,
+        consumer: &str,
+        message: &Message,
+    ) -> Result<bool, StoreError> {
+        let lent = self.store.connection().await?;
+        let sql = "UPDATE dovetail_inbox SET status = 'done' WHERE consumer = $1 AND id = $2 AND status = 'claimed'";
+        let done = lent.client().execute(sql, &[&consumer, &message.id]).await;
+        Ok(done.map_err(down)? == 1)
     }
 
     async fn effects(&self) -> Result<Vec<Effect>, StoreError> {

@@ -10,11 +10,14 @@ use std::{
 };
 
 use anyhow::Result;
-use dovetail_messaging::store::{
-    StoreError,
-    sqlite::{
-        Durability, Options, Sqlite, SqliteTransaction,
-        rusqlite::{Connection, params},
+use dovetail_messaging::{
+    Message,
+    store::{
+        StoreError,
+        sqlite::{
+            Durability, Options, Sqlite, SqliteTransaction,
+            rusqlite::{Connection, params},
+        },
     },
 };
 use dovetail_resilience::Clock;
@@ -148,6 +151,21 @@ impl Ground for OnSqlite {
                     .prepare_cached("INSERT INTO note (id) VALUES (?1) ON CONFLICT DO NOTHING")?
                     .execute([id])
                     .map(drop)
+            })
+            .await
+    }
+
+    async fn complete_unfenced(
+        &self,
+        consumer: &str,
+        message: &Message,
+    ) -> Result<bool, StoreError> {
+        let (consumer, id) = (consumer.to_owned(), message.id.clone());
+        self.store
+            .transact(move |connection| {
+                let sql = "UPDATE dovetail_inbox SET status = 'done' WHERE consumer = ?1 AND id = ?2 AND status = 'claimed'";
+                let count = connection.prepare_cached(sql)?.execute(params![consumer, id])?;
+                Ok(count == 1)
             })
             .await
     }
