@@ -2,6 +2,7 @@
 
 mod log;
 mod race;
+mod replay;
 
 use std::{
     path::PathBuf,
@@ -15,7 +16,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use dovetail_messaging::{
-    consumer::{Config, Dedupe, Pace, Process, run as consume},
+    consumer::{Pace, Process, run as consume},
     failpoint,
     outbox::{self, Relay},
     store::{Outbox as _, sqlite::Durability},
@@ -30,10 +31,8 @@ use nix::{
     unistd::{Pid, getppid},
 };
 
-use self::{
-    log::read_log,
-    race::{race, wait_for_start},
-};
+use self::race::{race, wait_for_start};
+pub(crate) use self::replay::{RATE, STOP, started};
 use crate::{
     common::{shuffled, start},
     ground::{
@@ -42,7 +41,7 @@ use crate::{
         sqlite::{OnSqlite, options},
     },
     naive::{Kind, Naive},
-    work::{BILLING, CHARGES, MAIL, ORDERS, config, consumer, consumer_on, subscription},
+    work::{BILLING, CHARGES, MAIL, ORDERS, consumer, subscription},
 };
 
 /// Messages that a relay takes at once.
@@ -117,6 +116,23 @@ enum Task {
         #[arg(long, default_value_t = 0)]
         hours: u64,
     },
+    /// Sends dead letters again
+    Replay {
+        /// Where to die
+        #[arg(long)]
+        kill_at: Option<String>,
+        /// The how many-th time it comes there
+        #[arg(long, default_value_t = 1)]
+        nth: u64,
+        /// Who does it
+        #[arg(long)]
+        who: String,
+        /// Goes on with that one
+        #[arg(long)]
+        job: Option<i64>,
+    },
+    /// Relays and consumes what is sent again
+    Drain,
     /// Takes its part of deliveries as fast as it can, once it is told to begin
     Race {
         #[arg(long)]
@@ -186,23 +202,23 @@ async fn work<G: Ground>(child: Child) -> Result<()> {
                 signal_self_at(place, nth, Signal::SIGSTOP)?;
             }
             let clock = Clock::pinned_at(start() + Duration::from_secs(hours * 3_600));
-            let ground = G::open(&child.folder).await?;
+            log::read::<G>(&child.folder, child.naive, clock).await
+        }
+        Task::Replay {
+            kill_at,
+            nth,
+            who,
+            job,
+        } => {
+            if let Some(place) = kill_at {
+                signal_self_at(place, nth, Signal::SIGKILL)?;
+            }
             match child.naive {
-                None => {
-                    let config = Config {
-                        dedupe: Dedupe::Offset,
-                        order: None,
-                        ..config()
-                    };
-                    let store = ground.store().clone();
-                    read_log(&consumer_on::<G>(BILLING, store, clock, config)).await
-                }
-                Some(kind) => {
-                    let broker = broker(&child.folder, clock)?;
-                    read_log(&naive(kind, BILLING, &ground, broker)).await
-                }
+                None => replay::operate::<G>(&child.folder, &who, job).await,
+                Some(_) => replay::operate_naively::<G>(&child.folder).await,
             }
         }
+        Task::Drain => replay::drain::<G>(&child.folder).await,
         Task::Race {
             ids,
             deliveries,

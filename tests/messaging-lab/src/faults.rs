@@ -10,6 +10,7 @@ mod poison;
 pub(crate) mod process;
 mod race;
 mod relay;
+mod replay;
 mod retention;
 mod setting;
 mod slow;
@@ -197,6 +198,11 @@ const FAULTS: &[Fault] = &[
         "f11",
         "one attempt in twenty fails, and keys keep their order",
         transient
+    ),
+    everywhere!(
+        "f12",
+        "dead letters are sent again, by operators that are killed and paused",
+        replay
     ),
     everywhere!(
         "f13",

@@ -9,7 +9,8 @@ use std::{fmt, marker::PhantomData, path::Path, time::Duration};
 use anyhow::Result;
 use dovetail_messaging::{
     Message,
-    store::{Leases, Outbox, Replays, Store, StoreError},
+    dead_letter::{Filter, State},
+    store::{DeadLetters as _, Leases, Outbox, Replays, Store, StoreError},
 };
 use tempfile::TempDir;
 
@@ -91,6 +92,20 @@ pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// All effects, in the order in which they were written.
     fn effects(&self) -> impl Future<Output = Result<Vec<Effect>, StoreError>> + Send;
+
+    /// When each letter of a replay was sent, in seconds since 1970 and in their order.
+    fn sent(&self, job: i64) -> impl Future<Output = Result<Vec<f64>, StoreError>> + Send;
+
+    /// How many dead letters are open.
+    fn open_letters(&self) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        async {
+            let open = Filter {
+                state: Some(State::Open),
+                ..Filter::default()
+            };
+            Ok(self.store().tally(open).await?.count)
+        }
+    }
 
     /// How many messages wait for an attempt in the queues of their keys.
     fn parked(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;

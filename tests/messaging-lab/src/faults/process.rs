@@ -164,6 +164,11 @@ impl Process {
         }
     }
 
+    /// Kills it, wherever it is.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.child.kill().context("cannot kill a process")
+    }
+
     pub(crate) fn pid(&self) -> Result<Pid> {
         Ok(Pid::from_raw(i32::try_from(self.child.id())?))
     }

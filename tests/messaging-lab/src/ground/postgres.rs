@@ -286,6 +286,15 @@ impl Ground for OnPostgres {
             .collect()
     }
 
+    async fn sent(&self, job: i64) -> Result<Vec<f64>, StoreError> {
+        let lent = self.store.connection().await?;
+        let sql = "SELECT extract(epoch FROM sent_at)::float8 FROM dovetail_replay_item WHERE job = $1 AND sent_at IS NOT NULL ORDER BY sent_at";
+        let rows = lent.client().query(sql, &[&job]).await.map_err(down)?;
+        rows.iter()
+            .map(|row| row.try_get(0).map_err(down))
+            .collect()
+    }
+
     async fn parked(&self) -> Result<u64, StoreError> {
         let lent = self.store.connection().await?;
         let sql = "SELECT count(*) FROM dovetail_parked";

@@ -189,6 +189,16 @@ impl Ground for OnSqlite {
             .await
     }
 
+    async fn sent(&self, job: i64) -> Result<Vec<f64>, StoreError> {
+        self.store
+            .transact(move |connection| {
+                let sql = "SELECT sent_at / 1000.0 FROM dovetail_replay_item WHERE job = ?1 AND sent_at IS NOT NULL ORDER BY sent_at";
+                let mut statement = connection.prepare(sql)?;
+                statement.query_map([job], |row| row.get(0))?.collect()
+            })
+            .await
+    }
+
     async fn parked(&self) -> Result<u64, StoreError> {
         self.store
             .transact(|connection| {
