@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_burst_and_a_gap_are_seen_though_the_whole_is_right() {
         let steady: Vec<f64> = (0..4_000).map(|number| f64::from(number) / 200.0).collect();
-        let (whole, off, windows) = rate(&[steady.clone()], 10.0);
+        let (whole, off, windows) = rate(std::slice::from_ref(&steady), 10.0);
         assert!((whole - 200.0).abs() < 1.0 && (off - 200.0).abs() < 1.0);
         assert_eq!(windows, 10);
         let late: Vec<f64> = steady

@@ -179,7 +179,7 @@ impl Proxy {
         let password = settings.get_password().map(String::from_utf8_lossy);
         let words = [
             ("user", settings.get_user().map(str::to_owned)),
-            ("password", password.map(|text| text.into_owned())),
+            ("password", password.map(std::borrow::Cow::into_owned)),
             ("dbname", settings.get_dbname().map(str::to_owned)),
         ];
         for (name, word) in words {
