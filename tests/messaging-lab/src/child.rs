@@ -1,38 +1,35 @@
 //! The processes that the faults start, and kill.
 
+mod acknowledge;
+mod fate;
 mod log;
 mod race;
 mod replay;
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use dovetail_messaging::{
     consumer::{Pace, Process, run as consume},
-    failpoint,
     outbox::{self, Relay},
     store::{Outbox as _, sqlite::Durability},
     transport::{Subscription, embedded::Embedded},
 };
 use dovetail_resilience::{Chance, Clock};
 use nix::{
-    sys::{
-        prctl,
-        signal::{Signal, raise},
-    },
+    sys::{prctl, signal::Signal},
     unistd::{Pid, getppid},
 };
 
-use self::race::{race, wait_for_start};
-pub(crate) use self::replay::{RATE, STOP, started};
+pub(crate) use self::{
+    acknowledge::ACKNOWLEDGED,
+    replay::{RATE, STOP, started},
+};
+use self::{
+    fate::{reach, signal_self_at},
+    race::{race, wait_for_start},
+};
 use crate::{
     common::{shuffled, start},
     ground::{
@@ -133,6 +130,13 @@ enum Task {
     },
     /// Relays and consumes what is sent again
     Drain,
+    /// Handles messages on the embedded store, and loses its power
+    Acknowledge {
+        #[arg(long, value_enum)]
+        durability: acknowledge::Asks,
+        #[arg(long)]
+        messages: usize,
+    },
     /// Takes its part of deliveries as fast as it can, once it is told to begin
     Race {
         #[arg(long)]
@@ -218,6 +222,10 @@ async fn work<G: Ground>(child: Child) -> Result<()> {
                 Some(_) => replay::operate_naively::<G>(&child.folder).await,
             }
         }
+        Task::Acknowledge {
+            durability,
+            messages,
+        } => acknowledge::handle(&child.folder, durability, messages).await,
         Task::Drain => replay::drain::<G>(&child.folder).await,
         Task::Race {
             ids,
@@ -371,26 +379,5 @@ async fn until_done<G: Ground>(
             let left = left.map(|(what, count)| format!("{count} {what}"));
             return Ok(Some(left.join(", ")));
         }
-    }
-}
-
-/// Where this process sends itself a signal, how many times more it passes by before, and which.
-static FATE: OnceLock<(String, AtomicU64, Signal)> = OnceLock::new();
-
-fn signal_self_at(place: String, nth: u64, signal: Signal) -> Result<()> {
-    if FATE.set((place, AtomicU64::new(nth), signal)).is_err() {
-        bail!("a process has one fate");
-    }
-    failpoint::set(reach);
-    Ok(())
-}
-
-/// Raised by the process itself, a signal that none can catch comes at this place and no other.
-fn reach(place: &'static str) {
-    if let Some((end, left, signal)) = FATE.get()
-        && end == place
-        && left.fetch_sub(1, Ordering::SeqCst) == 1
-    {
-        let _ = raise(*signal);
     }
 }

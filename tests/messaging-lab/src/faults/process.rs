@@ -73,6 +73,20 @@ impl Process {
         Self::start_with(folder, store, naive, task, &[])
     }
 
+    /// Starts it by a program that stays out of the way.
+    pub(crate) fn start_under(
+        words: &[String],
+        folder: &Path,
+        store: &str,
+        task: &[String],
+    ) -> Result<Self> {
+        let (program, args) = words.split_first().context("there is no program")?;
+        let mut command = Command::new(program);
+        let own = std::env::current_exe().context("cannot find this program")?;
+        command.args(args).arg(own);
+        Self::spawn(command, folder, store, None, task)
+    }
+
     /// Starts it with these variables besides those of this process.
     pub(crate) fn start_with(
         folder: &Path,
@@ -83,6 +97,17 @@ impl Process {
     ) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        Self::spawn(command, folder, store, naive, task)
+    }
+
+    fn spawn(
+        mut command: Command,
+        folder: &Path,
+        store: &str,
+        naive: Option<Kind>,
+        task: &[String],
+    ) -> Result<Self> {
         command.arg("child").arg("--folder").arg(folder);
         command.arg(format!("--parent={}", std::process::id()));
         command.args(["--store", store]);
@@ -91,7 +116,6 @@ impl Process {
         }
         command
             .args(task)
-            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         Ok(Self {
