@@ -127,17 +127,8 @@ async fn outlive<G: Ground>(outage: Duration, is_naive: bool) -> Result<Run> {
         broken.push(format!("it took {took:?} to publish {count} messages"));
     }
     broken.extend(paused(&notes, from, to));
-    let back = handled(&notes, to, to + Duration::from_secs(3_600));
-    let first = back.first().map(|at| at.saturating_duration_since(to));
-    let second = Duration::from_secs(1);
-    let steady = handled(&notes, to + STEADY_AFTER - second, to + STEADY_AFTER).len();
-    let last = back.last().map(|at| at.saturating_duration_since(to));
-    let is_over = last.is_some_and(|last| last + second < STEADY_AFTER);
-    if !is_over && (steady as f64) < f64::from(RATE) * STEADY_MIN {
-        broken.push(format!(
-            "{steady} messages were handled in the last second of the first {STEADY_AFTER:?} after its return, the first one after {first:?}"
-        ));
-    }
+    let (slow, said) = steady(&notes, to);
+    broken.extend(slow);
     let dead = ground.store().tally(Filter::default()).await?.count;
     if dead > 0 {
         broken.push(format!("{dead} healthy messages became dead letters"));
@@ -146,10 +137,7 @@ async fn outlive<G: Ground>(outage: Duration, is_naive: bool) -> Result<Run> {
     Ok(Run {
         tally: tally(BILLING, &ids(count), &effects).without_order(),
         broken,
-        said: format!(
-            "back at {steady}/s after {STEADY_AFTER:?}, the first after {:.1} s",
-            first.unwrap_or_default().as_secs_f64()
-        ),
+        said,
     })
 }
 
@@ -203,6 +191,27 @@ fn paused(notes: &[Note], from: Instant, to: Instant) -> Vec<String> {
         broken.push(format!("{pauses} tries in {seconds:.1} s are no pause"));
     }
     broken
+}
+
+/// Whether the consumer is as fast as messages come soon after the return of the database, and what there is to say of it.
+fn steady(notes: &[Note], to: Instant) -> (Option<String>, String) {
+    let second = Duration::from_secs(1);
+    let back = handled(notes, to, to + second * 3_600);
+    let first = back.first().map(|at| at.saturating_duration_since(to));
+    let steady = handled(notes, to + STEADY_AFTER - second, to + STEADY_AFTER).len();
+    let last = back.last().map(|at| at.saturating_duration_since(to));
+    let is_over = last.is_some_and(|last| last + second < STEADY_AFTER);
+    let is_slow = !is_over && (steady as f64) < f64::from(RATE) * STEADY_MIN;
+    let slow = is_slow.then(|| {
+        format!(
+            "{steady} messages were handled in the last second of the first {STEADY_AFTER:?} after its return, the first one after {first:?}"
+        )
+    });
+    let first = first.unwrap_or_default().as_secs_f64();
+    (
+        slow,
+        format!("back at {steady}/s after {STEADY_AFTER:?}, the first after {first:.1} s"),
+    )
 }
 
 /// When messages were handled within that time.

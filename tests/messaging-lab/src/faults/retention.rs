@@ -99,28 +99,8 @@ async fn race<G: Ground>(count: usize, retention: Duration) -> Result<Run> {
     for number in 0..count {
         deliver(&new, keyless(number)).await;
     }
-    let mut tasks = JoinSet::new();
-    for _ in 0..DELIVERIES {
-        let consumer = Arc::clone(&new);
-        tasks.spawn(async move {
-            for number in 0..count {
-                deliver(&consumer, keyless(number)).await;
-            }
-        });
-    }
-    let mut forgotten = 0;
     let before = now + Duration::from_secs(1) - retention;
-    while !tasks.is_empty() {
-        while tasks.try_join_next().transpose()?.is_some() {}
-        let gone = ground.store().forget(before, BATCH).await?;
-        forgotten += u64::from(gone);
-        if gone == 0 {
-            tokio::task::yield_now().await;
-        }
-    }
-    while ground.store().forget(before, BATCH).await? > 0 {
-        forgotten += 1;
-    }
+    let forgotten = redeliver_beside(&ground, &new, count, before).await?;
     if retention > DAY {
         if forgotten != count as u64 {
             broken.push(format!("{forgotten} of {count} were forgotten"));
@@ -152,6 +132,34 @@ async fn race<G: Ground>(count: usize, retention: Duration) -> Result<Run> {
         forgotten,
         broken,
     })
+}
+
+/// Delivers the new messages again and again while the old ones are forgotten. Returns how many those are.
+async fn redeliver_beside<G: Ground>(
+    ground: &G,
+    consumer: &Arc<Own<G>>,
+    count: usize,
+    before: SystemTime,
+) -> Result<u64> {
+    let mut tasks = JoinSet::new();
+    for _ in 0..DELIVERIES {
+        let consumer = Arc::clone(consumer);
+        tasks.spawn(async move {
+            for number in 0..count {
+                deliver(&consumer, keyless(number)).await;
+            }
+        });
+    }
+    let mut forgotten = 0;
+    loop {
+        while tasks.try_join_next().transpose()?.is_some() {}
+        let gone = ground.store().forget(before, BATCH).await?;
+        forgotten += u64::from(gone);
+        if gone == 0 && tasks.is_empty() {
+            return Ok(forgotten);
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 fn keyless(number: usize) -> Message {

@@ -7,7 +7,7 @@ use dovetail_messaging::{
     Message,
     consumer::{Config, Consumer, Done, Handler, HandlerError, Order, Rejection, Settlement},
 };
-use dovetail_resilience::{Chance, Clock};
+use dovetail_resilience::{Chance, Clock, Instant};
 use tokio::task::JoinSet;
 
 use super::Size;
@@ -101,23 +101,8 @@ async fn handle_all<G: Ground>(
     for worker in 0..WORKERS {
         // The transport hands the messages of a key to one worker at a time.
         let own = (0..keys * length).filter(|number| number % keys % WORKERS == worker);
-        let mut queue: VecDeque<usize> = own.collect();
-        let consumer = Arc::clone(&consumer);
-        workers.spawn(async move {
-            let mut waits = Vec::new();
-            while let Some(number) = queue.pop_front() {
-                let delivered = clock.now();
-                match consumer.process(order(number, keys)).await {
-                    Settlement::Ack(Done::Handled) if !can_fail(number % keys) => {
-                        waits.push(clock.now().saturating_duration_since(delivered));
-                    }
-                    Settlement::Ack(_) => {}
-                    _ if clock.now() >= end => break,
-                    _ => queue.push_back(number),
-                }
-            }
-            waits
-        });
+        let queue: VecDeque<usize> = own.collect();
+        workers.spawn(work(Arc::clone(&consumer), queue, keys, end));
     }
     let mut waits = Vec::new();
     let mut left = None;
@@ -150,6 +135,29 @@ async fn handle_all<G: Ground>(
         samples: waits.len(),
         left,
     })
+}
+
+/// Delivers each message until it is acknowledged. Returns how long those took that were handled at once, of keys that never fail.
+async fn work<G: Ground>(
+    consumer: Arc<Consumer<G::Store, Flaky<G>>>,
+    mut queue: VecDeque<usize>,
+    keys: usize,
+    end: Instant,
+) -> Vec<Duration> {
+    let clock = Clock::system();
+    let mut waits = Vec::new();
+    while let Some(number) = queue.pop_front() {
+        let delivered = clock.now();
+        match consumer.process(order(number, keys)).await {
+            Settlement::Ack(Done::Handled) if !can_fail(number % keys) => {
+                waits.push(clock.now().saturating_duration_since(delivered));
+            }
+            Settlement::Ack(_) => {}
+            _ if clock.now() >= end => break,
+            _ => queue.push_back(number),
+        }
+    }
+    waits
 }
 
 /// Every other key never fails; of the others one attempt in ten does.
