@@ -26,7 +26,7 @@ pub(crate) struct Faults {
     #[arg(long)]
     small: bool,
     /// How many histories the faults that chance decides have
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// One history of f15 only, told step by step
     #[arg(long)]

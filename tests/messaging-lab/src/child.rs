@@ -1,28 +1,35 @@
 //! The processes that the faults start, and kill.
 
-use std::{
-    io::{BufRead as _, Write as _},
-    path::PathBuf,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+mod acknowledge;
+mod fate;
+mod log;
+mod race;
+mod replay;
 
-use anyhow::{Context as _, Result, bail};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use dovetail_messaging::{
-    consumer::{Done, Pace, Process, Settlement, run as consume},
-    failpoint,
+    consumer::{Pace, Process, run as consume},
     outbox::{self, Relay},
     store::{Outbox as _, sqlite::Durability},
     transport::{Subscription, embedded::Embedded},
 };
 use dovetail_resilience::{Chance, Clock};
-use nix::sys::signal::{Signal, raise};
-use tokio::sync::Semaphore;
+use nix::{
+    sys::{prctl, signal::Signal},
+    unistd::{Pid, getppid},
+};
 
+pub(crate) use self::{
+    acknowledge::ACKNOWLEDGED,
+    replay::{RATE, STOP, started},
+};
+use self::{
+    fate::{reach, signal_self_at},
+    race::{race, wait_for_start},
+};
 use crate::{
     common::{shuffled, start},
     ground::{
@@ -31,15 +38,30 @@ use crate::{
         sqlite::{OnSqlite, options},
     },
     naive::{Kind, Naive},
-    work::{BILLING, CHARGES, MAIL, ORDERS, consumer, order, subscription},
+    work::{BILLING, CHARGES, MAIL, ORDERS, consumer, subscription},
 };
 
 /// Messages that a relay takes at once.
 pub(crate) const BATCH_MAX: u32 = 3;
 
+/// How long anything takes at most, so that what stands still is a broken promise and no endless run.
+pub(crate) const TIME_MAX: Duration = Duration::from_secs(3_600);
+
+/// How long a process works on its few messages at most.
+const WORK_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// Messages of a log.
+pub(crate) const LOG_LENGTH: usize = 12;
+
+/// Where a process says what is left when its time is up.
+pub(crate) const LEFT: &str = "left";
+
 /// What a process is to do.
 #[derive(Debug, Args)]
 pub(crate) struct Child {
+    /// Who started it, and does not leave it behind
+    #[arg(long)]
+    parent: i32,
     /// The folder of its files
     #[arg(long)]
     folder: PathBuf,
@@ -79,6 +101,42 @@ enum Task {
         #[arg(long, default_value_t = 0)]
         hours: u64,
     },
+    /// Reads a log from its beginning, and keeps its offset in the database
+    Log {
+        /// Where to be frozen
+        #[arg(long)]
+        freeze_at: Option<String>,
+        /// The how many-th time it comes there
+        #[arg(long, default_value_t = 1)]
+        nth: u64,
+        /// By how many hours its clock is ahead
+        #[arg(long, default_value_t = 0)]
+        hours: u64,
+    },
+    /// Sends dead letters again
+    Replay {
+        /// Where to die
+        #[arg(long)]
+        kill_at: Option<String>,
+        /// The how many-th time it comes there
+        #[arg(long, default_value_t = 1)]
+        nth: u64,
+        /// Who does it
+        #[arg(long)]
+        who: String,
+        /// Goes on with that one
+        #[arg(long)]
+        job: Option<i64>,
+    },
+    /// Relays and consumes what is sent again
+    Drain,
+    /// Handles messages on the embedded store, and loses its power
+    Acknowledge {
+        #[arg(long, value_enum)]
+        durability: acknowledge::Asks,
+        #[arg(long)]
+        messages: usize,
+    },
     /// Takes its part of deliveries as fast as it can, once it is told to begin
     Race {
         #[arg(long)]
@@ -92,20 +150,35 @@ enum Task {
 
 /// Does what a process is to do.
 pub(crate) fn run(child: Child) -> Result<()> {
+    end_with(Pid::from_raw(child.parent))?;
     match child.store {
         OnStore::Sqlite => block_on(work::<OnSqlite>(child)),
         OnStore::Postgres => block_on(work::<OnPostgres>(child)),
     }
 }
 
-/// Runs on as many threads as a service has.
+/// Has the kernel end this process with the one that started it, also where that one is killed, and where this one is frozen.
+fn end_with(parent: Pid) -> Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL).context("cannot tie a process to its parent")?;
+    // It may have gone before the kernel was told.
+    ensure!(getppid() == parent, "whoever started this process is gone");
+    Ok(())
+}
+
+/// Runs on as many threads as a service has, but not for ever.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .context("cannot start a runtime")?
-        .block_on(future)
+        .context("cannot start a runtime")?;
+    let done = runtime.block_on(async {
+        let clock = Clock::system();
+        clock.until(clock.now() + TIME_MAX, future).await
+    });
+    // What still runs on it may never end.
+    runtime.shutdown_background();
+    done.unwrap_or_else(|_| bail!("it did not come to its end in {TIME_MAX:?}"))
 }
 
 async fn work<G: Ground>(child: Child) -> Result<()> {
@@ -124,6 +197,36 @@ async fn work<G: Ground>(child: Child) -> Result<()> {
             let clock = Clock::pinned_at(start() + Duration::from_secs(hours * 3_600));
             pipeline::<G>(&child.folder, child.naive, clock).await
         }
+        Task::Log {
+            freeze_at,
+            nth,
+            hours,
+        } => {
+            if let Some(place) = freeze_at {
+                signal_self_at(place, nth, Signal::SIGSTOP)?;
+            }
+            let clock = Clock::pinned_at(start() + Duration::from_secs(hours * 3_600));
+            log::read::<G>(&child.folder, child.naive, clock).await
+        }
+        Task::Replay {
+            kill_at,
+            nth,
+            who,
+            job,
+        } => {
+            if let Some(place) = kill_at {
+                signal_self_at(place, nth, Signal::SIGKILL)?;
+            }
+            match child.naive {
+                None => replay::operate::<G>(&child.folder, &who, job).await,
+                Some(_) => replay::operate_naively::<G>(&child.folder).await,
+            }
+        }
+        Task::Acknowledge {
+            durability,
+            messages,
+        } => acknowledge::handle(&child.folder, durability, messages).await,
+        Task::Drain => replay::drain::<G>(&child.folder).await,
         Task::Race {
             ids,
             deliveries,
@@ -144,49 +247,6 @@ async fn work<G: Ground>(child: Child) -> Result<()> {
                     race(naive(kind, BILLING, &ground, broker), mine, workers).await
                 }
             }
-        }
-    }
-}
-
-/// Says that it is ready, and waits for a line.
-fn wait_for_start() -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "ready")?;
-    out.flush()?;
-    std::io::stdin().lock().read_line(&mut String::new())?;
-    Ok(())
-}
-
-/// Takes each delivery until it is acknowledged.
-async fn race<P: Process>(process: P, mine: Vec<usize>, workers: usize) -> Result<()> {
-    let process = Arc::new(process);
-    let places = Arc::new(Semaphore::new(workers));
-    let mut tasks = tokio::task::JoinSet::new();
-    for number in mine {
-        let place = Arc::clone(&places).acquire_owned().await?;
-        let process = Arc::clone(&process);
-        tasks.spawn(async move {
-            let _place = place;
-            until_acknowledged(process.as_ref(), number).await
-        });
-        while let Some(done) = tasks.try_join_next() {
-            done?;
-        }
-    }
-    while let Some(done) = tasks.join_next().await {
-        done?;
-    }
-    Ok(())
-}
-
-async fn until_acknowledged<P: Process>(process: &P, number: usize) -> Done {
-    // No key: one delivery of a message is as good as any other.
-    let mut message = order(number, 1);
-    message.key = None;
-    loop {
-        match process.process(message.clone().into()).await {
-            Settlement::Ack(done) => return done,
-            Settlement::Retry { .. } | Settlement::Pause { .. } => tokio::task::yield_now().await,
         }
     }
 }
@@ -228,17 +288,18 @@ async fn pipeline<G: Ground>(
     match kind {
         None => {
             let consumers = [BILLING, MAIL].map(|name| Arc::new(consumer(name, &ground, clock)));
-            drive(&ground, broker, consumers, clock).await
+            drive(folder, &ground, broker, consumers, clock).await
         }
         Some(kind) => {
             let consumers =
                 [BILLING, MAIL].map(|name| Arc::new(naive(kind, name, &ground, broker.clone())));
-            drive(&ground, broker, consumers, clock).await
+            drive(folder, &ground, broker, consumers, clock).await
         }
     }
 }
 
 async fn drive<G: Ground, P: Process>(
+    folder: &std::path::Path,
     ground: &G,
     broker: Embedded,
     [billing, mail]: [Arc<P>; 2],
@@ -272,7 +333,7 @@ async fn drive<G: Ground, P: Process>(
         }
     };
     let watch = async {
-        let done = until_done(ground, &broker, (&orders, &charges), clock).await;
+        let done = until_done(ground, &broker, (&orders, &charges)).await;
         let _ = stop.send(true);
         done
     };
@@ -289,45 +350,35 @@ async fn drive<G: Ground, P: Process>(
         consume(broker.clone(), charges.clone(), mail, pace, clock, until()),
         relay.run(until()),
     );
-    done
+    if let Some(left) = done? {
+        std::fs::write(folder.join(LEFT), &left)?;
+        bail!("after {WORK_TIME_MAX:?}: {left}");
+    }
+    Ok(())
 }
 
-/// Waits until nothing waits anywhere: looked for in the direction in which messages go, so that none slips by.
+/// Waits until nothing waits anywhere: looked for in the direction in which messages go, so that none slips by. Says what is left when its time is up.
 async fn until_done<G: Ground>(
     ground: &G,
     broker: &Embedded,
     (orders, charges): (&Subscription, &Subscription),
-    clock: Clock,
-) -> Result<()> {
+) -> Result<Option<String>> {
+    let clock = Clock::system();
+    let end = clock.now() + WORK_TIME_MAX;
     loop {
         clock.sleep(Duration::from_millis(5)).await;
-        if broker.backlog(orders).await? == 0
-            && ground.parked().await? == 0
-            && ground.store().pending().await?.count == 0
-            && broker.backlog(charges).await? == 0
-        {
-            return Ok(());
+        let left = [
+            ("orders", broker.backlog(orders).await?),
+            ("parked", ground.parked().await?),
+            ("in the outbox", ground.store().pending().await?.count),
+            ("charges", broker.backlog(charges).await?),
+        ];
+        if left.iter().all(|(_, count)| *count == 0) {
+            return Ok(None);
         }
-    }
-}
-
-/// Where this process sends itself a signal, how many times more it passes by before, and which.
-static FATE: OnceLock<(String, AtomicU64, Signal)> = OnceLock::new();
-
-fn signal_self_at(place: String, nth: u64, signal: Signal) -> Result<()> {
-    if FATE.set((place, AtomicU64::new(nth), signal)).is_err() {
-        bail!("a process has one fate");
-    }
-    failpoint::set(reach);
-    Ok(())
-}
-
-/// Raised by the process itself, a signal that none can catch comes at this place and no other.
-fn reach(place: &'static str) {
-    if let Some((end, left, signal)) = FATE.get()
-        && end == place
-        && left.fetch_sub(1, Ordering::SeqCst) == 1
-    {
-        let _ = raise(*signal);
+        if clock.now() >= end {
+            let left = left.map(|(what, count)| format!("{count} {what}"));
+            return Ok(Some(left.join(", ")));
+        }
     }
 }

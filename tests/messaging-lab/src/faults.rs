@@ -7,9 +7,10 @@ mod late;
 mod leases;
 mod outage;
 mod poison;
-mod process;
+pub(crate) mod process;
 mod race;
 mod relay;
+mod replay;
 mod retention;
 mod setting;
 mod slow;
@@ -20,6 +21,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::{
+    child::OnStore,
     common::{Watch, print},
     ground::{
         Ground,
@@ -40,8 +42,11 @@ pub(crate) struct Asked {
     #[arg(long)]
     small: bool,
     /// How many histories the faults that chance decides have
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
+    /// On one store only
+    #[arg(long, value_enum)]
+    store: Option<OnStore>,
     /// One history of f15 only, told step by step
     #[arg(long)]
     seed: Option<u64>,
@@ -55,6 +60,7 @@ pub(crate) struct Asked {
 pub(crate) struct Size {
     small: bool,
     seeds: Option<u64>,
+    store: Option<OnStore>,
 }
 
 impl Size {
@@ -69,109 +75,160 @@ impl Size {
     }
 }
 
-/// What a fault said on each store.
-type Runs = Vec<(&'static str, Said)>;
+/// What runs a fault on one store.
+type Run = fn(Size) -> Result<Said>;
 
-/// A fault: its number, what it is, and what runs it.
+/// A fault: its number, what it is, and what runs it on each store.
 struct Fault {
     name: &'static str,
     what: &'static str,
-    run: fn(Size) -> Result<Runs>,
+    sqlite: Option<Run>,
+    postgres: Option<Run>,
+    /// Whether there is what it needs besides a store.
+    has_all: fn() -> Result<bool>,
 }
 
-/// Runs a fault on every store that there is.
-macro_rules! everywhere {
-    ($fault:ident) => {
-        |size| {
-            let mut runs = vec![(OnSqlite::NAME, $fault::run::<OnSqlite>(size)?)];
-            if postgres::is_there()? {
-                runs.push((OnPostgres::NAME, $fault::run::<OnPostgres>(size)?));
-            }
-            Ok(runs)
+impl Fault {
+    /// A fault of every store that there is.
+    const fn of(name: &'static str, what: &'static str, sqlite: Run, postgres: Run) -> Self {
+        Self {
+            name,
+            what,
+            sqlite: Some(sqlite),
+            postgres: Some(postgres),
+            has_all: || Ok(true),
         }
+    }
+
+    /// A fault that only the embedded store can have.
+    const fn embedded(name: &'static str, what: &'static str, run: Run) -> Self {
+        Self {
+            name,
+            what,
+            sqlite: Some(run),
+            postgres: None,
+            has_all: || Ok(true),
+        }
+    }
+
+    /// A fault that only a server can have.
+    const fn served(name: &'static str, what: &'static str, run: Run) -> Self {
+        Self {
+            name,
+            what,
+            sqlite: None,
+            postgres: Some(run),
+            has_all: || Ok(true),
+        }
+    }
+
+    /// Runs it on each store that is there. What cannot be run is a promise that was not kept.
+    fn run(&self, size: Size) -> Result<Vec<Outcome>> {
+        if !(self.has_all)()? {
+            return Ok(Vec::new());
+        }
+        let served = self
+            .postgres
+            .filter(|_| size.store != Some(OnStore::Sqlite));
+        let served = match served {
+            Some(run) if postgres::is_there()? => Some(run),
+            _ => None,
+        };
+        let embedded = self
+            .sqlite
+            .filter(|_| size.store != Some(OnStore::Postgres));
+        let runs = [(OnSqlite::NAME, embedded), (OnPostgres::NAME, served)];
+        let outcomes = runs.into_iter().filter_map(|(store, run)| {
+            let watch = Watch::start();
+            let said = run?(size).unwrap_or_else(|error| Said::failed(&error));
+            Some(said.lasting(self.name, store, watch.elapsed()))
+        });
+        Ok(outcomes.collect())
+    }
+}
+
+/// A fault on both stores.
+macro_rules! everywhere {
+    ($name:literal, $what:literal, $fault:ident) => {
+        Fault::of(
+            $name,
+            $what,
+            $fault::run::<OnSqlite>,
+            $fault::run::<OnPostgres>,
+        )
     };
 }
 
 const FAULTS: &[Fault] = &[
+    everywhere!(
+        "f1",
+        "every message is delivered eight times, to two processes of sixteen workers",
+        race
+    ),
+    everywhere!(
+        "f2",
+        "the process is killed at each place where that could hurt",
+        kill
+    ),
+    Fault::served(
+        "f3",
+        "nobody knows whether a COMMIT happened",
+        ambiguous::run,
+    ),
+    everywhere!(
+        "f4",
+        "the database is away while messages keep coming",
+        outage
+    ),
+    everywhere!(
+        "f5",
+        "a handler takes three times as long as the broker waits",
+        slow
+    ),
+    everywhere!("f6", "a process is frozen, replaced, and wakes up", frozen),
+    everywhere!(
+        "f7",
+        "leases end before their work does, and clocks disagree",
+        leases
+    ),
+    everywhere!(
+        "f8",
+        "the relay is killed between publishing and noting it",
+        relay
+    ),
+    Fault::served(
+        "f9",
+        "commits come late, and one transaction stays open",
+        late::run,
+    ),
+    everywhere!("f10", "three messages in a hundred are poison", poison),
+    everywhere!(
+        "f11",
+        "one attempt in twenty fails, and keys keep their order",
+        transient
+    ),
+    everywhere!(
+        "f12",
+        "dead letters are sent again, by operators that are killed and paused",
+        replay
+    ),
+    everywhere!(
+        "f13",
+        "what is forgotten after its time comes again",
+        retention
+    ),
+    Fault::embedded(
+        "f15",
+        "seeded histories, in which every step can fail or be the last one",
+        simulation::run,
+    ),
     Fault {
-        name: "f1",
-        what: "every message is delivered eight times, to two processes of sixteen workers",
-        run: everywhere!(race),
-    },
-    Fault {
-        name: "f2",
-        what: "the process is killed at each of twelve places",
-        run: everywhere!(kill),
-    },
-    Fault {
-        name: "f3",
-        what: "the answer to a COMMIT does not come",
-        run: |size| {
-            if !postgres::is_there()? {
-                return Ok(Vec::new());
-            }
-            Ok(vec![(OnPostgres::NAME, ambiguous::run(size)?)])
-        },
-    },
-    Fault {
-        name: "f4",
-        what: "the database is away while messages keep coming",
-        run: everywhere!(outage),
-    },
-    Fault {
-        name: "f5",
-        what: "a handler takes three times as long as the broker waits",
-        run: everywhere!(slow),
-    },
-    Fault {
-        name: "f6",
-        what: "a process is frozen, replaced, and wakes up",
-        run: everywhere!(frozen),
-    },
-    Fault {
-        name: "f7",
-        what: "leases end before their work does, and clocks disagree",
-        run: everywhere!(leases),
-    },
-    Fault {
-        name: "f8",
-        what: "the relay is killed between publishing and noting it",
-        run: everywhere!(relay),
-    },
-    Fault {
-        name: "f9",
-        what: "commits come late, and one transaction stays open",
-        run: |size| {
-            if !postgres::is_there()? {
-                return Ok(Vec::new());
-            }
-            Ok(vec![(OnPostgres::NAME, late::run(size)?)])
-        },
-    },
-    Fault {
-        name: "f10",
-        what: "three messages in a hundred are poison",
-        run: everywhere!(poison),
-    },
-    Fault {
-        name: "f11",
-        what: "one attempt in twenty fails, and keys keep their order",
-        run: everywhere!(transient),
-    },
-    Fault {
-        name: "f13",
-        what: "what is forgotten after its time comes again",
-        run: everywhere!(retention),
-    },
-    Fault {
-        name: "f15",
-        what: "seeded histories, in which every step can fail or be the last one",
-        run: |size| Ok(vec![(OnSqlite::NAME, simulation::run(size)?)]),
-    },
-    Fault {
-        name: "f18",
-        what: "the end of the log is torn by a loss of power",
-        run: |size| Ok(vec![(OnSqlite::NAME, torn::run(size)?)]),
+        has_all: torn::is_there,
+        ..Fault::embedded(
+            "f18",
+            "the end of the log is torn by a loss of power",
+            torn::run,
+        )
     },
 ];
 
@@ -189,6 +246,7 @@ pub(crate) fn run(asked: &Asked) -> Result<()> {
     let size = Size {
         small: asked.small,
         seeds: asked.seeds,
+        store: asked.store,
     };
     let mut outcomes = Vec::new();
     let is_asked = |fault: &&Fault| {
@@ -198,9 +256,7 @@ pub(crate) fn run(asked: &Asked) -> Result<()> {
         if !asked.json {
             print(&format!("{}: {}", fault.name, fault.what))?;
         }
-        let watch = Watch::start();
-        for (store, said) in (fault.run)(size)? {
-            let outcome = said.lasting(fault.name, store, watch.elapsed());
+        for outcome in fault.run(size)? {
             if !asked.json {
                 print(&outcome.line())?;
             }

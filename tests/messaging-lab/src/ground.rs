@@ -7,10 +7,17 @@ pub(crate) mod sqlite;
 use std::{fmt, marker::PhantomData, path::Path, time::Duration};
 
 use anyhow::Result;
-use dovetail_messaging::store::{DeadLetters, Leases, Outbox, Store, StoreError};
+use dovetail_messaging::{
+    Message,
+    dead_letter::{Filter, State},
+    store::{DeadLetters as _, Leases, Outbox, Replays, Store, StoreError},
+};
 use tempfile::TempDir;
 
-use crate::tally::Effect;
+use crate::{
+    faults::process::{End, Process},
+    tally::Effect,
+};
 
 /// What a fault needs of a store.
 pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
@@ -20,20 +27,38 @@ pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
     /// For how long a relay holds what it took. By default as long as usual: who comes after a crash has a clock that is ahead.
     const HOLD: Duration = Duration::from_secs(30);
 
+    /// For how long whoever comes after a frozen process is alone: longer than what the frozen one holds.
+    const ALONE: Duration = Duration::from_millis(250);
+
     /// How long leases are where the database goes by its own clock, so that their end has to be waited for.
     const LEASE: Option<Duration> = None;
 
     /// The store under test.
-    type Store: Store + Leases + Outbox + DeadLetters;
+    type Store: Store + Leases + Outbox + Replays;
 
     /// Opens the store that belongs to a folder, and makes it with the tables of the service where it is not there.
     fn open(folder: &Path) -> impl Future<Output = Result<Self>> + Send;
 
-    /// The same, for a service that does not wait long for a database that is away.
-    fn open_impatient(folder: &Path) -> impl Future<Output = Result<Self>> + Send;
+    /// The same, for a service that loses its database now and then.
+    fn open_failing(folder: &Path) -> impl Future<Output = Result<Self>> + Send;
 
-    /// Has the database away for a while, as far as those who opened it impatiently are concerned.
+    /// Has the database away for a while, as far as those are concerned who opened it as one that fails.
     fn hold(&self, time: Duration) -> impl Future<Output = Result<()>> + Send;
+
+    /// Whether a process can be killed when its database has what it publishes, and not the commit.
+    fn has_midway() -> bool {
+        false
+    }
+
+    /// Starts a process with these variables, and kills it there the `nth` time.
+    fn kill_midway(
+        &self,
+        nth: u64,
+        start: impl FnOnce(&[(&str, String)]) -> Result<Process>,
+    ) -> Result<End> {
+        let _ = nth;
+        start(&[])?.wait()
+    }
 
     /// Removes what belongs to a folder and is not in it.
     fn remove(folder: &Path) {
@@ -58,8 +83,29 @@ pub(crate) trait Ground: Clone + fmt::Debug + Send + Sync + 'static {
     /// Notes the message for the control.
     fn note(&self, id: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Completes a leased message for the control, whoever holds it. `false`: it was completed.
+    fn complete_unfenced(
+        &self,
+        consumer: &str,
+        message: &Message,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// All effects, in the order in which they were written.
     fn effects(&self) -> impl Future<Output = Result<Vec<Effect>, StoreError>> + Send;
+
+    /// When each letter of a replay was sent, in seconds since 1970 and in their order.
+    fn sent(&self, job: i64) -> impl Future<Output = Result<Vec<f64>, StoreError>> + Send;
+
+    /// How many dead letters are open.
+    fn open_letters(&self) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        async {
+            let open = Filter {
+                state: Some(State::Open),
+                ..Filter::default()
+            };
+            Ok(self.store().tally(open).await?.count)
+        }
+    }
 
     /// How many messages wait for an attempt in the queues of their keys.
     fn parked(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;

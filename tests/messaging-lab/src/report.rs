@@ -61,6 +61,16 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    /// What there is to say of a fault that could not be run to its end.
+    pub(crate) fn failed(error: &anyhow::Error) -> Self {
+        Self {
+            size: "not run to its end".to_owned(),
+            tally: Tally::default(),
+            broken: vec![format!("{error:#}")],
+            control: Control::new("not run", Tally::default()),
+        }
+    }
+
     pub(crate) fn lasting(
         self,
         fault: &'static str,

@@ -22,7 +22,7 @@ const MEMBERS: [&str; 4] = [
     "tests/messaging-lab",
 ];
 
-/// A suite that hangs on a bug has found it.
+/// No suite takes longer, once it is built.
 const SUITE_TIME_MAX: Duration = Duration::from_secs(180);
 
 /// What became of a bug.
@@ -30,28 +30,59 @@ const SUITE_TIME_MAX: Duration = Duration::from_secs(180);
 pub(super) struct Fate {
     name: &'static str,
     what: &'static str,
-    pub(super) killed_by: Option<&'static str>,
+    pub(super) killed_by: Option<Killer>,
     seconds: f64,
+}
+
+/// What found a bug, and how it ended.
+#[derive(Debug, Serialize)]
+pub(super) struct Killer {
+    suite: &'static str,
+    end: End,
+}
+
+/// How a suite ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum End {
+    Passed,
+    /// It said what is wrong.
+    Failed,
+    /// It was killed by a signal, or panicked outside of a test.
+    Crashed,
+    /// It did not come to its end.
+    Hung,
 }
 
 /// A suite: the cheap and broad ones first.
 struct Suite {
     name: &'static str,
-    run: fn(&Path) -> Command,
+    /// What is compiled before its time begins.
+    build: &'static [&'static str],
+    run: fn(&Copied) -> Command,
 }
+
+/// What is compiled of the lab.
+const LAB: [&str; 3] = ["build", "--package", "messaging-lab"];
 
 const SUITES: [Suite; 3] = [
     Suite {
         name: "f15",
+        build: &LAB,
         run: |copy| lab(copy, &["f15", "--seeds=120"]),
     },
     Suite {
         name: "tests",
+        build: &[
+            "test",
+            "--no-run",
+            "--package",
+            "dovetail-messaging",
+            "--test",
+            "it",
+        ],
         run: |copy| {
-            let mut command = cargo();
-            command
-                .current_dir(copy)
-                .args(["test", "--offline", "--quiet"]);
+            let mut command = copy.cargo("test");
             // Not what only reads the envelope.
             command.args(["--package", "dovetail-messaging", "--test", "it", "--"]);
             command.args([
@@ -70,15 +101,13 @@ const SUITES: [Suite; 3] = [
     },
     Suite {
         name: "f2",
+        build: &LAB,
         run: |copy| lab(copy, &["f2", "--seeds=1"]),
     },
 ];
 
-fn lab(copy: &Path, args: &[&str]) -> Command {
-    let mut command = cargo();
-    command
-        .current_dir(copy)
-        .args(["run", "--offline", "--quiet"]);
+fn lab(copy: &Copied, args: &[&str]) -> Command {
+    let mut command = copy.cargo("run");
     command
         .args(["--package", "messaging-lab", "--", "faults"])
         .args(args);
@@ -87,47 +116,55 @@ fn lab(copy: &Path, args: &[&str]) -> Command {
 
 /// Runs the suites on the code as it is, and then on each bug.
 pub(super) fn run(is_quiet: bool) -> Result<Vec<Fate>> {
-    let copy = prepare()?;
+    let copy = Copied::prepare()?;
     for suite in &SUITES {
-        let output = finish((suite.run)(&copy))?;
-        if !output
-            .as_ref()
-            .is_some_and(|output| output.status.success())
-        {
-            let said = output.map(|output| said(&output)).unwrap_or_default();
-            bail!("{} fails without any bug: {said}", suite.name);
+        let (end, said) = run_suite(&copy, suite)?;
+        if end != End::Passed {
+            bail!("{} {end:?} without any bug: {said}", suite.name);
         }
     }
     let mut fates = Vec::new();
     for bug in BUGS {
         let fate = try_bug(&copy, bug)?;
         if !is_quiet {
-            print(&format!(
-                "{} f16 {:28} {:28} {:4.0} s  {}",
-                if fate.killed_by.is_some() {
-                    "ok    "
-                } else {
-                    "FAILED"
-                },
-                fate.name,
-                fate.killed_by
-                    .map_or("SURVIVED".to_owned(), |suite| format!("killed by {suite}")),
-                fate.seconds,
-                fate.what
-            ))?;
+            print(&line(&fate))?;
         }
         fates.push(fate);
     }
     Ok(fates)
 }
 
-fn try_bug(copy: &Path, bug: &Bug) -> Result<Fate> {
+fn line(fate: &Fate) -> String {
+    let (verdict, killed) = match &fate.killed_by {
+        None => ("FAILED", "SURVIVED".to_owned()),
+        Some(Killer { suite, end }) => {
+            let how = match end {
+                End::Hung => ", which hung",
+                End::Crashed => ", which crashed",
+                End::Failed | End::Passed => "",
+            };
+            ("ok    ", format!("killed by {suite}{how}"))
+        }
+    };
+    let Fate {
+        name,
+        what,
+        seconds,
+        ..
+    } = fate;
+    format!("{verdict} f16 {name:28} {killed:28} {seconds:4.0} s  {what}")
+}
+
+fn try_bug(copy: &Copied, bug: &Bug) -> Result<Fate> {
     #[expect(
         clippy::disallowed_methods,
         reason = "how long a bug takes is for people to read"
     )]
     let started = Instant::now();
-    let path = copy.join("crates/dovetail-messaging/src").join(bug.file);
+    let path = copy
+        .folder
+        .join("crates/dovetail-messaging/src")
+        .join(bug.file);
     let sound = std::fs::read_to_string(&path)
         .with_context(|| format!("the bank is stale: there is no {}", bug.file))?;
     let count = sound.matches(bug.from).count();
@@ -149,20 +186,38 @@ fn try_bug(copy: &Path, bug: &Bug) -> Result<Fate> {
     })
 }
 
-fn first_to_fail(copy: &Path, bug: &Bug) -> Result<Option<&'static str>> {
+fn first_to_fail(copy: &Copied, bug: &Bug) -> Result<Option<Killer>> {
     for suite in &SUITES {
-        let Some(output) = finish((suite.run)(copy))? else {
-            return Ok(Some(suite.name));
-        };
-        let said = said(&output);
-        if said.contains("error: could not compile") || said.contains("error[E") {
-            bail!("the bank is stale: `{}` does not compile: {said}", bug.name);
-        }
-        if !output.status.success() {
-            return Ok(Some(suite.name));
+        let (end, _) = run_suite(copy, suite)
+            .with_context(|| format!("the bank is stale: `{}` does not compile", bug.name))?;
+        if end != End::Passed {
+            let suite = suite.name;
+            return Ok(Some(Killer { suite, end }));
         }
     }
     Ok(None)
+}
+
+/// Compiles a suite, however long that takes, and then runs it to its end, or ends it when its time is up. Fails where it does not compile.
+fn run_suite(copy: &Copied, suite: &Suite) -> Result<(End, String)> {
+    let (first, rest) = suite.build.split_first().context("nothing is built")?;
+    let built = copy.cargo(first).args(rest).stdin(Stdio::null()).output();
+    let built = built.context("cannot build a suite")?;
+    if !built.status.success() {
+        bail!("{}", said(&built));
+    }
+    let mut command = (suite.run)(copy);
+    let Some(output) = finish(&mut command)? else {
+        return Ok((End::Hung, format!("it did not end in {SUITE_TIME_MAX:?}")));
+    };
+    let said = said(&output);
+    let has_failed = output.status.code() == Some(1) || said.contains("test result: FAILED");
+    let end = match output.status.success() {
+        true => End::Passed,
+        false if has_failed => End::Failed,
+        false => End::Crashed,
+    };
+    Ok((end, said))
 }
 
 fn said(output: &Output) -> String {
@@ -171,8 +226,10 @@ fn said(output: &Output) -> String {
         .concat()
 }
 
-/// Runs a suite to its end, or ends it when its time is up.
-fn finish(mut command: Command) -> Result<Option<Output>> {
+/// Runs a suite to its end. `None`: its time was up, and it was ended with all that it had started.
+fn finish(command: &mut Command) -> Result<Option<Output>> {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
     let child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -181,40 +238,65 @@ fn finish(mut command: Command) -> Result<Option<Output>> {
         .context("cannot run a suite")?;
     let (send, receive) = std::sync::mpsc::channel();
     let id = child.id();
-    std::thread::spawn(move || {
+    let waiting = std::thread::spawn(move || {
         let _ = send.send(child.wait_with_output());
     });
     match receive.recv_timeout(SUITE_TIME_MAX) {
         Ok(output) => Ok(Some(output.context("cannot run a suite")?)),
         Err(_) => {
-            end(id)?;
+            end_group(id)?;
+            let _ = waiting.join();
             Ok(None)
         }
     }
 }
 
+/// Ends what was started as a group of its own, which nobody else is in.
 #[cfg(unix)]
-fn end(id: u32) -> Result<()> {
+fn end_group(id: u32) -> Result<()> {
     use nix::{
-        sys::signal::{Signal, kill},
+        sys::signal::{Signal, killpg},
         unistd::Pid,
     };
-    kill(Pid::from_raw(i32::try_from(id)?), Signal::SIGTERM).context("cannot end a suite")
+    killpg(Pid::from_raw(i32::try_from(id)?), Signal::SIGKILL).context("cannot end a suite")
 }
 
 #[cfg(not(unix))]
-fn end(_: u32) -> Result<()> {
+fn end_group(_: u32) -> Result<()> {
     bail!("a suite can be ended on Unix only")
 }
 
-/// Copies what the bugs go into, as a workspace of its own.
-fn prepare() -> Result<PathBuf> {
-    let root = root();
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let copy = root.join(&target).join("mutants");
+/// What the bugs go into, as a workspace of its own that shares the target folder: what others made is not compiled again.
+struct Copied {
+    folder: PathBuf,
+    target: PathBuf,
+}
+
+impl Copied {
+    fn prepare() -> Result<Self> {
+        let root = root();
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        let target = root.join(target);
+        let folder = target.join("mutants");
+        copy_all(&root, &folder)?;
+        Ok(Self { folder, target })
+    }
+
+    fn cargo(&self, task: &str) -> Command {
+        let mut command = cargo();
+        command
+            .current_dir(&self.folder)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .args([task, "--offline", "--quiet"]);
+        command
+    }
+}
+
+/// Copies it, in the place of an older copy.
+fn copy_all(root: &Path, copy: &Path) -> Result<()> {
     if copy.exists() {
-        std::fs::remove_dir_all(&copy).context("cannot remove the old copy")?;
+        std::fs::remove_dir_all(copy).context("cannot remove the old copy")?;
     }
     for member in MEMBERS {
         copy_folder(&root.join(member), &copy.join(member))?;
@@ -225,7 +307,7 @@ fn prepare() -> Result<PathBuf> {
     }
     let manifest = std::fs::read_to_string(root.join("Cargo.toml"))?;
     std::fs::write(copy.join("Cargo.toml"), with_members(&manifest)?)?;
-    Ok(copy)
+    Ok(())
 }
 
 /// The manifest of the workspace with these members only.

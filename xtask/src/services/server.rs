@@ -96,6 +96,8 @@ pub(super) fn postgres(mut place: Place) -> Result<Option<Server>> {
         "listen_addresses=127.0.0.1",
         "unix_socket_directories=",
         "max_connections=200",
+        // Tests want to know in which order transactions were committed.
+        "track_commit_timestamp=on",
     ] {
         command.args(["-c", setting]);
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use dovetail_messaging::{
     failpoint,
     outbox::Publisher as _,
@@ -30,40 +30,63 @@ const KEYS: usize = 3;
 const PASSES: u64 = 4;
 
 pub(crate) fn run<G: Ground>(size: Size) -> Result<Said> {
-    let seeds = size.seeds(20, 2);
+    let seeds = size.seeds(200, 2);
     let mut own = Tally::default();
     let mut broken = Vec::new();
+    let mut kills = 0;
     for place in failpoint::PLACES {
-        let mut killed = 0;
         for seed in 0..seeds {
-            let run = kill::<G>(place, seed, None)?;
+            let run = kill::<G>(Where::At(place), seed, None)?;
             own += run.tally;
-            killed += u64::from(run.was_killed);
+            kills += u64::from(run.was_killed);
             broken.extend(run.broken);
         }
-        if killed * 2 < seeds {
-            broken.push(format!(
-                "only {killed} of {seeds} processes died at `{place}`"
-            ));
+    }
+    let mut places = failpoint::PLACES.len();
+    if G::has_midway() {
+        // Here the failpoints around a commit are on one side of it: all of it is one request.
+        places += 1;
+        for seed in 0..seeds {
+            let run = kill::<G>(Where::Midway, seed, None)?;
+            own += run.tally;
+            kills += u64::from(run.was_killed);
+            broken.extend(run.broken);
         }
     }
     let mut control = Tally::default();
     for kind in [Kind::CheckFirst, Kind::MarkFirst] {
+        let mut naive = Tally::default();
         for place in naive::PLACES {
             for seed in 0..seeds.min(2) {
-                control += kill::<G>(place, seed, Some(kind))?.tally;
+                naive += kill::<G>(Where::At(place), seed, Some(kind))?.tally;
             }
         }
+        let fails = match kind {
+            Kind::CheckFirst => naive.doubled,
+            Kind::MarkFirst => naive.lost,
+        };
+        if fails == 0 {
+            broken.push(format!("the control {kind:?} does not fail: {naive}"));
+        }
+        control += naive;
     }
-    let places = failpoint::PLACES.len();
     Ok(Said {
         size: format!(
-            "SIGKILL at {places} places × {seeds} seeds, {MESSAGES} messages through inbox, outbox and a second inbox"
+            "{kills} SIGKILLs at {places} places × {seeds} seeds, {MESSAGES} messages through inbox, outbox and a second inbox"
         ),
         tally: own,
         broken,
         control: Control::new("check, process, insert; mark first; no outbox", control),
     })
+}
+
+/// Where a process is killed.
+#[derive(Debug, Clone, Copy)]
+enum Where {
+    /// At a place of the program.
+    At(&'static str),
+    /// When the database has what is published, and not the commit.
+    Midway,
 }
 
 /// What came of one process that was killed, and the one after it.
@@ -73,20 +96,35 @@ struct Run {
     broken: Vec<String>,
 }
 
-fn kill<G: Ground>(place: &str, seed: u64, kind: Option<Kind>) -> Result<Run> {
+fn kill<G: Ground>(place: Where, seed: u64, kind: Option<Kind>) -> Result<Run> {
     let folder = Home::<G>::new()?;
     let ground = prepare::<G>(folder.path())?;
     let nth = 1 + below(&Chance::seeded(seed), PASSES);
-    let first = [
-        "work".to_owned(),
-        format!("--kill-at={place}"),
-        format!("--nth={nth}"),
-    ];
-    let was_killed = Process::start(folder.path(), G::NAME, kind, &first)?.wait()? == End::Killed;
-    let second = ["work".to_owned(), "--hours=1".to_owned()];
-    let end = Process::start(folder.path(), G::NAME, kind, &second)?.wait()?;
-    ensure!(end == End::Done, "the second process was killed");
-    let (tally, broken) = judge(&ground, kind, &format!("{place}, seed {seed}"))?;
+    let name = format!("{place:?}, seed {seed}");
+    let end = match place {
+        Where::At(place) => {
+            let task = [
+                "work".to_owned(),
+                format!("--kill-at={place}"),
+                format!("--nth={nth}"),
+            ];
+            Process::start(folder.path(), G::NAME, kind, &task)?.wait()?
+        }
+        Where::Midway => ground.kill_midway(nth, |variables| {
+            let task = ["work".to_owned()];
+            Process::start_with(folder.path(), G::NAME, kind, &task, variables)
+        })?,
+    };
+    let was_killed = end == End::Killed;
+    let mut broken = Vec::new();
+    if kind.is_none() {
+        broken.extend(end.unless_killed(&format!("{name}: the process")));
+    }
+    let task = ["work".to_owned(), "--hours=1".to_owned()];
+    let end = Process::start(folder.path(), G::NAME, kind, &task)?.wait()?;
+    broken.extend(end.unless_done(&format!("{name}: the second process")));
+    let (tally, judged) = judge(&ground, kind, &name)?;
+    broken.extend(judged);
     Ok(Run {
         tally,
         was_killed,

@@ -1,160 +1,217 @@
 //! F10: one message in a hundred cannot be read, one is not what the contract says, one makes the handler panic, and one in a thousand is too large.
 
-use std::{collections::BTreeMap, marker::PhantomData};
+mod strict;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use dovetail_messaging::{
     Message,
-    consumer::{Config, Consumer, Handler, HandlerError, Rejection, Settlement},
+    consumer::{Config, Consumer, Pace, Process, run as consume},
     dead_letter::{Filter, Reason},
+    outbox::Publisher as _,
     store::DeadLetters as _,
 };
 use dovetail_resilience::{Chance, Clock};
 
-use super::Size;
+use self::strict::{BYTES_MAX, Drops, PROBLEM, Strict, Warped};
+use super::{
+    Size,
+    setting::{Setting, until_empty},
+};
 use crate::{
     child::block_on,
-    common::{Watch, start},
-    ground::{Ground, Home, Open},
+    common::Watch,
+    ground::Ground,
     report::{Control, Said},
     tally::Tally,
-    work::{BILLING, config, effect_of, ids, number_of, order, tally},
+    work::{BILLING, ORDERS, config, ids, order, subscription, tally},
 };
 
-/// The longest body that the service takes.
-const BYTES_MAX: usize = 64 << 10;
+/// Runs of each kind, one after the other: the machine has other things to do, too.
+const PAIRS: usize = 5;
 
 pub(crate) fn run<G: Ground>(size: Size) -> Result<Said> {
-    let count = size.of(5_000, 1_000);
-    block_on(async {
-        let folder = Home::<G>::new()?;
-        let ground = G::open(folder.path()).await?;
-        let expected: BTreeMap<String, Reason> = (0..count)
-            .filter_map(|number| poison(number).map(|reason| (format!("m-{number}"), reason)))
-            .collect();
-        let clean = handle_all(&ground, "clean", count, false).await?;
-        let mixed = handle_all(&ground, BILLING, count, true).await?;
-        let mut healthy = ids(count);
-        healthy.retain(|id| !expected.contains_key(id));
-        let effects = ground.effects().await?;
-        let mut own = tally(BILLING, &healthy, &effects);
-        let letters = ground.store().letters(Filter::default(), 0, 10_000).await?;
-        let found: BTreeMap<String, Reason> = letters
-            .iter()
-            .filter_map(|letter| Some((letter.message.id.clone()?, letter.reason)))
-            .collect();
-        let mut broken = Vec::new();
-        if found != expected || letters.len() != expected.len() {
-            own.lost += expected.len().abs_diff(letters.len()) as u64;
-            broken.push("the dead letters are not the poison, each with its reason".to_owned());
-        }
-        // Whoever drops what it cannot handle has no dead letter for any of it.
-        let lost = Tally {
-            lost: expected.len() as u64,
-            ..Tally::default()
+    let count = size.of(20_000, 1_000);
+    // Short runs say little of their speed, so the best of them counts; what stalls stalls in all of them.
+    let (pairs, ratio_min, place) = size.of((PAIRS, 0.95, PAIRS / 2), (3, 0.75, 2));
+    let expected = expected(count);
+    let healthy = count - expected.len();
+    let (mut own, mut broken, mut ratios) = (Tally::default(), Vec::new(), Vec::new());
+    for pair in 0..pairs {
+        // Who comes first may have it easier.
+        let (clean, mixed) = if pair % 2 == 0 {
+            let clean = block_on(handle_all::<G>(count, false, false))?;
+            (clean, block_on(handle_all::<G>(count, true, false))?)
+        } else {
+            let mixed = block_on(handle_all::<G>(count, true, false))?;
+            (block_on(handle_all::<G>(count, false, false))?, mixed)
         };
-        let ratio = healthy.len() as f64 / mixed / (count as f64 / clean);
-        Ok(Said {
-            size: format!(
-                "{count} messages, {} of them poison: healthy ones at {ratio:.2}× the rate of a clean run",
-                expected.len()
-            ),
-            tally: own,
-            broken,
-            control: Control::new("what fails is acknowledged and dropped", lost),
-        })
+        own += clean.tally;
+        own += mixed.tally;
+        if mixed.letters != expected {
+            let (found, all) = (mixed.letters.len(), expected.len());
+            broken.push(format!(
+                "{found} dead letters are not the {all} messages that are poison, each with its reason: {}",
+                difference(&mixed.letters, &expected)
+            ));
+        }
+        ratios.push(healthy as f64 / mixed.seconds / (count as f64 / clean.seconds));
+    }
+    ratios.sort_unstable_by(f64::total_cmp);
+    let ratio = ratios.get(place).copied().unwrap_or_default();
+    if ratio < ratio_min {
+        broken.push(format!(
+            "healthy messages were handled at {ratio:.2}× the rate of a clean run"
+        ));
+    }
+    let dropped = block_on(handle_all::<G>(count, true, true))?;
+    let mut control = dropped.tally;
+    control.lost += expected.len().abs_diff(dropped.letters.len()) as u64;
+    Ok(Said {
+        size: format!(
+            "{count} messages, {} of them poison: healthy ones at {ratio:.2}× the rate of a clean run, {pairs} pairs of runs",
+            expected.len()
+        ),
+        tally: own,
+        broken,
+        control: Control::new("what fails is acknowledged and dropped", control),
     })
 }
 
-/// What is wrong with the message of that number.
-fn poison(number: usize) -> Option<Reason> {
-    match number % 1_000 {
-        999 => Some(Reason::Contract),
-        rest => match rest % 100 {
-            11 => Some(Reason::Decode),
-            47 => Some(Reason::Contract),
-            83 => Some(Reason::Panic),
-            _ => None,
-        },
+/// Which dead letters there are to be, and why each of them.
+fn expected(count: usize) -> BTreeMap<String, Reason> {
+    (0..count)
+        .filter_map(|number| {
+            let poison = poison(number)?;
+            let name = match poison {
+                Poison::Envelope => format!("{PROBLEM}{number}"),
+                _ => format!("m-{number}"),
+            };
+            Some((name, poison.reason()))
+        })
+        .collect()
+}
+
+/// The first thing that is here and not there.
+fn difference(found: &BTreeMap<String, Reason>, expected: &BTreeMap<String, Reason>) -> String {
+    let extra = found
+        .iter()
+        .find(|(name, reason)| expected.get(*name) != Some(*reason));
+    let missing = expected.keys().find(|name| !found.contains_key(*name));
+    format!("{extra:?} is there, {missing:?} is not")
+}
+
+/// What is wrong with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Poison {
+    /// What is around the message is none.
+    Envelope,
+    Bytes,
+    Contract,
+    Panic,
+    Large,
+}
+
+impl Poison {
+    const fn reason(self) -> Reason {
+        match self {
+            Self::Envelope | Self::Bytes => Reason::Decode,
+            Self::Contract | Self::Large => Reason::Contract,
+            Self::Panic => Reason::Panic,
+        }
+    }
+
+    fn body(self, number: usize) -> Vec<u8> {
+        match self {
+            // Without an identity it is told by its body.
+            Self::Envelope => format!("{PROBLEM}{number}").into_bytes(),
+            Self::Bytes => vec![0xff, 0xfe],
+            Self::Contract => b"no number".to_vec(),
+            Self::Panic => b"panic".to_vec(),
+            Self::Large => vec![b'9'; BYTES_MAX + 1],
+        }
     }
 }
 
-/// How many seconds it takes to handle all of them.
-async fn handle_all<G: Ground>(
-    ground: &G,
-    consumer: &'static str,
-    count: usize,
-    is_mixed: bool,
-) -> Result<f64> {
-    let handler = Strict {
-        consumer,
-        ground: PhantomData::<fn(G)>,
-    };
-    let config = Config {
-        attempts_max: 2,
-        ..config()
-    };
-    let consumer = Consumer::new(
-        consumer,
-        ground.store().clone(),
-        handler,
-        config,
-        Clock::pinned_at(start()),
-        Chance::seeded(1),
-    );
-    let watch = Watch::start();
-    for number in 0..count {
-        let message = message(number, is_mixed);
-        while !matches!(consumer.process(message.clone()).await, Settlement::Ack(_)) {}
+/// What is wrong with the message of that number.
+fn poison(number: usize) -> Option<Poison> {
+    match (number % 1_000, number % 100) {
+        (999, _) => Some(Poison::Large),
+        (_, 11) if number % 200 == 11 => Some(Poison::Envelope),
+        (_, 11) => Some(Poison::Bytes),
+        (_, 47) => Some(Poison::Contract),
+        (_, 83) => Some(Poison::Panic),
+        _ => None,
     }
-    Ok(watch.elapsed().as_secs_f64())
 }
 
 fn message(number: usize, is_mixed: bool) -> Message {
     let mut message = order(number, 1);
     message.key = None;
-    let body = match poison(number).filter(|_| is_mixed) {
-        None => return message,
-        Some(Reason::Decode) => vec![0xff, 0xfe],
-        Some(Reason::Panic) => b"panic".to_vec(),
-        Some(_) if number % 1_000 == 999 => vec![b'9'; BYTES_MAX + 1],
-        Some(_) => b"no number".to_vec(),
-    };
-    message.body = body.into();
+    if let Some(poison) = poison(number).filter(|_| is_mixed) {
+        message.body = poison.body(number).into();
+    }
     message
 }
 
-#[derive(Debug)]
-struct Strict<G> {
-    consumer: &'static str,
-    ground: PhantomData<fn(G)>,
+/// What came of one run.
+struct Run {
+    tally: Tally,
+    /// By their ids, or where they have none, by their bodies.
+    letters: BTreeMap<String, Reason>,
+    seconds: f64,
 }
 
-impl<G: Ground> Handler<Open<G>> for Strict<G> {
-    type Event = Option<i64>;
-
-    fn decode(&self, message: &Message) -> Result<Option<i64>, Rejection> {
-        if message.body.len() > BYTES_MAX {
-            return Err(Rejection::contract("it is too large"));
-        }
-        if &message.body[..] == b"panic" {
-            return Ok(None);
-        }
-        number_of(message).map(Some)
+/// Handles all of them, with dead letters, or with none.
+async fn handle_all<G: Ground>(count: usize, is_mixed: bool, drops: bool) -> Result<Run> {
+    let clock = Clock::system();
+    let setting = Setting::<G>::open(Duration::from_secs(60), clock).await?;
+    for number in 0..count {
+        setting.broker.publish(&message(number, is_mixed)).await?;
     }
-
-    async fn handle(
-        &self,
-        transaction: &mut Open<G>,
-        number: Option<i64>,
-        message: &Message,
-    ) -> Result<(), HandlerError> {
-        let effect = effect_of(self.consumer, message, number.unwrap_or_default());
-        G::write(transaction, effect).await?;
-        if number.is_none() {
-            // Without the hook, which would print it.
-            std::panic::resume_unwind(Box::new("at the handler"));
-        }
-        Ok(())
+    let ground = &setting.ground;
+    let watch = Watch::start();
+    if drops {
+        let drops = Drops::new(ground.clone());
+        serve(&setting, drops, clock).await;
+    } else {
+        let config = Config {
+            attempts_max: 2,
+            ..config()
+        };
+        let (store, chance) = (ground.store().clone(), Chance::seeded(1));
+        let handler = Strict::<G>::default();
+        let consumer = Consumer::new(BILLING, store, handler, config, clock, chance);
+        serve(&setting, consumer, clock).await;
     }
+    let seconds = watch.elapsed().as_secs_f64();
+    let letters = ground.store().letters(Filter::default(), 0, 10_000).await?;
+    let letters = letters.into_iter().map(|letter| {
+        let body = String::from_utf8_lossy(&letter.message.body).into_owned();
+        let id = letter.message.id.filter(|id| !id.is_empty());
+        (id.unwrap_or(body), letter.reason)
+    });
+    let mut healthy = ids(count);
+    healthy.retain(|id| {
+        let number = id.trim_start_matches("m-").parse().unwrap_or_default();
+        !is_mixed || poison(number).is_none()
+    });
+    let effects = ground.effects().await?;
+    Ok(Run {
+        tally: tally(BILLING, &healthy, &effects).without_order(),
+        letters: letters.collect(),
+        seconds,
+    })
+}
+
+async fn serve<G: Ground, P: Process>(setting: &Setting<G>, process: P, clock: Clock) {
+    let pace = Pace {
+        wait: Duration::from_millis(50),
+        ..Pace::default()
+    };
+    let orders = subscription(ORDERS, BILLING);
+    let stop = until_empty(&setting.broker, orders.clone(), clock);
+    let transport = Warped(setting.broker.clone());
+    consume(transport, orders, Arc::new(process), pace, clock, stop).await;
 }

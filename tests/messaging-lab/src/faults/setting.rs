@@ -15,6 +15,9 @@ use crate::{
     work::{BILLING, CHARGES, MAIL, ORDERS, subscription},
 };
 
+/// How long a subscription may have something left.
+const EMPTY_TIME_MAX: Duration = Duration::from_secs(900);
+
 /// What one history happens on.
 #[derive(Debug)]
 pub(super) struct Setting<G: Ground> {
@@ -44,9 +47,10 @@ impl<G: Ground> Setting<G> {
     }
 }
 
-/// Resolves once a subscription has nothing left.
+/// Resolves once a subscription has nothing left, or its time is up: what is left then has no effect, and is counted as lost.
 pub(super) async fn until_empty(broker: &Embedded, subscription: Subscription, clock: Clock) {
-    loop {
+    let end = clock.now() + EMPTY_TIME_MAX;
+    while clock.now() < end {
         clock.sleep(Duration::from_millis(10)).await;
         if matches!(broker.backlog(&subscription).await, Ok(0)) {
             return;

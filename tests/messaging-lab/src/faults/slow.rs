@@ -1,11 +1,19 @@
 //! F5: the handler takes three times as long as the broker waits for an acknowledgement, so that everything is under way twice.
 
-use std::{marker::PhantomData, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Result;
 use dovetail_messaging::{
     Message,
-    consumer::{Consumer, Handler, HandlerError, Pace, Process, Rejection, run as consume},
+    consumer::{
+        Consumer, Delivery, Handler, HandlerError, Pace, Process, Rejection, Settlement,
+        run as consume,
+    },
     outbox::{PublishError, Publisher},
     store::Transaction as _,
     transport::embedded::Embedded,
@@ -30,38 +38,54 @@ use crate::{
 const KEYS: usize = 8;
 
 pub(crate) fn run<G: Ground>(size: Size) -> Result<Said> {
-    let count = size.of(200, 24);
+    let count = size.of(1_000, 24);
     let visibility = Duration::from_millis(size.of(20, 15));
-    let own = block_on(race::<G>(count, visibility, false))?;
-    let naive = block_on(race::<G>(count, visibility, true))?;
+    let (own, deliveries) = block_on(race::<G>(count, visibility, false))?;
+    let (naive, _) = block_on(race::<G>(count.min(200), visibility, true))?;
+    let mut broken = Vec::new();
+    let once = deliveries.values().filter(|count| **count < 2).count();
+    if deliveries.len() != count || once > 0 {
+        broken.push(format!(
+            "{} of {count} messages came, {once} of them once only",
+            deliveries.len()
+        ));
+    }
     Ok(Said {
         size: format!(
-            "{count} messages, each handled for {:?} and delivered again after {visibility:?}",
-            visibility * 3
+            "{count} messages, each handled for {:?} and delivered again after {visibility:?}, {} deliveries",
+            visibility * 3,
+            deliveries.values().sum::<u32>()
         ),
         tally: own,
-        broken: Vec::new(),
+        broken,
         control: Control::new("check, process, insert", naive),
     })
 }
 
-async fn race<G: Ground>(count: usize, visibility: Duration, is_naive: bool) -> Result<Tally> {
+/// How often each message came.
+type Deliveries = BTreeMap<String, u32>;
+
+async fn race<G: Ground>(
+    count: usize,
+    visibility: Duration,
+    is_naive: bool,
+) -> Result<(Tally, Deliveries)> {
     let clock = Clock::system();
     let setting = Setting::<G>::open(visibility, clock).await?;
     for number in 0..count {
         setting.broker.publish(&order(number, KEYS)).await?;
     }
     let ground = &setting.ground;
-    if is_naive {
-        let naive = Arc::new(Naive {
+    let deliveries = if is_naive {
+        let naive = Naive {
             kind: Kind::CheckFirst,
             consumer: BILLING,
             ground: ground.clone(),
             publisher: Nowhere,
             reach: |_| {},
             pause: visibility * 3,
-        });
-        twice(&setting.broker, naive, clock).await?;
+        };
+        twice(&setting.broker, naive, clock).await
     } else {
         let handler = Slow {
             wait: visibility * 3,
@@ -76,18 +100,22 @@ async fn race<G: Ground>(count: usize, visibility: Duration, is_naive: bool) -> 
             clock,
             Chance::seeded(1),
         );
-        twice(&setting.broker, Arc::new(consumer), clock).await?;
-    }
+        twice(&setting.broker, consumer, clock).await
+    };
     let effects = ground.effects().await?;
-    Ok(tally(BILLING, &ids(count), &effects))
+    Ok((tally(BILLING, &ids(count), &effects), deliveries))
 }
 
 /// Two loops on one subscription, until nothing is left.
-async fn twice<P: Process>(broker: &Embedded, process: Arc<P>, clock: Clock) -> Result<()> {
+async fn twice<P: Process>(broker: &Embedded, process: P, clock: Clock) -> Deliveries {
+    let process = Arc::new(Counted {
+        process,
+        deliveries: Mutex::default(),
+    });
     let orders = subscription(ORDERS, BILLING);
     let pace = Pace {
-        // Room for a second delivery of what is under way.
-        concurrency: 16,
+        // Room for more deliveries of what is under way, however many.
+        concurrency: 64,
         batch: 1,
         wait: Duration::from_millis(5),
         ..Pace::default()
@@ -103,7 +131,31 @@ async fn twice<P: Process>(broker: &Embedded, process: Arc<P>, clock: Clock) -> 
         )
     };
     tokio::join!(one(), one());
-    Ok(())
+    let deliveries = process.deliveries.lock();
+    deliveries.unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Counts what is delivered.
+#[derive(Debug)]
+struct Counted<P> {
+    process: P,
+    deliveries: Mutex<Deliveries>,
+}
+
+impl<P: Process> Process for Counted<P> {
+    async fn process(&self, delivery: Delivery) -> Settlement {
+        {
+            let id = delivery.message.id.clone().unwrap_or_default();
+            let deliveries = self.deliveries.lock();
+            let mut deliveries = deliveries.unwrap_or_else(PoisonError::into_inner);
+            *deliveries.entry(id).or_default() += 1;
+        }
+        self.process.process(delivery).await
+    }
+
+    async fn tend(&self) -> bool {
+        self.process.tend().await
+    }
 }
 
 /// Writes its effect, and then takes its time.

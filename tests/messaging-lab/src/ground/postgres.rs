@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use dovetail_messaging::{
-    migrate,
+    Message, migrate,
     store::{
         ErrorKind, StoreError,
         postgres::{
@@ -18,10 +18,11 @@ use dovetail_messaging::{
 };
 use dovetail_resilience::Clock;
 
-pub(crate) use self::proxy::{Keeps, Proxy};
+pub(crate) use self::proxy::{Cut, Proxy};
 use super::Ground;
 use crate::{
     common::{say, start},
+    faults::process::{End, Process},
     tally::Effect,
 };
 
@@ -36,8 +37,8 @@ const TABLES: &str = "
 pub(crate) const WRITE: &str =
     "INSERT INTO effect (consumer, id, key, sequence) VALUES ($1, $2, $3, $4)";
 
-/// Connections of a process: as many as workers that race, and some more.
-const CONNECTIONS: usize = 20;
+/// Connections of a process: as many as writers that race, and some more.
+const CONNECTIONS: usize = 40;
 
 /// A schema, used as a service uses it.
 #[derive(Debug, Clone)]
@@ -141,6 +142,7 @@ impl Ground for OnPostgres {
     const NAME: &'static str = "postgres";
     // Its own clock cannot be set forward, so that holds have to end while somebody waits.
     const HOLD: Duration = Duration::from_millis(300);
+    const ALONE: Duration = Duration::from_millis(600);
     const LEASE: Option<Duration> = Some(Duration::from_millis(4));
 
     type Store = Postgres;
@@ -149,9 +151,9 @@ impl Ground for OnPostgres {
         Self::open_as(folder, options()).await
     }
 
-    async fn open_impatient(folder: &Path) -> Result<Self> {
+    async fn open_failing(folder: &Path) -> Result<Self> {
         let direct = Self::open(folder).await?;
-        let proxy = Proxy::start(&direct.settings, Keeps::Nothing).await?;
+        let proxy = Proxy::start(&direct.settings, Cut::Never).await?;
         let behind = Self::of(proxy.settings(&direct.settings), options())?;
         Ok(Self {
             proxy: Some(Arc::new(proxy)),
@@ -165,6 +167,25 @@ impl Ground for OnPostgres {
         Clock::system().sleep(time).await;
         proxy.open();
         Ok(())
+    }
+
+    fn has_midway() -> bool {
+        true
+    }
+
+    fn kill_midway(
+        &self,
+        nth: u64,
+        start: impl FnOnce(&[(&str, String)]) -> Result<Process>,
+    ) -> Result<End> {
+        crate::child::block_on(async {
+            let proxy = Proxy::start(&self.settings, Cut::Kill).await?;
+            proxy.arm(nth);
+            let process = start(&[(URL, proxy.address(&self.settings))])?;
+            proxy.aim(process.pid()?);
+            // The proxy works on other threads meanwhile.
+            process.wait()
+        })
     }
 
     fn remove(folder: &Path) {
@@ -237,6 +258,17 @@ impl Ground for OnPostgres {
         done.map(drop).map_err(down)
     }
 
+    async fn complete_unfenced(
+        &self,
+        consumer: &str,
+        message: &Message,
+    ) -> Result<bool, StoreError> {
+        let lent = self.store.connection().await?;
+        let sql = "UPDATE dovetail_inbox SET status = 'done' WHERE consumer = $1 AND id = $2 AND status = 'claimed'";
+        let done = lent.client().execute(sql, &[&consumer, &message.id]).await;
+        Ok(done.map_err(down)? == 1)
+    }
+
     async fn effects(&self) -> Result<Vec<Effect>, StoreError> {
         let lent = self.store.connection().await?;
         let sql = "SELECT consumer, id, key, sequence FROM effect ORDER BY place";
@@ -250,6 +282,15 @@ impl Ground for OnPostgres {
                     sequence: row.try_get(3).map_err(down)?,
                 })
             })
+            .collect()
+    }
+
+    async fn sent(&self, job: i64) -> Result<Vec<f64>, StoreError> {
+        let lent = self.store.connection().await?;
+        let sql = "SELECT extract(epoch FROM sent_at)::float8 FROM dovetail_replay_item WHERE job = $1 AND sent_at IS NOT NULL ORDER BY sent_at";
+        let rows = lent.client().query(sql, &[&job]).await.map_err(down)?;
+        rows.iter()
+            .map(|row| row.try_get(0).map_err(down))
             .collect()
     }
 

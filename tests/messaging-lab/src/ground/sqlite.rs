@@ -1,16 +1,27 @@
 //! The embedded store as a ground.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Result;
-use dovetail_messaging::store::{
-    StoreError,
-    sqlite::{
-        Durability, Options, Sqlite, SqliteTransaction,
-        rusqlite::{self, Connection, params},
+use dovetail_messaging::{
+    Message,
+    store::{
+        StoreError,
+        sqlite::{
+            Durability, Options, Sqlite, SqliteTransaction,
+            rusqlite::{Connection, params},
+        },
     },
 };
 use dovetail_resilience::Clock;
+use rusqlite::{ffi, functions::FunctionFlags};
 
 use super::Ground;
 use crate::{common::start, tally::Effect};
@@ -20,9 +31,24 @@ const TABLES: &str = "
         place INTEGER PRIMARY KEY AUTOINCREMENT, consumer TEXT NOT NULL, id TEXT NOT NULL, key TEXT NOT NULL, sequence INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS note (id TEXT PRIMARY KEY) WITHOUT ROWID;";
 
+/// What every write of a service comes by that is to lose its disk.
+const WRITTEN: [&str; 7] = [
+    "effect",
+    "note",
+    "dovetail_inbox",
+    "dovetail_attempt",
+    "dovetail_outbox",
+    "dovetail_dead_letter",
+    "dovetail_parked",
+];
+
 /// A file of SQLite, used as a service uses it.
 #[derive(Debug, Clone)]
-pub(crate) struct OnSqlite(Sqlite);
+pub(crate) struct OnSqlite {
+    store: Sqlite,
+    /// Whether its disk fails.
+    is_away: Arc<AtomicBool>,
+}
 
 /// How the file of a folder is opened. What is killed leaves its pages to the kernel, so a crash of the process needs no disk.
 pub(crate) const fn options(durability: Durability) -> Options {
@@ -39,8 +65,29 @@ impl OnSqlite {
         store
             .transact(|connection| connection.execute_batch(TABLES))
             .await?;
-        Ok(Self(store))
+        Ok(Self {
+            store,
+            is_away: Arc::default(),
+        })
     }
+}
+
+/// Has every write of this connection fail as it does on a broken disk, for as long as it is away.
+fn fail_with(connection: &Connection, is_away: Arc<AtomicBool>) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8;
+    connection.create_scalar_function("lab_disk", 0, flags, move |_| {
+        if is_away.load(Ordering::SeqCst) {
+            let error = ffi::Error::new(ffi::SQLITE_IOERR_WRITE);
+            return Err(rusqlite::Error::SqliteFailure(error, None));
+        }
+        Ok(0)
+    })?;
+    for table in WRITTEN {
+        connection.execute_batch(&format!(
+            "CREATE TEMP TRIGGER lab_{table} BEFORE INSERT ON main.{table} BEGIN SELECT lab_disk(); END"
+        ))?;
+    }
+    Ok(())
 }
 
 impl Ground for OnSqlite {
@@ -52,25 +99,25 @@ impl Ground for OnSqlite {
         Self::open_as(folder, options(Durability::Normal)).await
     }
 
-    async fn open_impatient(folder: &Path) -> Result<Self> {
-        let options = Options {
-            busy_timeout: Duration::from_millis(20),
-            ..options(Durability::Normal)
-        };
-        Self::open_as(folder, options).await
+    async fn open_failing(folder: &Path) -> Result<Self> {
+        let ground = Self::open(folder).await?;
+        let is_away = Arc::clone(&ground.is_away);
+        ground
+            .store
+            .transact(move |connection| fail_with(connection, is_away))
+            .await?;
+        Ok(ground)
     }
 
     async fn hold(&self, time: Duration) -> Result<()> {
-        let connection = Connection::open(self.0.path())?;
-        connection.busy_timeout(Duration::from_secs(20))?;
-        connection.execute_batch("BEGIN IMMEDIATE")?;
+        self.is_away.store(true, Ordering::SeqCst);
         Clock::system().sleep(time).await;
-        connection.execute_batch("ROLLBACK")?;
+        self.is_away.store(false, Ordering::SeqCst);
         Ok(())
     }
 
     fn store(&self) -> &Sqlite {
-        &self.0
+        &self.store
     }
 
     async fn write(transaction: &mut SqliteTransaction, effect: Effect) -> Result<(), StoreError> {
@@ -80,14 +127,14 @@ impl Ground for OnSqlite {
     }
 
     async fn write_alone(&self, effect: Effect) -> Result<(), StoreError> {
-        self.0
+        self.store
             .transact(move |connection| write(connection, &effect))
             .await
     }
 
     async fn is_noted(&self, id: &str) -> Result<bool, StoreError> {
         let id = id.to_owned();
-        self.0
+        self.store
             .transact(move |connection| {
                 connection
                     .prepare_cached("SELECT 1 FROM note WHERE id = ?1")?
@@ -98,7 +145,7 @@ impl Ground for OnSqlite {
 
     async fn note(&self, id: &str) -> Result<(), StoreError> {
         let id = id.to_owned();
-        self.0
+        self.store
             .transact(move |connection| {
                 connection
                     .prepare_cached("INSERT INTO note (id) VALUES (?1) ON CONFLICT DO NOTHING")?
@@ -108,8 +155,23 @@ impl Ground for OnSqlite {
             .await
     }
 
+    async fn complete_unfenced(
+        &self,
+        consumer: &str,
+        message: &Message,
+    ) -> Result<bool, StoreError> {
+        let (consumer, id) = (consumer.to_owned(), message.id.clone());
+        self.store
+            .transact(move |connection| {
+                let sql = "UPDATE dovetail_inbox SET status = 'done' WHERE consumer = ?1 AND id = ?2 AND status = 'claimed'";
+                let count = connection.prepare_cached(sql)?.execute(params![consumer, id])?;
+                Ok(count == 1)
+            })
+            .await
+    }
+
     async fn effects(&self) -> Result<Vec<Effect>, StoreError> {
-        self.0
+        self.store
             .transact(|connection| {
                 let mut statement = connection
                     .prepare("SELECT consumer, id, key, sequence FROM effect ORDER BY place")?;
@@ -127,8 +189,18 @@ impl Ground for OnSqlite {
             .await
     }
 
+    async fn sent(&self, job: i64) -> Result<Vec<f64>, StoreError> {
+        self.store
+            .transact(move |connection| {
+                let sql = "SELECT sent_at / 1000.0 FROM dovetail_replay_item WHERE job = ?1 AND sent_at IS NOT NULL ORDER BY sent_at";
+                let mut statement = connection.prepare(sql)?;
+                statement.query_map([job], |row| row.get(0))?.collect()
+            })
+            .await
+    }
+
     async fn parked(&self) -> Result<u64, StoreError> {
-        self.0
+        self.store
             .transact(|connection| {
                 connection.query_row("SELECT count(*) FROM dovetail_parked", [], |row| {
                     row.get::<_, i64>(0).map(i64::unsigned_abs)
@@ -138,7 +210,7 @@ impl Ground for OnSqlite {
     }
 
     async fn outbox(&self) -> Result<Vec<String>, StoreError> {
-        self.0
+        self.store
             .transact(|connection| {
                 let mut statement =
                     connection.prepare("SELECT id FROM dovetail_outbox ORDER BY place")?;

@@ -1,16 +1,23 @@
-//! What stands between a service and its database, and fails.
+//! What stands between a service and its database, and fails at the word.
+
+mod frames;
 
 use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI32, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::Result;
 use dovetail_messaging::store::postgres::tokio_postgres::config::{Config, Host};
-use dovetail_resilience::Chance;
+use dovetail_resilience::Clock;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -18,43 +25,73 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::common::one_in;
+use self::frames::{Frames, Requests};
 
-/// Requests among which the answer of one does not come.
-const CASES: u64 = 3;
+/// How long answers are waited for before somebody dies without them.
+const HEARD: Duration = Duration::from_millis(20);
 
-/// Which answers may not come.
+/// Where the proxy fails once it is armed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keeps {
-    /// All of them come.
-    Nothing,
-    /// Those to a COMMIT.
-    Commits,
-    /// Those to anything: outside of a transaction every statement commits itself.
-    Anything,
+pub(crate) enum Cut {
+    /// Nowhere.
+    Never,
+    /// A COMMIT is done, and its answer does not come.
+    AfterCommit,
+    /// A COMMIT does not come to the database.
+    BeforeCommit,
+    /// An effect is written outside of a transaction, and the answer does not come.
+    AfterEffect,
+    /// What is published is written, and the process dies before its COMMIT goes out.
+    Kill,
 }
 
-/// Passes bytes on in both directions until it is closed.
+/// Passes bytes on in both directions, until it is closed or does what it was armed for.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     address: SocketAddr,
-    /// How many answers did not come.
-    pub(crate) cuts: Arc<AtomicU64>,
+    shared: Arc<Shared>,
     is_away: watch::Sender<bool>,
     _accepting: JoinSet<()>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// How many times more it passes by, before it fails; 0 where it does not fail.
+    left: AtomicU64,
+    cuts: AtomicU64,
+    victim: AtomicI32,
+}
+
+impl Shared {
+    /// Whether it fails this time.
+    fn strikes(&self) -> bool {
+        let pass = |left: u64| left.checked_sub(1);
+        let left = self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, pass);
+        left == Ok(1)
+    }
+
+    fn kill(&self) {
+        // Started a moment ago: its id may not be known yet.
+        while self.victim.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        let victim = Pid::from_raw(self.victim.load(Ordering::SeqCst));
+        let _ = kill(victim, Signal::SIGKILL);
+    }
 }
 
 /// How one connection is treated.
 #[derive(Debug, Clone)]
 struct Fate {
-    chance: Chance,
-    keeps: Keeps,
-    cuts: Arc<AtomicU64>,
+    cut: Cut,
+    shared: Arc<Shared>,
     is_away: watch::Receiver<bool>,
 }
 
 impl Proxy {
-    pub(crate) async fn start(settings: &Config, keeps: Keeps) -> Result<Self> {
+    pub(crate) async fn start(settings: &Config, cut: Cut) -> Result<Self> {
         let port = settings.get_ports().first().copied().unwrap_or(5_432);
         let host = match settings.get_hosts().first() {
             Some(Host::Tcp(host)) => host.clone(),
@@ -63,13 +100,12 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (is_away, seen) = watch::channel(false);
+        let shared = Arc::<Shared>::default();
         let fate = Fate {
-            chance: Chance::seeded(3),
-            keeps,
-            cuts: Arc::default(),
+            cut,
+            shared: Arc::clone(&shared),
             is_away: seen,
         };
-        let cuts = Arc::clone(&fate.cuts);
         let mut accepting = JoinSet::new();
         accepting.spawn(async move {
             let mut open = JoinSet::new();
@@ -79,16 +115,32 @@ impl Proxy {
                     continue;
                 }
                 if let Ok(server) = TcpStream::connect((host.as_str(), port)).await {
+                    let _ = (client.set_nodelay(true), server.set_nodelay(true));
                     open.spawn(fate.clone().relay(client, server));
                 }
             }
         });
         Ok(Self {
             address,
-            cuts,
+            shared,
             is_away,
             _accepting: accepting,
         })
+    }
+
+    /// Has it fail the `nth` time that it comes to the place.
+    pub(crate) fn arm(&self, nth: u64) {
+        self.shared.left.store(nth, Ordering::SeqCst);
+    }
+
+    /// Who dies there.
+    pub(crate) fn aim(&self, victim: Pid) {
+        self.shared.victim.store(victim.as_raw(), Ordering::SeqCst);
+    }
+
+    /// How often it failed.
+    pub(crate) fn cuts(&self) -> u64 {
+        self.shared.cuts.load(Ordering::SeqCst)
     }
 
     /// Has the database away: what is open is cut, and nothing new is let through.
@@ -120,24 +172,54 @@ impl Proxy {
         }
         through
     }
+
+    /// The same for another process, as one text.
+    pub(crate) fn address(&self, settings: &Config) -> String {
+        let mut text = format!("host={} port={}", self.address.ip(), self.address.port());
+        let password = settings.get_password().map(String::from_utf8_lossy);
+        let words = [
+            ("user", settings.get_user().map(str::to_owned)),
+            ("password", password.map(std::borrow::Cow::into_owned)),
+            ("dbname", settings.get_dbname().map(str::to_owned)),
+        ];
+        for (name, word) in words {
+            if let Some(word) = word {
+                let word = word.replace('\\', "\\\\").replace('\'', "\\'");
+                text.push_str(&format!(" {name}='{word}'"));
+            }
+        }
+        text
+    }
 }
 
 impl Fate {
-    async fn relay(mut self, mut client: TcpStream, mut server: TcpStream) {
+    async fn relay(self, mut client: TcpStream, mut server: TcpStream) {
         let (mut sent, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
         let mut is_away = self.is_away.clone();
+        let mut frames = Frames::default();
+        let mut requests = Requests::of(self.cut);
         loop {
             tokio::select! {
                 () = closed(&mut is_away) => return,
                 bytes = read(&mut client, &mut sent) => {
                     let Some(bytes) = bytes else { return };
-                    if server.write_all(bytes).await.is_err() {
+                    let Some(frames) = frames.take(bytes) else { return };
+                    let mut onward = Vec::with_capacity(bytes.len());
+                    for frame in frames {
+                        let strikes = requests.is_place(&frame) && self.shared.strikes();
+                        if !strikes {
+                            onward.extend(frame);
+                            continue;
+                        }
+                        if matches!(self.cut, Cut::AfterCommit | Cut::AfterEffect) {
+                            onward.extend(frame);
+                        }
+                        if server.write_all(&onward).await.is_ok() {
+                            self.strike(&mut server).await;
+                        }
                         return;
                     }
-                    if self.keeps_answer_to(bytes) {
-                        // The server has all of it, and the client hears no more of it.
-                        let _ = server.read(&mut answered).await;
-                        self.cuts.fetch_add(1, Ordering::Relaxed);
+                    if server.write_all(&onward).await.is_err() {
                         return;
                     }
                 }
@@ -151,13 +233,31 @@ impl Fate {
         }
     }
 
-    fn keeps_answer_to(&mut self, bytes: &[u8]) -> bool {
-        let concerns = match self.keeps {
-            Keeps::Nothing => false,
-            Keeps::Commits => bytes.windows(6).any(|word| word == b"COMMIT"),
-            Keeps::Anything => true,
-        };
-        concerns && one_in(&self.chance, CASES)
+    /// The server has what it is to have, and the client hears no more of it.
+    async fn strike(&self, server: &mut TcpStream) {
+        match self.cut {
+            Cut::AfterCommit => heard(server, b"COMMIT\0").await,
+            Cut::AfterEffect => heard(server, b"INSERT 0 1\0").await,
+            Cut::Kill => {
+                let clock = Clock::system();
+                let answers = heard(server, b"never said");
+                let _ = clock.until(clock.now() + HEARD, answers).await;
+                self.shared.kill();
+            }
+            Cut::BeforeCommit | Cut::Never => {}
+        }
+        self.shared.cuts.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Reads until the server says the words, or nothing more.
+async fn heard(server: &mut TcpStream, words: &[u8]) {
+    let (mut all, mut bytes) = (Vec::new(), vec![0; 1 << 14]);
+    while let Some(bytes) = read(server, &mut bytes).await {
+        all.extend_from_slice(bytes);
+        if all.windows(words.len()).any(|said| said == words) {
+            return;
+        }
     }
 }
 
