@@ -20,8 +20,25 @@ pub(super) struct Consumers<'w> {
     workspace: &'w Workspace,
     /// The first service that provides a message of each name.
     providers: HashMap<&'w str, &'w str>,
-    /// Who takes each message that only one may take, by provider and message.
-    takers: HashMap<(&'w str, &'w str), (&'w Service, Span)>,
+    /// Who takes first what only one may take.
+    takers: HashMap<Taken<'w>, Taker<'w>>,
+}
+
+/// What only one service may take.
+#[derive(PartialEq, Eq, Hash)]
+enum Taken<'w> {
+    /// All that a queue carries: each of its messages goes to one of those who take from it, whichever it is.
+    Queue(&'w str),
+    /// A command, by who provides it.
+    Command(&'w str, &'w str),
+}
+
+/// A service that takes something, and where it says so.
+#[derive(Clone, Copy)]
+struct Taker<'w> {
+    service: &'w str,
+    message: &'w str,
+    span: Span,
 }
 
 impl<'w> Consumers<'w> {
@@ -97,32 +114,50 @@ impl<'w> Consumers<'w> {
         files: &mut Files,
         service: &'w Service,
         consumption: &'w Consumption,
-        message: &Message,
+        message: &'w Message,
     ) {
         let channel = self.workspace.channel(message);
         let is_queue = channel.is_some_and(|channel| channel.kind == ChannelKind::Queue);
-        let why = match message.kind {
-            MessageKind::Command => "a command has exactly one consumer service",
-            MessageKind::Event if is_queue => "a queue gives each message to one of them",
-            MessageKind::Event => return,
-        };
+        let queue = message.channel.as_ref().filter(|_| is_queue);
         let (provider, name) = (consumption.provider.as_str(), consumption.message.as_str());
-        let taker = self.takers.entry((provider, name));
-        let (first, place) = *taker.or_insert((service, consumption.span));
-        if first.name.value == service.name.value {
+        let taken = match (queue, message.kind) {
+            (Some(queue), _) => Taken::Queue(&queue.value),
+            (None, MessageKind::Command) => Taken::Command(provider, name),
+            (None, MessageKind::Event) => return,
+        };
+        let taker = Taker {
+            service: &service.name.value,
+            message: name,
+            span: consumption.span,
+        };
+        let first = *self.takers.entry(taken).or_insert(taker);
+        if first.service == taker.service {
             return;
         }
-        let text = format!(
-            "`{}` and `{}` both consume `{name}`",
-            first.name.value, service.name.value
-        );
-        let help = match message.kind {
-            MessageKind::Command => "let one of them publish an event that the other consumes",
-            MessageKind::Event => "make the channel a topic, or consume it in one service",
+        let (one, other) = (first.service, taker.service);
+        let (text, why, help) = match queue.filter(|_| first.message != name) {
+            Some(queue) => (
+                format!(
+                    "`{one}` and `{other}` both consume from the queue `{}`",
+                    queue.value
+                ),
+                "a queue gives each message to one of them, also a message that only the other one handles",
+                "give each service a queue of its own, or make the channel a topic",
+            ),
+            None if message.kind == MessageKind::Command => (
+                format!("`{one}` and `{other}` both consume `{name}`"),
+                "a command has exactly one consumer service",
+                "let one of them publish an event that the other consumes",
+            ),
+            None => (
+                format!("`{one}` and `{other}` both consume `{name}`"),
+                "a queue gives each message to one of them",
+                "make the channel a topic, or consume it in one service",
+            ),
         };
         files.push(
             Finding::new(&codes::COMPETING_CONSUMERS, consumption.span, text)
-                .related(place, "the first one")
+                .related(first.span, "the first one")
                 .expected(why)
                 .help(help),
         );

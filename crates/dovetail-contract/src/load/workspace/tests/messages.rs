@@ -214,6 +214,18 @@ consumes:
             help: make the channel a topic, or consume it in one service
         "
     );
+    let settings = "dovetail: 1\nchannels: { orders: { kind: queue }, work: {} }\n";
+    let consume = |name, event| {
+        format!("service: {name}\nconsumes: {{ orders/{event}: {{ handler: h }} }}\n")
+    };
+    insta::assert_snapshot!(
+        findings(&files(&[
+            ("dovetail.yaml", settings),
+            ("shipping/service.yaml", &consume("shipping", "order.created")),
+            ("billing/service.yaml", &consume("billing", "order.paid")),
+        ])),
+        @""
+    );
 }
 
 #[test]
