@@ -224,7 +224,11 @@ consumes:
             ("shipping/service.yaml", &consume("shipping", "order.created")),
             ("billing/service.yaml", &consume("billing", "order.paid")),
         ])),
-        @""
+        @r"
+        shipping/service.yaml:2:13 error competing-consumers: `billing` and `shipping` both consume from the queue `orders` [orders/order.created]
+            expected: a queue gives each message to one of them, also a message that only the other one handles
+            help: give each service a queue of its own, or make the channel a topic
+        "
     );
 }
 
