@@ -252,6 +252,10 @@ impl Transport for Kafka {
         }
     }
 
+    fn mixes_partitions(&self) -> bool {
+        self.inner.options.lanes == Lanes::Key
+    }
+
     /// A topic is created with its partitions; one that is there keeps those it has. A topic that somebody else declared as a queue is known for
     /// one. Whoever declares a queue where somebody else has a topic is not refused: Kafka does not know the difference.
     async fn declare(&self, channel: &Channel) -> Result<(), StoreError> {

@@ -33,7 +33,14 @@ const ORDERS: Channel = Channel {
     retention: None,
 };
 
-static CONSUMED: &[&Consumption] = &[&Consumption {
+static CONSUMED: &[&Consumption] = &[&CHARGE];
+
+static BY_OFFSET: &[&Consumption] = &[&Consumption {
+    inbox: Inbox::Offset,
+    ..CHARGE
+}];
+
+const CHARGE: Consumption = Consumption {
     name: "billing/orders/charge",
     message: &MessageType {
         name: "order.created",
@@ -56,7 +63,7 @@ static CONSUMED: &[&Consumption] = &[&Consumption {
         alert_oldest: HOUR,
         retain: HOUR,
     },
-}];
+};
 
 /// A broker that fails so many times before it can do anything, and has no messages.
 #[derive(Clone)]
@@ -64,6 +71,7 @@ struct Slow {
     failures: Arc<AtomicU32>,
     kind: ErrorKind,
     subscribed: Arc<Notify>,
+    mixes: bool,
 }
 
 impl Slow {
@@ -72,6 +80,7 @@ impl Slow {
             failures: Arc::new(AtomicU32::new(failures)),
             kind,
             subscribed: Arc::default(),
+            mixes: false,
         }
     }
 }
@@ -84,6 +93,10 @@ impl Publisher for Slow {
 
 impl Transport for Slow {
     type Receipt = ();
+
+    fn mixes_partitions(&self) -> bool {
+        self.mixes
+    }
 
     async fn declare(&self, channel: &transport::Channel) -> Result<(), StoreError> {
         assert_eq!(channel.name, "shop.orders");
@@ -176,4 +189,20 @@ async fn a_channel_that_the_broker_refuses_is_an_error() {
     let broker = Slow::failing(1, ErrorKind::Refused);
     let ended = runner(bench.store.clone(), broker).run(pending()).await;
     assert!(matches!(ended, Err(RunError::Refused { channel, .. }) if channel == "shop.orders"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn offsets_are_not_kept_where_partitions_are_mixed() {
+    let bench = Bench::new().await;
+    let broker = Slow {
+        mixes: true,
+        ..Slow::failing(0, ErrorKind::Refused)
+    };
+    let options = Options::default();
+    let clock = Clock::pinned_at(start());
+    let (store, chance) = (bench.store.clone(), Chance::seeded(1));
+    let runner = Runner::new("billing", store, broker, options, clock, chance);
+    let runner = runner.transactional(ORDERS, BY_OFFSET, Idle);
+    let ended = runner.run(pending()).await;
+    assert!(matches!(ended, Err(RunError::Mixed { consumer }) if consumer == CHARGE.name));
 }
