@@ -35,7 +35,12 @@ pub use self::{
     split::Split,
     transactional::{Consumer, Drained},
 };
-use crate::{dead_letter::Reason, inbox::Position, message::Message, store::StoreError};
+use crate::{
+    dead_letter::Reason,
+    inbox::Position,
+    message::Message,
+    store::{ErrorKind, StoreError},
+};
 
 /// One message as a transport hands it over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,11 +178,12 @@ pub enum HandlerError {
     Fatal(String),
 }
 
-/// What the store says of itself pauses the consumer; what it says of the statements is the message's.
+/// Where the store is down the consumer pauses; what it says of the statements is the message's. So is a lock that somebody else held for
+/// too long: it is of the rows that this message asks for.
 impl From<StoreError> for HandlerError {
     fn from(error: StoreError) -> Self {
         let text = with_causes(&error);
-        if error.is_infrastructure() {
+        if error.kind() == ErrorKind::Unavailable {
             Self::Infrastructure(text)
         } else {
             Self::Message(text)
@@ -194,7 +200,8 @@ pub struct Config {
     pub deadline: Duration,
     /// Waits between attempts: 1 s, doubling up to 1 min.
     pub backoff: backoff::Config,
-    /// How long the consumer pauses when what all messages need is down: 1 s, doubling up to 1 min, and never less than half of that.
+    /// How long the consumer pauses when what all messages need is down: 1 s, doubling up to 4 s, and never less than half of that. What was
+    /// down is back at work within the last pause.
     pub pause: backoff::Config,
     /// What tells that two messages are the same.
     pub identity: Identity,
@@ -246,7 +253,10 @@ impl Default for Config {
             attempts_max: 5,
             deadline: Duration::from_secs(30),
             backoff: minute,
-            pause: minute,
+            pause: backoff::Config {
+                max: Duration::from_secs(4),
+                ..minute
+            },
             identity: Identity::Envelope,
             dedupe: Dedupe::Id,
             order: None,

@@ -78,6 +78,9 @@ pub struct Position {
     pub offset: u64,
     /// Where the reader stood before it read the message: `offset`, or less where the log has a gap.
     pub expected: u64,
+    /// Where the reader began, or less. Where nothing is known of the partition it begins there, whichever of its messages is first to be
+    /// claimed: all from there on are still to come.
+    pub began: u64,
 }
 
 /// What a transactional consumer asks for, in the first statements of its transaction.

@@ -13,11 +13,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use dovetail_resilience::{Chance, Clock, backoff};
+use dovetail_resilience::{Chance, Clock, backoff, later};
 use thiserror::Error;
 use tokio::task::JoinSet;
 
 use crate::{
+    consumer::with_causes,
     failpoint::reach,
     message::{Message, shortened},
     metrics::RelayMetrics,
@@ -190,13 +191,14 @@ impl<S: Outbox, P: Publisher> Relay<S, P> {
             let idle = match self.turn().await {
                 Ok(turn) => turn.published == 0,
                 Err(error) => {
-                    tracing::warn!(%error, kind = ?error.kind(), "the outbox cannot be read");
+                    let said = with_causes(&error);
+                    tracing::warn!(error = said, kind = ?error.kind(), "the outbox cannot be read");
                     true
                 }
             };
             let rest = async {
                 if idle {
-                    let until = self.clock.now() + self.config.poll;
+                    let until = later(self.clock.now(), self.config.poll);
                     let _ = self.clock.until(until, self.store.changed()).await;
                 }
             };
@@ -346,9 +348,10 @@ impl<P: Publisher> Lane<P> {
                     Duration::MAX,
                     self.chance.fraction(),
                 );
+                let now = self.clock.wall();
                 Fate::Failed {
                     error: shortened(&error),
-                    retry_at: self.clock.wall() + delay,
+                    retry_at: now.checked_add(delay).unwrap_or(now),
                 }
             }
         }

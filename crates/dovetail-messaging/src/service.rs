@@ -66,6 +66,15 @@ pub enum RunError {
         #[source]
         source: StoreError,
     },
+    /// It keeps offsets of a channel, and the broker delivers messages of one partition side by side.
+    #[error(
+        "`{consumer}` keeps offsets in its database, and the broker delivers messages of one partition side by side: have it deliver them one \
+         after the other, such as with `Lanes::Partition` of Kafka"
+    )]
+    Mixed {
+        /// The consumer.
+        consumer: &'static str,
+    },
     /// A part of it panicked outside of any handler, which is a defect. The others were stopped in good order.
     #[error("a part of the service panicked")]
     Panicked,
@@ -198,8 +207,9 @@ impl<S: Store + Outbox + DeadLetters, B: Transport + Clone> Runner<S, B> {
     {
         let is_leased = |one: &&&Consumption| one.inbox == Inbox::Lease;
         let kinds = consumed.iter().filter(is_leased);
-        let kinds = kinds.map(|one| one.message.name.to_owned()).collect();
+        let kinds: Vec<String> = kinds.map(|one| one.message.name.to_owned()).collect();
         let transactional = self.consumer(channel, consumed, transactional);
+        let transactional = transactional.on(channel.kind, kinds.clone());
         let leased = self.lease_consumer(channel, consumed, leased);
         self.consume(channel, consumed, Split::new(transactional, leased, kinds))
     }
@@ -220,6 +230,7 @@ impl<S: Store + Outbox + DeadLetters, B: Transport + Clone> Runner<S, B> {
             self.clock,
             chance,
         )
+        .on(channel.kind, Vec::new())
     }
 
     fn lease_consumer<H: Handler<Held>>(
@@ -235,6 +246,7 @@ impl<S: Store + Outbox + DeadLetters, B: Transport + Clone> Runner<S, B> {
         let (store, chance) = (self.store.clone(), self.chance.clone());
         let (group, length) = (self.group(channel), self.options.lease);
         LeaseConsumer::of_routes(group, store, handler, routes, length, self.clock, chance)
+            .on(channel.kind, Vec::new())
     }
 
     /// What shares the messages of a channel: all instances of the service.
@@ -279,9 +291,10 @@ impl<S: Store + Outbox + DeadLetters, B: Transport + Clone> Runner<S, B> {
     ///
     /// # Errors
     ///
-    /// Where the broker refuses a channel for good, or a part panics.
+    /// Where the broker refuses a channel for good or does not deliver what a consumer can take, or a part panics.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
         self.warn_of_early_forgetting();
+        self.refuse_mixed_partitions()?;
         self.add_background();
         let (service, transport) = (self.service, self.transport.clone());
         let ended = self.run_parts(stop).await;
@@ -331,6 +344,15 @@ impl<S: Store + Outbox + DeadLetters, B: Transport + Clone> Runner<S, B> {
                 horizon = ?one.horizon(self.options.replay),
                 "messages may come again after they are forgotten, and would be handled twice"
             );
+        }
+    }
+
+    fn refuse_mixed_partitions(&self) -> Result<(), RunError> {
+        let mut offsets = self.consumed.iter();
+        let offset = offsets.find(|one| one.inbox == Inbox::Offset);
+        match offset.filter(|_| self.transport.mixes_partitions()) {
+            Some(Consumption { name: consumer, .. }) => Err(RunError::Mixed { consumer }),
+            None => Ok(()),
         }
     }
 
@@ -396,7 +418,7 @@ impl<S: Store + Outbox + DeadLetters, B: Transport + Clone> Runner<S, B> {
     ///
     /// Where the broker refuses a channel for good.
     pub async fn prepare(&self) -> Result<(), RunError> {
-        let pause = consumer::Config::default().pause;
+        let pause = consumer::Config::default().backoff;
         let mut troubles = 0_u32;
         loop {
             let error = match self.prepare_once().await {

@@ -175,19 +175,20 @@ pub trait Store: Clone + Send + Sync + fmt::Debug + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Parked>, StoreError>> + Send;
 
-    /// Begins a transaction for the head of a parked key. [`Claimed::Duplicate`] where it is not the head any more.
+    /// Begins a transaction for the head of a parked key. [`Claimed::Duplicate`] where it is not the head any more, or its key rests.
     fn begin_parked(
         &self,
         claim: Claim,
         now: SystemTime,
     ) -> impl Future<Output = Result<Claimed<Self::Transaction>, StoreError>> + Send;
 
-    /// Lets a parked key rest until `retry_at`.
+    /// Lets a parked key rest until `retry_at`, and counts the attempt that failed in the same transaction.
     fn rest(
         &self,
         scope: &str,
         key: &str,
         retry_at: SystemTime,
+        failure: Option<Failure>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Makes dead letters of a parked head and of all that wait behind it, which are [`crate::dead_letter::Reason::KeyBlocked`].

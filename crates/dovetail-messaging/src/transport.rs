@@ -103,6 +103,12 @@ pub trait Transport: Publisher {
         Laws::ALL
     }
 
+    /// Whether messages have positions and those of one partition are delivered side by side. A consumer that keeps offsets in its database
+    /// takes them one after the other: most would come too early.
+    fn mixes_partitions(&self) -> bool {
+        false
+    }
+
     /// Sees to it that the channel is there, once however often it is called. What is published to any other is rejected, because a misspelt
     /// name would lose it.
     ///

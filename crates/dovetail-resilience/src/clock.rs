@@ -86,7 +86,8 @@ impl Clock {
 
 /// The instant that is `duration` after `now`; for a duration beyond any use, in thirty years, because the sum of the two
 /// may be more than a clock can tell.
-pub(crate) fn later(now: Instant, duration: Duration) -> Instant {
+#[must_use]
+pub fn later(now: Instant, duration: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
     now + duration.min(FAR)
 }

@@ -28,7 +28,7 @@ pub use crate::{
     breaker::Breaker,
     budget::Budget,
     bulkhead::Bulkhead,
-    clock::{Chance, Clock, Elapsed},
+    clock::{Chance, Clock, Elapsed, later},
     deadline::{CallContext, Deadline, TraceParent, detach},
     outcome::{Outcome, Repeat, Sample},
     stack::Stack,

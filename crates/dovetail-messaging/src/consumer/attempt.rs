@@ -4,7 +4,8 @@ use std::{
     any::Any,
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
+    task::Poll,
     time::Duration,
 };
 
@@ -40,13 +41,18 @@ pub(super) async fn attempt(
     deadline: Duration,
     handler: impl Future<Output = Result<(), HandlerError>>,
 ) -> Result<(), Failed> {
-    let handler = caught(handler);
+    // In a slot, so that it can be dropped while its panics are still caught.
+    let mut slot = pin!(Some(handler));
+    let handler = caught(slot.as_mut());
     let result = match clock.now().checked_add(deadline) {
         // A time beyond what a clock can say is none.
         None => handler.await,
         Some(end) => match clock.until(end, handler).await {
             Ok(result) => result,
             Err(_) => {
+                if let Err(panic) = guarded(|| slot.set(None)) {
+                    tracing::warn!(panic, "a handler panicked while it was stopped");
+                }
                 let text = format!("the handler was not done after {deadline:?}");
                 return Err(Failed::Message(Reason::Timeout, text));
             }
@@ -58,15 +64,17 @@ pub(super) async fn attempt(
     }
 }
 
-/// What a panic said, instead of the panic.
-async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
-    let mut future = pin!(future);
-    poll_fn(
-        |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+/// What a panic of what is in the slot said, instead of the panic.
+async fn caught<F: Future>(mut slot: Pin<&mut Option<F>>) -> Result<F::Output, String> {
+    poll_fn(|context| {
+        let Some(future) = slot.as_mut().as_pin_mut() else {
+            return Poll::Ready(Err("it was stopped".to_owned()));
+        };
+        match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
             Ok(poll) => poll.map(Ok),
-            Err(panic) => Err(said(panic.as_ref())).into(),
-        },
-    )
+            Err(panic) => Poll::Ready(Err(said(panic.as_ref()))),
+        }
+    })
     .await
 }
 
@@ -112,6 +120,27 @@ mod tests {
         assert_eq!(
             check(async { Err(HandlerError::Infrastructure("down".to_owned())) }).await,
             Err(Failed::Infrastructure("down".to_owned()))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_panics_while_it_is_stopped_was_stopped() {
+        struct Bomb;
+
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("at the end");
+            }
+        }
+
+        let stopped = check(async {
+            let _bomb = Bomb;
+            std::future::pending().await
+        });
+        let stopped = stopped.await;
+        assert!(
+            matches!(stopped, Err(Failed::Message(Reason::Timeout, _))),
+            "{stopped:?}"
         );
     }
 

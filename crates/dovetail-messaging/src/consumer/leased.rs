@@ -1,8 +1,8 @@
 //! The consumer whose effect is elsewhere: at least one effect, and a single live owner at any time.
 
-use std::time::Duration;
+use std::{future::poll_fn, task::Poll, time::Duration};
 
-use dovetail_resilience::{Chance, Clock};
+use dovetail_resilience::{Chance, Clock, later};
 
 use super::{
     Config, Delivery, Done, Handler, Rejection, RetryCause, Route, Settlement,
@@ -15,6 +15,7 @@ use crate::{
     message::Message,
     metrics::Origin,
     store::{ErrorKind, Lease, Leased, Leases, PUBLISHED_MAX, StoreError},
+    transport::Kind,
 };
 
 /// Handles each message under a lease, for effects outside of the database.
@@ -27,6 +28,12 @@ pub struct LeaseConsumer<S, H> {
     handler: H,
     rules: Rules,
     length: Duration,
+}
+
+/// One of several deliveries that are taken side by side.
+enum Work<F> {
+    UnderWay(F),
+    Done(Settlement),
 }
 
 /// What a handler holds while it works.
@@ -105,6 +112,16 @@ impl<S: Leases, H: Handler<Held>> LeaseConsumer<S, H> {
         }
     }
 
+    /// The same on a channel of that kind, a topic if nothing is said. `beside` are the kinds of messages of the subscription that another
+    /// consumer of the service handles. What a queue carries beyond those and the routes is for nobody, and becomes a dead letter.
+    #[must_use]
+    pub fn on(self, kind: Kind, beside: Vec<String>) -> Self {
+        Self {
+            rules: self.rules.on(kind, beside),
+            ..self
+        }
+    }
+
     /// Takes a delivery to its end, and says what the transport is to do with it. Any number of deliveries may be under way.
     pub async fn process(&self, delivery: impl Into<Delivery>) -> Settlement {
         let delivery = delivery.into();
@@ -113,9 +130,46 @@ impl<S: Leases, H: Handler<Held>> LeaseConsumer<S, H> {
         self.rules.settled(&watch, settlement)
     }
 
+    /// Takes deliveries to their ends side by side, and says of each what the transport is to do with it, in their order.
+    pub async fn process_batch(&self, deliveries: Vec<Delivery>) -> Vec<Settlement> {
+        let works = deliveries
+            .into_iter()
+            .map(|one| Box::pin(self.process(one)));
+        let mut works: Vec<Work<_>> = works.map(Work::UnderWay).collect();
+        poll_fn(|context| {
+            let mut is_done = true;
+            for work in &mut works {
+                if let Work::UnderWay(future) = work {
+                    match future.as_mut().poll(context) {
+                        Poll::Ready(settlement) => *work = Work::Done(settlement),
+                        Poll::Pending => is_done = false,
+                    }
+                }
+            }
+            if is_done {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        let settlements = works.into_iter().filter_map(|work| match work {
+            Work::Done(settlement) => Some(settlement),
+            Work::UnderWay(_) => None,
+        });
+        settlements.collect()
+    }
+
     /// Looks up what everything is counted in, for messages of that channel of a broker of that kind.
     pub(super) fn begin(&self, origin: Origin<'_>) {
         self.rules.count(origin);
+    }
+
+    /// What pauses does not come to tend to anything, so a pause that is over is over for metrics as well.
+    pub(super) fn resume(&self) {
+        if !self.rules.is_pausing() {
+            self.rules.metrics().resumed();
+        }
     }
 
     async fn settle(&self, mut delivery: Delivery) -> Settlement {
@@ -184,15 +238,20 @@ impl<S: Leases, H: Handler<Held>> LeaseConsumer<S, H> {
 
     /// Extends the lease again and again, and returns once it is lost.
     async fn keep(&self, lease: &Lease) {
-        let mut until = lease.until;
+        let clock = &self.rules.clock;
+        // From here on by the clock that nobody sets.
+        let left = lease.until.duration_since(clock.wall()).unwrap_or_default();
+        let mut until = later(clock.now(), left);
         loop {
-            self.rules.clock.sleep(self.length / 3).await;
-            let now = self.rules.now();
-            match self.store.extend(lease, now, self.length).await {
-                Ok(true) => until = now + self.length,
+            clock.sleep(self.length / 3).await;
+            let (asked, now) = (clock.now(), clock.wall());
+            let extended = self.store.extend(lease, now, self.length);
+            // Whoever does not answer does not extend it either: once it is over, another one may have it.
+            match clock.until(until, extended).await {
+                Ok(Ok(true)) => until = later(asked, self.length),
                 // While the store cannot be reached nobody else can take the lease either, until it ends.
-                Err(_) if self.rules.now() < until => {}
-                Ok(false) | Err(_) => return,
+                Ok(Err(_)) if clock.now() < until => {}
+                Ok(Ok(false) | Err(_)) | Err(_) => return,
             }
         }
     }

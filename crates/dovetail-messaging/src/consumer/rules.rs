@@ -2,14 +2,11 @@
 
 use std::{
     error::Error,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Mutex, OnceLock, PoisonError},
     time::{Duration, SystemTime},
 };
 
-use dovetail_resilience::{Chance, Clock};
+use dovetail_resilience::{Chance, Clock, Instant};
 use serde_json::Value;
 
 use super::{
@@ -22,6 +19,7 @@ use crate::{
     metrics::{ConsumerMetrics, Origin, Watch},
     replay::CONSUMER,
     store::{ErrorKind, StoreError},
+    transport::Kind,
 };
 
 /// The rules of one consumer, and how it fares.
@@ -32,12 +30,24 @@ pub(super) struct Rules {
     routes: Vec<Route>,
     /// For what has no route.
     fallback: Route,
+    /// Who gets what the channel carries: what a queue gives to nobody else is not for others.
+    kind: Kind,
+    /// Kinds of messages that a consumer beside this one handles.
+    beside: Vec<String>,
     pub(super) clock: Clock,
     chance: Chance,
-    /// Pauses since the last success.
-    troubles: AtomicU32,
+    trouble: Mutex<Trouble>,
     /// Looked up when the consumer begins, and where it never does, with its first message.
     metrics: OnceLock<ConsumerMetrics>,
+}
+
+/// How long nothing has worked.
+#[derive(Debug, Clone, Copy, Default)]
+struct Trouble {
+    /// Pauses since the last success.
+    pauses: u32,
+    /// When the last of them is over.
+    until: Option<Instant>,
 }
 
 /// What becomes of a delivery before anything is claimed.
@@ -64,10 +74,21 @@ impl Rules {
             fallback: Route::of_all(scope.clone(), config),
             scope,
             routes,
+            kind: Kind::Topic,
+            beside: Vec::new(),
             clock,
             chance,
-            troubles: AtomicU32::new(0),
+            trouble: Mutex::default(),
             metrics: OnceLock::new(),
+        }
+    }
+
+    /// The same for a channel of that kind, beside a consumer that handles those kinds of messages of it.
+    pub(super) fn on(self, kind: Kind, beside: Vec<String>) -> Self {
+        Self {
+            kind,
+            beside,
+            ..self
         }
     }
 
@@ -133,7 +154,8 @@ impl Rules {
         }
         let Some(route) = self.route(message.kind.as_deref()) else {
             return match (&message.kind, message.identity()) {
-                (Some(_), _) => Admission::Ignored,
+                (Some(kind), _) if self.is_for_others(kind) => Admission::Ignored,
+                (Some(_), _) => Admission::Rejected(&self.fallback, unhandled()),
                 (None, Some(_)) => {
                     Admission::Rejected(&self.fallback, Rejection::contract("it has no type"))
                 }
@@ -143,7 +165,20 @@ impl Rules {
         // A dead letter that is sent again is for the consumer that it is one of: all others had their turn.
         let named = message.header(CONSUMER);
         if named.is_some_and(|name| name != route.name && name != self.scope) {
-            return Admission::Ignored;
+            return match self.kind {
+                Kind::Topic => Admission::Ignored,
+                Kind::Queue => {
+                    let text = "it is sent again for a consumer that the queue does not have";
+                    Admission::Rejected(&self.fallback, Rejection::contract(text))
+                }
+            };
+        }
+        // An edited copy is another message, whatever its payload says: its envelope has an identity of its own.
+        if let Identity::Pointer(pointer) = &route.config.identity
+            && !is_copy(message)
+            && let Err(rejection) = identify(message, pointer)
+        {
+            return Admission::Rejected(route, rejection);
         }
         match self.read(route, handler, message) {
             Ok((key, event)) => Admission::Admitted { route, key, event },
@@ -151,19 +186,18 @@ impl Rules {
         }
     }
 
-    /// Reads a message of a route.
+    /// Whether a kind of message that has no route has another consumer.
+    fn is_for_others(&self, kind: &String) -> bool {
+        self.kind == Kind::Topic || self.beside.contains(kind)
+    }
+
+    /// Reads a message of a route, whose identity is known.
     pub(super) fn read<T, H: Handler<T>>(
         &self,
         route: &Route,
         handler: &H,
-        message: &mut Message,
+        message: &Message,
     ) -> Result<(Key, H::Event), Rejection> {
-        // An edited copy is another message, whatever its payload says: its envelope has an identity of its own.
-        if let Identity::Pointer(pointer) = &route.config.identity
-            && !is_copy(message)
-        {
-            identify(message, pointer)?;
-        }
         let Some(key) = Key::of(&route.name, message) else {
             return Err(no_identity(message));
         };
@@ -181,8 +215,10 @@ impl Rules {
 
     pub(super) fn burial(&self, route: &Route, message: Message, rejection: &Rejection) -> Burial {
         let Rejection { reason, detail } = rejection;
+        let said = |text: &Option<String>| text.as_deref().map(shortened);
         tracing::warn!(
-            consumer = %route.name, %reason, detail, source = message.source, id = message.id,
+            consumer = %route.name, %reason, detail = shortened(detail),
+            source = said(&message.source), id = said(&message.id),
             "a message became a dead letter"
         );
         Burial {
@@ -209,18 +245,39 @@ impl Rules {
         }
     }
 
-    /// What every message needs is down: longer pauses while that lasts.
+    /// What every message needs is down: longer pauses while that lasts. All that fails while a pause lasts has the rest of that one: one
+    /// trouble meets everything that is under way.
     pub(super) fn pause(&self, route: &Route, why: &str) -> Settlement {
-        let troubles = self.troubles.fetch_add(1, Ordering::Relaxed);
-        let ceiling = route.config.pause.ceiling(troubles, false);
+        let now = self.clock.now();
+        let mut trouble = self.trouble();
+        let rest = trouble.until.map(|end| end.saturating_duration_since(now));
+        if let Some(after) = rest.filter(|rest| !rest.is_zero()) {
+            tracing::debug!(consumer = %self.scope, ?after, why, "the consumer pauses already");
+            return Settlement::Pause { after };
+        }
+        let ceiling = route.config.pause.ceiling(trouble.pauses, false);
         let after = ceiling.mul_f64(0.5 + self.chance.fraction() / 2.0);
+        trouble.pauses = trouble.pauses.saturating_add(1);
+        trouble.until = now.checked_add(after);
+        drop(trouble);
         tracing::warn!(consumer = %self.scope, ?after, why, "the consumer pauses");
         Settlement::Pause { after }
     }
 
     /// Something worked.
     pub(super) fn worked(&self) {
-        self.troubles.store(0, Ordering::Relaxed);
+        *self.trouble() = Trouble::default();
+    }
+
+    /// Whether a pause lasts.
+    pub(super) fn is_pausing(&self) -> bool {
+        let now = self.clock.now();
+        self.trouble().until.is_some_and(|end| end > now)
+    }
+
+    fn trouble(&self) -> std::sync::MutexGuard<'_, Trouble> {
+        // Two numbers, each of which is right by itself.
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The store did not do its part. Whatever it did is unknown, so nothing is acknowledged.
@@ -241,6 +298,11 @@ pub(super) fn is_exhausted(route: &Route, attempts: u32) -> bool {
 /// Whether a message is an edited copy of a dead letter.
 fn is_copy(message: &Message) -> bool {
     message.header(CONSUMER).is_some() && message.header(EDITED).is_some()
+}
+
+/// What no route takes, and nobody else would.
+pub(super) fn unhandled() -> Rejection {
+    Rejection::contract("nothing handles messages of its kind")
 }
 
 /// Takes the identity of a message from its payload.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, pin::pin, sync::Arc, time::Duration};
 use dovetail_resilience::{Clock, Instant};
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::{Consumer, Delivery, Handler, Held, LeaseConsumer, Settlement};
+use super::{Consumer, Delivery, Handler, Held, LeaseConsumer, Settlement, with_causes};
 use crate::{
     failpoint::reach,
     metrics::{Origin, RunMetrics},
@@ -26,17 +26,34 @@ pub trait Process: Send + Sync + 'static {
         &self,
         deliveries: Vec<Delivery>,
     ) -> impl Future<Output = Vec<Settlement>> + Send {
-        async {
-            let mut settlements = Vec::with_capacity(deliveries.len());
-            for delivery in deliveries {
-                settlements.push(self.process(delivery).await);
-            }
-            settlements
-        }
+        one_by_one(deliveries, |delivery| self.process(delivery))
+    }
+
+    /// Notes that another consumer of the subscription handled a delivery, so that its partition moves on.
+    fn pass(&self, delivery: Delivery) -> impl Future<Output = Settlement> + Send {
+        self.process(delivery)
     }
 
     /// Does what is due without a delivery. `true`: something was done, and more may be due.
     fn tend(&self) -> impl Future<Output = bool> + Send;
+}
+
+/// Takes deliveries one after the other, until something is down: the others have the same pause.
+pub(super) async fn one_by_one<F: Future<Output = Settlement> + Send>(
+    deliveries: Vec<Delivery>,
+    process: impl Fn(Delivery) -> F + Send,
+) -> Vec<Settlement> {
+    let mut settlements = Vec::with_capacity(deliveries.len());
+    let mut down = None;
+    for delivery in deliveries {
+        let settlement = match down {
+            Some(pause) => pause,
+            None => process(delivery).await,
+        };
+        down = Some(settlement).filter(|one| matches!(one, Settlement::Pause { .. }));
+        settlements.push(settlement);
+    }
+    settlements
 }
 
 impl<S: Store, H: Handler<S::Transaction> + 'static> Process for Consumer<S, H> {
@@ -52,15 +69,18 @@ impl<S: Store, H: Handler<S::Transaction> + 'static> Process for Consumer<S, H> 
         Self::process_batch(self, deliveries).await
     }
 
+    async fn pass(&self, delivery: Delivery) -> Settlement {
+        self.ignore(delivery).await
+    }
+
     async fn tend(&self) -> bool {
         const KEYS: u32 = 100;
-        if !self.keeps_order() {
-            return false;
-        }
+        self.resume();
+        // Also where no route keeps an order any more: what was parked under one that did is still to be handled.
         match self.drain(KEYS).await {
             Ok(drained) => drained.handled + drained.dead > 0,
             Err(error) => {
-                tracing::warn!(%error, "parked messages wait");
+                tracing::warn!(error = %with_causes(&error), "parked messages wait");
                 false
             }
         }
@@ -76,7 +96,12 @@ impl<S: Leases, H: Handler<Held> + 'static> Process for LeaseConsumer<S, H> {
         Self::process(self, delivery).await
     }
 
+    async fn process_batch(&self, deliveries: Vec<Delivery>) -> Vec<Settlement> {
+        Self::process_batch(self, deliveries).await
+    }
+
     async fn tend(&self) -> bool {
+        self.resume();
         false
     }
 }

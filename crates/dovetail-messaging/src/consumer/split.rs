@@ -1,6 +1,8 @@
 //! One subscription of which some kinds are handled in transactions, and others under leases.
 
-use super::{Delivery, Process, Settlement};
+use std::time::Duration;
+
+use super::{Delivery, Process, Settlement, run::one_by_one};
 
 /// Brings each kind of message to the consumer that handles it.
 #[derive(Debug)]
@@ -22,6 +24,14 @@ impl<T, L> Split<T, L> {
     }
 }
 
+impl<T, L> Split<T, L> {
+    fn is_leased(&self, delivery: &Delivery) -> bool {
+        let kind = delivery.message.kind.as_ref();
+        let is_leased = kind.is_some_and(|kind| self.leased_kinds.contains(kind));
+        delivery.problem.is_none() && is_leased
+    }
+}
+
 impl<T: Process, L: Process> Process for Split<T, L> {
     fn begin(&self, system: &str, channel: &str) {
         self.transactional.begin(system, channel);
@@ -29,9 +39,7 @@ impl<T: Process, L: Process> Process for Split<T, L> {
     }
 
     async fn process(&self, delivery: Delivery) -> Settlement {
-        let kind = delivery.message.kind.as_ref();
-        if delivery.problem.is_some() || !kind.is_some_and(|kind| self.leased_kinds.contains(kind))
-        {
+        if !self.is_leased(&delivery) {
             return self.transactional.process(delivery).await;
         }
         let leased = self.leased.process(delivery.clone()).await;
@@ -39,10 +47,45 @@ impl<T: Process, L: Process> Process for Split<T, L> {
             return leased;
         }
         // It is none of the other's kinds, which has to know all the same that the partition moved on.
-        match self.transactional.process(delivery).await {
+        match self.transactional.pass(delivery).await {
             Settlement::Ack(_) => leased,
             unsettled => unsettled,
         }
+    }
+
+    /// What has positions is taken in its order, one by one, until something is down. All else is taken by each consumer as it takes a batch.
+    async fn process_batch(&self, deliveries: Vec<Delivery>) -> Vec<Settlement> {
+        if deliveries.iter().any(|one| one.position.is_some()) {
+            return one_by_one(deliveries, |one| self.process(one)).await;
+        }
+        let are_leased: Vec<bool> = deliveries.iter().map(|one| self.is_leased(one)).collect();
+        let (mut leased, mut transactional) = (Vec::new(), Vec::new());
+        for (delivery, is_leased) in deliveries.into_iter().zip(&are_leased) {
+            if *is_leased {
+                leased.push(delivery);
+            } else {
+                transactional.push(delivery);
+            }
+        }
+        let (leased, transactional) = tokio::join!(
+            self.leased.process_batch(leased),
+            self.transactional.process_batch(transactional)
+        );
+        let (mut leased, mut transactional) = (leased.into_iter(), transactional.into_iter());
+        let settlements = are_leased.into_iter().map(|is_leased| {
+            if is_leased {
+                leased.next()
+            } else {
+                transactional.next()
+            }
+        });
+        settlements
+            .map(|one| {
+                one.unwrap_or(Settlement::Pause {
+                    after: Duration::ZERO,
+                })
+            })
+            .collect()
     }
 
     async fn tend(&self) -> bool {
@@ -53,10 +96,7 @@ impl<T: Process, L: Process> Process for Split<T, L> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::{Arc, Mutex},
-        time::Duration,
-    };
+    use std::sync::{Arc, Mutex};
 
     use super::*;
     use crate::{consumer::Done, inbox::Position, message::Message};
@@ -68,6 +108,11 @@ mod tests {
         async fn process(&self, _: Delivery) -> Settlement {
             self.2.lock().unwrap().push(self.0);
             self.1
+        }
+
+        async fn process_batch(&self, deliveries: Vec<Delivery>) -> Vec<Settlement> {
+            self.2.lock().unwrap().push(self.0);
+            vec![self.1; deliveries.len()]
         }
 
         async fn tend(&self) -> bool {
@@ -94,12 +139,32 @@ mod tests {
                 partition: 0,
                 offset: 7,
                 expected: 7,
+                began: 7,
             }),
             ..Delivery::from(Message::new("mail", "mail", "1", "").with_kind(kind))
         };
         let settlement = split.process(delivery).await;
         assert_eq!((&asked.lock().unwrap()[..], settlement), expected);
         assert!(split.tend().await);
+    }
+
+    #[tokio::test]
+    async fn each_consumer_has_its_part_of_a_batch_at_once() {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (handled, ignored) = (
+            Settlement::Ack(Done::Handled),
+            Settlement::Ack(Done::Ignored),
+        );
+        let split = Split::new(
+            Scripted("transactional", ignored, Arc::clone(&asked)),
+            Scripted("leased", handled, Arc::clone(&asked)),
+            vec!["mail.due".to_owned()],
+        );
+        let kinds = ["mail.due", "other", "other", "mail.due"];
+        let of = |kind| Delivery::from(Message::new("mail", "mail", "1", "").with_kind(kind));
+        let settlements = split.process_batch(kinds.map(of).to_vec()).await;
+        assert_eq!(settlements, [handled, ignored, ignored, handled]);
+        assert_eq!(*asked.lock().unwrap(), ["leased", "transactional"]);
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ pub use self::parked::Drained;
 use super::{
     Config, Dedupe, Delivery, Done, Handler, Order, Rejection, RetryCause, Route, Settlement,
     attempt::{Failed, attempt},
-    rules::{Admission, Rules, is_exhausted, with_causes},
+    rules::{Admission, Rules, is_exhausted, unhandled, with_causes},
 };
 use crate::{
     dead_letter::Reason,
@@ -21,6 +21,7 @@ use crate::{
     metrics::Origin,
     replay::CONSUMER,
     store::{ErrorKind, Failure, Parking, Store, StoreError, Transaction},
+    transport::Kind,
 };
 
 /// Handles each message once: its effect, its row of the inbox and what it publishes are one transaction.
@@ -65,6 +66,16 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
         }
     }
 
+    /// The same on a channel of that kind, a topic if nothing is said. `beside` are the kinds of messages of the subscription that another
+    /// consumer of the service handles. What a queue carries beyond those and the routes is for nobody, and becomes a dead letter.
+    #[must_use]
+    pub fn on(self, kind: Kind, beside: Vec<String>) -> Self {
+        Self {
+            rules: self.rules.on(kind, beside),
+            ..self
+        }
+    }
+
     /// The handler.
     #[must_use]
     pub const fn handler(&self) -> &H {
@@ -82,6 +93,13 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
     /// Looks up what everything is counted in, for messages of that channel of a broker of that kind.
     pub(super) fn begin(&self, origin: Origin<'_>) {
         self.rules.count(origin);
+    }
+
+    /// What pauses does not come to tend to anything, so a pause that is over is over for metrics as well.
+    pub(super) fn resume(&self) {
+        if !self.rules.is_pausing() {
+            self.rules.metrics().resumed();
+        }
     }
 
     async fn settle(&self, mut delivery: Delivery) -> Settlement {
@@ -109,7 +127,7 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
             Ok(Claimed::IdReuse) => self.reject(route, delivery, id_reuse()).await,
             Ok(Claimed::Behind(transaction)) => {
                 let parking = self.parking(route, delivery.message, None, "");
-                self.park(route, transaction, parking).await
+                self.parked(route, transaction.park(parking).await)
             }
             Ok(Claimed::Fresh {
                 transaction,
@@ -160,20 +178,65 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
                     Settlement::Ack(Done::Handled)
                 }
                 Err(error) if error.kind() == ErrorKind::Refused => {
+                    if self.parks(route, &delivery.message, attempts) {
+                        let parking =
+                            self.parking_of(route, &delivery, attempts, &with_causes(&error));
+                        return self.park_anew(route, delivery, parking).await;
+                    }
                     self.count(route, delivery, refused(&error)).await
                 }
                 Err(error) => self.rules.store_failed(route, &error),
             },
-            Err(Failed::Message(_, error))
-                if is_ordered(route, &delivery.message) && !is_exhausted(route, attempts + 1) =>
-            {
-                let retry_at = self.rules.now() + self.rules.backoff(route, attempts + 1);
-                let parking = self.parking(route, delivery.message, Some(retry_at), &error);
-                self.park(route, transaction, parking).await
+            Err(Failed::Message(_, error)) if self.parks(route, &delivery.message, attempts) => {
+                let parking = self.parking_of(route, &delivery, attempts, &error);
+                match transaction.park(parking.clone()).await {
+                    // The handler ended its transaction, or it ended with a statement that was stopped.
+                    Err(error) if error.kind() == ErrorKind::Refused => {
+                        self.park_anew(route, delivery, parking).await
+                    }
+                    parked => self.parked(route, parked),
+                }
             }
             Err(failed) => {
                 transaction.rollback().await;
                 self.count(route, delivery, failed).await
+            }
+        }
+    }
+
+    /// Whether a message whose attempt failed, after so many others, waits for the next one in the store.
+    fn parks(&self, route: &Route, message: &Message, attempts: u32) -> bool {
+        let is_ordered = route.config.order.is_some() && message.key.is_some();
+        is_ordered && !is_exhausted(route, attempts.saturating_add(1))
+    }
+
+    /// The parking of a message whose attempt failed, after so many others.
+    fn parking_of(
+        &self,
+        route: &Route,
+        delivery: &Delivery,
+        attempts: u32,
+        error: &str,
+    ) -> Parking {
+        let wait = self.rules.backoff(route, attempts.saturating_add(1));
+        let now = self.rules.now();
+        let retry_at = now.checked_add(wait).unwrap_or(now);
+        self.parking(route, delivery.message.clone(), Some(retry_at), error)
+    }
+
+    /// Parks a message whose transaction is over, in another one.
+    async fn park_anew(&self, route: &Route, delivery: Delivery, parking: Parking) -> Settlement {
+        let Some(key) = Key::of(&route.name, &delivery.message) else {
+            return self.rules.retry(route, 1, RetryCause::Failed);
+        };
+        let claim = self.claim_of(route, key, &delivery);
+        match self.store.begin(claim, self.rules.now()).await {
+            Err(error) => self.rules.store_failed(route, &error),
+            Ok(Claimed::Duplicate) => Settlement::Ack(Done::Duplicate),
+            Ok(Claimed::NotNext) => self.rules.retry(route, 1, RetryCause::NotNext),
+            Ok(Claimed::IdReuse) => self.reject(route, delivery, id_reuse()).await,
+            Ok(Claimed::Behind(transaction) | Claimed::Fresh { transaction, .. }) => {
+                self.parked(route, transaction.park(parking).await)
             }
         }
     }
@@ -234,7 +297,7 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
     }
 
     /// What is for others has its place in the partition nevertheless.
-    async fn ignore(&self, delivery: Delivery) -> Settlement {
+    pub(super) async fn ignore(&self, delivery: Delivery) -> Settlement {
         let Some(position) = self.position(&delivery) else {
             return Settlement::Ack(Done::Ignored);
         };
@@ -274,13 +337,8 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
         }
     }
 
-    async fn park(
-        &self,
-        route: &Route,
-        transaction: S::Transaction,
-        parking: Parking,
-    ) -> Settlement {
-        match transaction.park(parking).await {
+    fn parked(&self, route: &Route, parked: Result<bool, StoreError>) -> Settlement {
+        match parked {
             Ok(true) => Settlement::Ack(Done::Parked),
             Ok(false) => self.rules.pause(route, "too many messages are parked"),
             Err(error) => self.rules.store_failed(route, &error),
@@ -292,10 +350,6 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
 async fn commit(transaction: impl Transaction) -> Result<(), StoreError> {
     reach("handled");
     transaction.commit().await
-}
-
-fn is_ordered(route: &Route, message: &Message) -> bool {
-    route.config.order.is_some() && message.key.is_some()
 }
 
 fn id_reuse() -> Rejection {

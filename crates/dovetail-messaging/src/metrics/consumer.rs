@@ -167,10 +167,20 @@ impl ConsumerMetrics {
     }
 
     /// Counts the head of a parked key that became a dead letter, and those that waited behind it.
-    pub(crate) fn buried(&self, route: Option<usize>, reason: Reason, count: u32) {
+    pub(crate) fn buried(&self, route: Option<usize>, reason: Reason, count: u32, is_replay: bool) {
         let route = self.route(route);
         route.dead(reason, count.min(1));
         route.dead(Reason::KeyBlocked, count.saturating_sub(1));
+        if is_replay && count > 0 {
+            route.replayed(Settlement::Ack(Done::Dead(reason)));
+        }
+    }
+
+    /// A pause is over, whether or not anything came since.
+    pub(crate) fn resumed(&self) {
+        if self.is_paused.load(Ordering::Relaxed) && self.is_paused.swap(false, Ordering::Relaxed) {
+            self.paused.set(0.0);
+        }
     }
 
     fn route(&self, place: Option<usize>) -> &RouteMetrics {

@@ -27,6 +27,7 @@ mod parked;
 mod pool;
 mod replay;
 mod rows;
+mod said;
 mod session;
 mod settle;
 mod text;
@@ -43,6 +44,7 @@ use tokio_postgres::error::{Error, SqlState};
 use self::{limits::Limits, listen::Wake, session::Session};
 pub use self::{
     pool::{Boxed, Lent, Pool, PoolError},
+    said::Said,
     transaction::{PgTransaction, Sql},
 };
 use super::{ErrorKind, StoreError};
@@ -118,7 +120,10 @@ impl fmt::Debug for Postgres {
 
 /// What an error of PostgreSQL is for those who asked for `action`.
 pub(crate) fn because(action: &'static str) -> impl Fn(Error) -> StoreError {
-    move |error| StoreError::because(action, kind(&error), error)
+    move |error| match error.as_db_error() {
+        Some(said) => StoreError::because(action, kind(&error), Said::of(said)),
+        None => StoreError::because(action, kind(&error), error),
+    }
 }
 
 fn kind(error: &Error) -> ErrorKind {
@@ -144,8 +149,10 @@ fn kind(error: &Error) -> ErrorKind {
         | &SqlState::CANNOT_CONNECT_NOW
         | &SqlState::DATABASE_DROPPED => ErrorKind::Unavailable,
         state => match state.code().get(..2) {
-            // Connections, authorization, the disk or memory is full, input and output, damage.
-            Some("08" | "28" | "53" | "58" | "XX") => ErrorKind::Unavailable,
+            // Connections, authorization, the disk or memory is full, input and output.
+            Some("08" | "28" | "53" | "58") => ErrorKind::Unavailable,
+            // Of what the server calls internal errors only these two are damage; the others are of one statement.
+            Some("XX") if matches!(state.code(), "XX001" | "XX002") => ErrorKind::Unavailable,
             _ => ErrorKind::Refused,
         },
     }

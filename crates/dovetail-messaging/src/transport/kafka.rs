@@ -217,6 +217,10 @@ impl Transport for Kafka {
         Laws::of_kafka()
     }
 
+    fn mixes_partitions(&self) -> bool {
+        self.inner.options.lanes == Lanes::Key
+    }
+
     /// A topic is created with its partitions; one that is there keeps those it has. What it was declared as is known by the groups that
     /// have a place in it: `<channel>.queue`, which reads a queue, and `<channel>.topic`, which reads nothing.
     async fn declare(&self, channel: &Channel) -> Result<(), StoreError> {

@@ -264,6 +264,7 @@ async fn what_is_leased_or_has_a_position_is_taken_alone<D: Database>() {
                 partition: 0,
                 offset,
                 expected: offset,
+                began: offset,
             }),
             ..Delivery::from(message("m-5", "ok"))
         })

@@ -8,13 +8,15 @@ use std::{
 use bytes::Bytes;
 use dovetail_messaging::{
     Message,
-    consumer::{Done, RetryCause, Settlement},
+    consumer::{Consumer, Done, HandlerError, RetryCause, Settlement},
     dead_letter::{Filter, Reason, State},
     replay::CONSUMER,
-    store::ErrorKind,
+    store::{ErrorKind, StoreError},
 };
 
-use crate::support::{Bench, Database, NAME, after, config, message, on_each_store, start};
+use crate::support::{
+    Bench, Database, NAME, Obedient, after, config, message, on_each_store, start,
+};
 
 on_each_store! {
     each_way_to_fail_has_its_reason,
@@ -138,16 +140,24 @@ async fn a_statement_that_does_not_end_is_ended_by_the_deadline<D: Database>() {
 async fn what_is_down_for_all_messages_pauses_the_consumer_and_counts_nothing<D: Database>() {
     let bench = Bench::<D>::of_store().await;
     let consumer = bench.consumer(config());
-    let mut last = Duration::ZERO;
-    for round in 0..8 {
-        let Settlement::Pause { after } = consumer.process(message("m-1", "down")).await else {
-            panic!("the consumer goes on");
-        };
+    for round in 0..6 {
         let ceiling = config().pause.ceiling(round, false);
+        let after = pause(&consumer, "m-1").await;
         assert!(after >= ceiling / 2 && after <= ceiling, "{after:?}");
-        last = after;
+        // One trouble meets all that is under way, and is one pause.
+        for id in 0..16 {
+            let rest = pause(&consumer, &format!("m-{id}")).await;
+            assert!(rest <= after, "{round}: {rest:?}");
+        }
+        tokio::time::pause();
+        tokio::time::advance(after).await;
+        tokio::time::resume();
     }
-    assert!(last >= Duration::from_secs(30), "{last:?}");
+    let last = pause(&consumer, "m-1").await;
+    assert!(
+        last <= Duration::from_secs(4),
+        "{last:?}: what was down is back"
+    );
     assert_eq!(bench.letters().await.len(), 0);
     assert_eq!(
         bench.count("SELECT count(*) FROM dovetail_attempt").await,
@@ -155,10 +165,25 @@ async fn what_is_down_for_all_messages_pauses_the_consumer_and_counts_nothing<D:
     );
     let settlement = consumer.process(message("m-2", "ok")).await;
     assert_eq!(settlement, Settlement::Ack(Done::Handled));
-    let Settlement::Pause { after } = consumer.process(message("m-1", "down")).await else {
-        panic!("the consumer goes on");
-    };
+    let after = pause(&consumer, "m-1").await;
     assert!(after <= Duration::from_secs(1), "success ends the pauses");
+}
+
+async fn pause<D: Database>(consumer: &Consumer<D, Obedient>, id: &str) -> Duration {
+    match consumer.process(message(id, "down")).await {
+        Settlement::Pause { after } => after,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_lock_that_others_hold_is_the_trouble_of_one_message() {
+    let of = |kind| HandlerError::from(StoreError::new("run a statement", kind));
+    assert!(matches!(of(ErrorKind::Contended), HandlerError::Message(_)));
+    assert!(matches!(
+        of(ErrorKind::Unavailable),
+        HandlerError::Infrastructure(_)
+    ));
 }
 
 async fn attempts_are_counted_over_consumers_and_forgotten_by_success<D: Database>() {

@@ -1,7 +1,7 @@
 //! One live owner for effects outside of the database, and late ones fenced.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, SystemTime},
 };
 
@@ -12,13 +12,13 @@ use dovetail_messaging::{
     },
     dead_letter::{Burial, Reason},
     inbox::{Fingerprint, Key},
-    store::{Lease, Leased},
+    store::{Lease, Leased, Store as _},
 };
 use dovetail_resilience::{Chance, Clock};
 use tokio::sync::Mutex;
 
 use crate::support::{
-    Bench, Database, NAME, after, config, message, message_of, on_each_store, start,
+    Bench, Database, NAME, after, config, consumer_at, message, message_of, on_each_store, start,
 };
 
 on_each_store! {
@@ -34,6 +34,7 @@ on_each_store! {
     what_is_down_gives_the_lease_back_at_once,
     a_message_that_takes_its_process_along_is_not_tried_for_ever,
     a_handler_whose_lease_is_lost_is_stopped_and_not_acknowledged,
+    what_was_under_leases_is_handled_in_transactions_once_they_are_over,
 }
 
 const LENGTH: Duration = Duration::from_secs(30);
@@ -275,6 +276,50 @@ async fn a_message_that_takes_its_process_along_is_not_tried_for_ever<D: Databas
     assert_eq!(handler.called.lock().await.len(), 0);
 }
 
+async fn what_was_under_leases_is_handled_in_transactions_once_they_are_over<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let bodies = [("m-1", "ok"), ("m-2", "fail at first")];
+    let mut leases = Vec::new();
+    for (id, body) in bodies {
+        let fingerprint = Fingerprint::of(body.as_bytes());
+        let leased = bench.store.lease(key(id), fingerprint, start(), LENGTH);
+        match leased.await.unwrap() {
+            Leased::Held(lease) => leases.push(lease),
+            other => panic!("{other:?}"),
+        }
+    }
+    // The service was changed, and nobody comes back to finish under its lease.
+    let contended = Settlement::Retry {
+        after: Duration::ZERO,
+        cause: RetryCause::Contended,
+    };
+    let early = bench.consumer(config());
+    assert_eq!(early.process(message("m-1", "ok")).await, contended);
+    let consumer = consumer_at(bench.store.clone(), config(), bench.at(31).await);
+    consumer.handler().failures.store(1, Ordering::SeqCst);
+    let failed = consumer.process(message("m-2", "fail at first")).await;
+    assert!(
+        matches!(
+            failed,
+            Settlement::Retry {
+                cause: RetryCause::Failed,
+                ..
+            }
+        ),
+        "{failed:?}"
+    );
+    for ((id, body), lease) in bodies.into_iter().zip(leases) {
+        for done in [Done::Handled, Done::Duplicate] {
+            let settlement = consumer.process(message(id, body)).await;
+            assert_eq!(settlement, Settlement::Ack(done));
+        }
+        let published = vec![message_of(id)];
+        let late = bench.store.complete(&lease, published, after(32)).await;
+        assert!(!late.unwrap(), "the lease is fenced");
+    }
+    assert_eq!(bench.effects().await, ["m-1", "m-2"]);
+}
+
 async fn a_handler_whose_lease_is_lost_is_stopped_and_not_acknowledged<D: Database>() {
     let bench = Bench::<D>::of_store().await;
     let (consumer, handler) = caller(&bench);
@@ -296,4 +341,39 @@ async fn a_handler_whose_lease_is_lost_is_stopped_and_not_acknowledged<D: Databa
             cause: RetryCause::Fenced
         }
     );
+}
+
+#[tokio::test]
+async fn a_lease_that_is_not_extended_in_time_is_lost_though_nobody_says_so() {
+    let bench = Bench::new().await;
+    let (consumer, handler) = caller(&bench);
+    let clock = Clock::system();
+    let work = async {
+        let settlement = consumer.process(message("m-1", "lose")).await;
+        (settlement, clock.now())
+    };
+    let ((settlement, end), begin) = tokio::join!(work, async {
+        while handler.called.lock().await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // The store does not answer until long after the lease is over.
+        let busy = bench.store.transaction(start()).await.unwrap();
+        tokio::time::pause();
+        let begin = clock.now();
+        clock.sleep(2 * LENGTH).await;
+        drop(busy);
+        begin
+    });
+    assert!(
+        matches!(
+            settlement,
+            Settlement::Retry {
+                cause: RetryCause::Fenced,
+                ..
+            }
+        ),
+        "{settlement:?}"
+    );
+    let held = end.saturating_duration_since(begin);
+    assert!(held <= LENGTH, "{held:?}");
 }

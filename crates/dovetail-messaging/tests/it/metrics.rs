@@ -101,6 +101,44 @@ fn promtool(text: &str) {
     );
 }
 
+/// What shares a transaction is counted as if each had its own.
+#[tokio::test]
+async fn each_message_of_a_batch_is_counted() {
+    let page = Page::default();
+    let _recorder = metrics::set_default_local_recorder(&page);
+    let bench = Bench::new().await;
+    let consumer = consumer(&bench, &config(), start());
+    let of = |ids: &[(&str, &str)]| {
+        let all = ids.iter().map(|(id, body)| created(id, body).into());
+        all.collect::<Vec<_>>()
+    };
+    consumer
+        .process_batch(of(&[
+            ("m-1", "ok"),
+            ("m-2", "ok"),
+            ("m-1", "ok"),
+            ("m-3", "fatal"),
+        ]))
+        .await;
+    consumer
+        .process_batch(of(&[("m-4", "ok"), ("m-5", "down"), ("m-6", "ok")]))
+        .await;
+    let outcome = |outcome| {
+        format!(
+            "dovetail_inbox_outcomes_total{{consumer=\"{CHARGE}\",kind=\"created\",outcome=\"{outcome}\"}}"
+        )
+    };
+    let text = page.render();
+    for (name, count) in [
+        ("processed", 2.0),
+        ("duplicate", 1.0),
+        ("dead", 1.0),
+        ("paused", 3.0),
+    ] {
+        check(&text, &[(&outcome(name), count)]);
+    }
+}
+
 /// Of a dead letter that was sent again, what came of it counts, once.
 #[tokio::test]
 async fn what_is_sent_again_is_counted_by_what_came_of_it() {

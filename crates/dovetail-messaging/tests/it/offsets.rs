@@ -11,6 +11,7 @@ use crate::support::{Bench, Database, config, consumer, message, on_each_store};
 
 on_each_store! {
     an_offset_is_handled_once_and_in_its_turn,
+    whichever_message_of_a_partition_comes_first_none_is_lost,
     a_zombie_of_the_partition_has_no_effect,
     a_failed_message_holds_its_partition_until_it_is_dead,
     dead_letters_do_not_stop_a_partition,
@@ -18,12 +19,17 @@ on_each_store! {
 }
 
 fn at(offset: u64, expected: u64, message: Message) -> Delivery {
+    began(expected, offset, expected, message)
+}
+
+fn began(began: u64, offset: u64, expected: u64, message: Message) -> Delivery {
     Delivery {
         position: Some(Position {
             topic: "orders".to_owned(),
             partition: 3,
             offset,
             expected,
+            began,
         }),
         ..Delivery::from(message)
     }
@@ -62,6 +68,31 @@ async fn an_offset_is_handled_once_and_in_its_turn<D: Database>() {
     ));
     assert_eq!(bench.effects().await, ["m-5", "m-6", "m-9", "m-10"]);
     assert_eq!(bench.count("SELECT count(*) FROM dovetail_inbox").await, 0);
+}
+
+async fn whichever_message_of_a_partition_comes_first_none_is_lost<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let consumer = bench.consumer(by(Dedupe::Offset));
+    let not_next = |settlement| {
+        matches!(
+            settlement,
+            Settlement::Retry {
+                cause: RetryCause::NotNext,
+                ..
+            }
+        )
+    };
+    // The reader began at 5, and several of what it read are under way at once.
+    for (offset, body) in [(7, "ok"), (6, "invalid")] {
+        let early = began(5, offset, offset, message(&format!("m-{offset}"), body));
+        assert!(not_next(consumer.process(early).await), "{offset}");
+    }
+    for offset in 5..8 {
+        let delivery = began(5, offset, offset, message(&format!("m-{offset}"), "ok"));
+        let settlement = consumer.process(delivery).await;
+        assert_eq!(settlement, Settlement::Ack(Done::Handled), "{offset}");
+    }
+    assert_eq!(bench.effects().await, ["m-5", "m-6", "m-7"]);
 }
 
 async fn a_zombie_of_the_partition_has_no_effect<D: Database>() {

@@ -4,13 +4,17 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use dovetail_messaging::{
     Message,
-    consumer::{Config, Consumer, Done, Drained, Order, Settlement},
-    dead_letter::Reason,
+    consumer::{Config, Consumer, Done, Drained, Identity, Order, Process, Settlement},
+    dead_letter::{Burial, Reason},
+    inbox::{Claim, Claimed, Fingerprint, Key},
+    store::{ErrorKind, Failure},
 };
 use dovetail_resilience::backoff;
 use futures::future::join_all;
 
-use crate::support::{Bench, Database, Obedient, config, message, on_each_store};
+use crate::support::{
+    Bench, Database, NAME, Obedient, after, config, consumer_at, message, on_each_store, start,
+};
 
 on_each_store! {
     what_follows_a_failed_message_of_its_key_waits_behind_it,
@@ -19,6 +23,12 @@ on_each_store! {
     a_message_that_is_wrong_in_itself_does_not_take_its_key_along,
     a_parked_key_rests_until_its_time,
     a_message_whose_statement_had_to_be_stopped_is_parked_as_any_other,
+    a_message_whose_transaction_is_over_is_parked_as_any_other,
+    what_is_parked_keeps_the_identity_under_which_it_came,
+    what_is_parked_is_handled_though_no_route_keeps_an_order_any_more,
+    a_key_where_something_is_down_keeps_no_other_from_its_turn,
+    a_key_that_rests_is_tried_by_nobody,
+    a_head_that_is_none_any_more_is_not_buried,
     a_full_queue_pauses_the_consumer_and_loses_nothing,
 }
 
@@ -182,6 +192,153 @@ async fn a_message_whose_statement_had_to_be_stopped_is_parked_as_any_other<D: D
         assert_eq!((drained.waiting, drained.dead), (waiting, dead));
     }
     assert_eq!(bench.letters().await[0].reason, Reason::Timeout);
+}
+
+async fn a_message_whose_transaction_is_over_is_parked_as_any_other<D: Database>() {
+    for body in ["conflict that ends", "at the commit"] {
+        let bench = Bench::<D>::of_store().await;
+        let consumer = bench.consumer(ordered());
+        assert_eq!(
+            consumer.process(keyed("a", "a-1", body)).await,
+            PARKED,
+            "{body}"
+        );
+        assert_eq!(consumer.process(keyed("a", "a-2", "ok")).await, PARKED);
+        let attempts = "SELECT attempts FROM dovetail_attempt";
+        assert_eq!(bench.count(attempts).await, 1, "{body}");
+        let drained = drain(&consumer).await;
+        assert_eq!((drained.waiting, drained.dead), (1, 2), "{body}");
+        let letters = bench.letters().await;
+        assert_eq!(letters[0].reason, Reason::RetriesExhausted, "{body}");
+        assert_eq!(letters[0].attempts, 3, "{body}");
+        assert_eq!(bench.effects().await.len(), 0, "{body}");
+    }
+}
+
+async fn what_is_parked_keeps_the_identity_under_which_it_came<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let before = bench.consumer(ordered());
+    before.handler().failures.store(1, Ordering::SeqCst);
+    let first = before.process(keyed("a", "a-1", "fail at first")).await;
+    assert_eq!(first, PARKED);
+    // The payload has no such member, and what came before this was said has its identity nevertheless.
+    let by_number = Config {
+        identity: Identity::Pointer("/number".to_owned()),
+        ..ordered()
+    };
+    let later = consumer_at(bench.store.clone(), by_number, after(1));
+    assert_eq!(drain(&later).await.handled, 1);
+    assert_eq!(bench.effects().await, ["a-1"]);
+}
+
+async fn what_is_parked_is_handled_though_no_route_keeps_an_order_any_more<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let before = bench.consumer(ordered());
+    before.handler().failures.store(1, Ordering::SeqCst);
+    for (id, body) in [("a-1", "fail at first"), ("a-2", "ok")] {
+        assert_eq!(before.process(keyed("a", id, body)).await, PARKED);
+    }
+    let later = consumer_at(bench.store.clone(), config(), after(1));
+    while Process::tend(&later).await {}
+    assert_eq!(bench.effects().await, ["a-1", "a-2"]);
+    assert_eq!(
+        bench
+            .count("SELECT count(*) FROM dovetail_parked_key")
+            .await,
+        0
+    );
+}
+
+async fn a_key_where_something_is_down_keeps_no_other_from_its_turn<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let consumer = bench.consumer(ordered());
+    consumer.handler().failures.store(3, Ordering::SeqCst);
+    for key in ["a", "b", "c"] {
+        let body = if key == "a" {
+            "fail at first, then down"
+        } else {
+            "fail at first"
+        };
+        let settlement = consumer.process(keyed(key, key, body)).await;
+        assert_eq!(settlement, PARKED);
+    }
+    let trouble = consumer.drain(100).await.unwrap_err();
+    assert_eq!(trouble.kind(), ErrorKind::Unavailable);
+    assert_eq!(bench.effects().await, ["b", "c"]);
+    // It was no attempt.
+    assert_eq!(
+        bench.count("SELECT attempts FROM dovetail_attempt").await,
+        1
+    );
+}
+
+async fn a_key_that_rests_is_tried_by_nobody<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let backoff = backoff::Config {
+        base: Duration::from_secs(3_600),
+        throttled_base: Duration::from_secs(3_600),
+        max: Duration::from_secs(3_600),
+    };
+    let consumer = bench.consumer(Config {
+        backoff,
+        ..ordered()
+    });
+    let parked = keyed("a", "a-1", "fail");
+    assert_eq!(consumer.process(parked.clone()).await, PARKED);
+    // Another instance had seen it while it was due.
+    let claimed = bench
+        .store
+        .begin_parked(claim_of(&parked), start())
+        .await
+        .unwrap();
+    assert!(matches!(claimed, Claimed::Duplicate));
+    drop(claimed);
+    let failure = Failure {
+        key: claim_of(&parked).key,
+        error: "again".to_owned(),
+        at: start(),
+    };
+    let rested = bench.store.rest(NAME, "a", start(), Some(failure)).await;
+    rested.unwrap();
+    let claimed = bench
+        .store
+        .begin_parked(claim_of(&parked), start())
+        .await
+        .unwrap();
+    assert!(matches!(claimed, Claimed::Fresh { attempts: 2, .. }));
+}
+
+fn claim_of(message: &Message) -> Claim {
+    Claim {
+        key: Key::of(NAME, message).unwrap(),
+        fingerprint: Fingerprint::of(&message.body),
+        by_id: true,
+        scope: NAME.to_owned(),
+        position: None,
+        order_key: message.key.clone(),
+    }
+}
+
+async fn a_head_that_is_none_any_more_is_not_buried<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let consumer = bench.consumer(ordered());
+    consumer.handler().failures.store(1, Ordering::SeqCst);
+    let first = keyed("a", "a-1", "fail at first");
+    assert_eq!(consumer.process(first.clone()).await, PARKED);
+    assert_eq!(consumer.process(keyed("a", "a-2", "fail")).await, PARKED);
+    assert_eq!(consumer.drain(100).await.unwrap().handled, 1);
+    // Another instance gave the first one up, and was slower.
+    let burial = Burial {
+        consumer: NAME.to_owned(),
+        message: first,
+        reason: Reason::RetriesExhausted,
+        detail: "late".to_owned(),
+        contract: None,
+        at: start(),
+    };
+    assert_eq!(bench.store.bury_parked(NAME, burial).await.unwrap(), 0);
+    assert_eq!(bench.letters().await.len(), 0);
+    assert_eq!(bench.count("SELECT count(*) FROM dovetail_parked").await, 1);
 }
 
 async fn a_full_queue_pauses_the_consumer_and_loses_nothing<D: Database>() {

@@ -14,12 +14,13 @@ use dovetail_messaging::{
     dead_letter::Reason,
     inbox::{Claim, Claimed, Fingerprint, Key},
     migrate,
+    outbox::{Fate, Settled},
     replay::CONSUMER,
     store::{
         DeadLetters, ErrorKind, Outbox, Store, Transaction,
         postgres::{
-            Options, PgTransaction, Postgres,
-            tokio_postgres::{Config as Settings, NoTls, config::Host},
+            Options, PgTransaction, Postgres, Said,
+            tokio_postgres::{Config as Settings, NoTls, config::Host, error::SqlState},
         },
     },
 };
@@ -469,4 +470,72 @@ async fn keys_that_nobody_publishes_under_are_forgotten() {
             .await,
         1
     );
+}
+
+#[tokio::test]
+async fn what_waits_again_is_told_while_nobody_takes() {
+    if !is_there() {
+        return;
+    }
+    let bench = Bench::<Postgres>::of_store().await;
+    let mut transaction = bench.store.transaction(start()).await.unwrap();
+    for id in ["m-1", "m-2"] {
+        transaction
+            .publish(message(id, "ok").with_key("a"))
+            .unwrap();
+    }
+    transaction.commit().await.unwrap();
+    let length = Duration::from_secs(30);
+    let taken = bench.store.take(start(), length, 10).await.unwrap();
+    let of = |place: usize, fate| Settled {
+        place: taken.messages[place].place,
+        fate,
+    };
+    let failed = Fate::Failed {
+        error: "no route".to_owned(),
+        retry_at: start() + length,
+    };
+    // Another relay is about to take.
+    let mut other = connect(bench.home.name()).await;
+    let taking = other.transaction().await.unwrap();
+    let lock =
+        "SELECT pg_advisory_xact_lock(hashtextextended('dovetail takes ' || current_schema(), 0))";
+    taking.execute(lock, &[]).await.unwrap();
+    let fates = vec![of(0, failed), of(1, Fate::Released)];
+    let mut settling = Box::pin(bench.store.settle(taken.token, fates, start()));
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' \
+         AND application_name = current_schema()";
+    while taking.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        assert!(
+            futures::poll!(&mut settling).is_pending(),
+            "it did not wait"
+        );
+        tokio::task::yield_now().await;
+    }
+    taking.commit().await.unwrap();
+    assert_eq!(settling.await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn what_rows_hold_is_not_told_with_what_went_wrong() {
+    if !is_there() {
+        return;
+    }
+    let bench = Bench::<Postgres>::of_store().await;
+    let mut transaction = bench.store.transaction(start()).await.unwrap();
+    let secret = "INSERT INTO unique_effect VALUES ('4111 1111 1111 1111')";
+    transaction.execute(secret, &[]).await.unwrap();
+    let error = transaction.execute(secret, &[]).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap();
+    let (shown, debugged) = (source.to_string(), format!("{error:?}"));
+    assert!(
+        !shown.contains("4111") && !debugged.contains("4111"),
+        "{debugged}"
+    );
+    assert!(
+        shown.contains("23505") && shown.contains("constraint unique_effect_pkey"),
+        "{shown}"
+    );
+    let said = source.downcast_ref::<Said>().unwrap();
+    assert_eq!(said.code(), &SqlState::UNIQUE_VIOLATION);
 }

@@ -9,6 +9,8 @@ use dovetail_messaging::{
     },
     dead_letter::Reason,
     inbox::Position,
+    replay::CONSUMER,
+    transport::Kind,
 };
 use dovetail_resilience::{Chance, Clock};
 
@@ -16,6 +18,7 @@ use crate::support::{Bench, Database, Obedient, after, config, message, on_each_
 
 on_each_store! {
     a_kind_without_a_route_is_for_others,
+    a_kind_without_a_route_is_for_nobody_on_a_queue,
     what_is_no_event_is_a_dead_letter_at_once,
     a_key_keeps_its_order_across_kinds_and_each_message_its_name,
     a_parked_message_outlives_the_name_and_the_route_of_its_handler,
@@ -91,6 +94,36 @@ async fn a_kind_without_a_route_is_for_others<D: Database>() {
         .map(|letter| letter.consumer)
         .collect();
     assert_eq!(names, ["billing/orders", "billing/orders"]);
+}
+
+async fn a_kind_without_a_route_is_for_nobody_on_a_queue<D: Database>() {
+    let bench = Bench::<D>::of_store().await;
+    let consumer = routed(&bench, both(&config()));
+    let consumer = consumer.on(Kind::Queue, vec!["mailed".to_owned()]);
+    let letter_of = |id, name: &str| {
+        let mut letter = message(id, "ok").with_kind("created");
+        letter.headers.push((CONSUMER.to_owned(), name.to_owned()));
+        letter
+    };
+    let nobody = Settlement::Ack(Done::Dead(Reason::Contract));
+    let rows = [
+        (message("m-1", "ok").with_kind("created"), HANDLED),
+        (message("m-2", "ok").with_kind("shipped"), nobody),
+        (message("m-3", "ok").with_kind("mailed"), IGNORED),
+        (letter_of("m-4", "billing/orders/charge"), HANDLED),
+        (letter_of("m-5", "mail/orders/send"), nobody),
+    ];
+    for (message, settlement) in rows {
+        assert_eq!(
+            consumer.process(message.clone()).await,
+            settlement,
+            "{message:?}"
+        );
+    }
+    let letters = bench.letters().await;
+    assert_eq!(letters.len(), 2);
+    assert!(letters[0].detail.contains("nothing handles"));
+    assert_eq!(letters[0].consumer, "billing/orders");
 }
 
 async fn what_is_no_event_is_a_dead_letter_at_once<D: Database>() {
@@ -182,6 +215,7 @@ async fn an_offset_moves_past_what_is_for_others<D: Database>() {
             partition: 0,
             offset,
             expected: offset,
+            began: offset,
         }),
         ..Delivery::from(message(&format!("m-{offset}"), "ok").with_kind(kind))
     };

@@ -35,7 +35,14 @@ const ORDERS: Channel = Channel {
     keeps_keys: true,
 };
 
-static CONSUMED: &[&Consumption] = &[&Consumption {
+static CONSUMED: &[&Consumption] = &[&CHARGE];
+
+static BY_OFFSET: &[&Consumption] = &[&Consumption {
+    inbox: Inbox::Offset,
+    ..CHARGE
+}];
+
+const CHARGE: Consumption = Consumption {
     name: "billing/orders/charge",
     message: &MessageType {
         name: "order.created",
@@ -58,7 +65,7 @@ static CONSUMED: &[&Consumption] = &[&Consumption {
         alert_oldest: HOUR,
         retain: HOUR,
     },
-}];
+};
 
 /// A broker that fails so many times before it can do anything, and has no messages.
 #[derive(Clone)]
@@ -68,6 +75,7 @@ struct Slow {
     subscribed: Arc<Notify>,
     asked: Arc<Notify>,
     closed: Arc<AtomicU32>,
+    mixes: bool,
 }
 
 impl Slow {
@@ -78,6 +86,7 @@ impl Slow {
             subscribed: Arc::default(),
             asked: Arc::default(),
             closed: Arc::default(),
+            mixes: false,
         }
     }
 }
@@ -94,6 +103,10 @@ impl Publisher for Slow {
 
 impl Transport for Slow {
     type Receipt = ();
+
+    fn mixes_partitions(&self) -> bool {
+        self.mixes
+    }
 
     async fn declare(&self, channel: &transport::Channel) -> Result<(), StoreError> {
         assert_eq!(channel.name, "shop.orders");
@@ -220,4 +233,20 @@ async fn what_waits_in_the_broker_is_observed_and_the_broker_is_taken_leave_of()
     let text = page.render();
     let expected = "dovetail_consumer_lag{consumer=\"billing/orders\"} 7";
     assert!(text.contains(expected), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn offsets_are_not_kept_where_partitions_are_mixed() {
+    let bench = Bench::new().await;
+    let broker = Slow {
+        mixes: true,
+        ..Slow::failing(0, ErrorKind::Refused)
+    };
+    let options = Options::default();
+    let clock = Clock::pinned_at(start());
+    let (store, chance) = (bench.store.clone(), Chance::seeded(1));
+    let runner = Runner::new("billing", store, broker, options, clock, chance);
+    let runner = runner.transactional(ORDERS, BY_OFFSET, Idle);
+    let ended = runner.run(pending()).await;
+    assert!(matches!(ended, Err(RunError::Mixed { consumer }) if consumer == CHARGE.name));
 }

@@ -72,10 +72,13 @@ pub(crate) trait Work: Transaction {
     /// Violates a constraint.
     fn conflict(&mut self) -> impl Future<Output = Result<(), HandlerError>> + Send;
 
+    /// Violates a constraint in such a way that the transaction is over, where the store has that.
+    fn conflict_that_ends(&mut self) -> impl Future<Output = Result<(), HandlerError>> + Send;
+
     /// Violates a constraint that is checked at the end of the transaction.
     fn conflict_at_commit(&mut self) -> impl Future<Output = Result<(), HandlerError>> + Send;
 
-    /// Runs a statement that takes for ever.
+    /// Runs a statement that writes, and takes for ever.
     fn endless(&mut self) -> impl Future<Output = Result<(), HandlerError>> + Send;
 
     /// Tries to end the transaction.
@@ -173,12 +176,21 @@ impl<D: Database> Bench<D> {
 }
 
 pub(crate) fn consumer<D: Database>(store: D, config: Config) -> Consumer<D, Obedient> {
+    consumer_at(store, config, start())
+}
+
+/// A consumer that begins at another time than the test.
+pub(crate) fn consumer_at<D: Database>(
+    store: D,
+    config: Config,
+    now: SystemTime,
+) -> Consumer<D, Obedient> {
     Consumer::new(
         NAME,
         store,
         Obedient::default(),
         config,
-        Clock::pinned_at(start()),
+        Clock::pinned_at(now),
         Chance::seeded(1),
     )
 }
@@ -240,14 +252,20 @@ impl<T: Work> Handler<T> for Obedient {
         match event.as_str() {
             "fail" => Err(HandlerError::Message("it does not work".to_owned())),
             "fail at first" if self.fails() => Err(HandlerError::Message("not yet".to_owned())),
+            "fail at first, then down" if self.fails() => {
+                Err(HandlerError::Message("not yet".to_owned()))
+            }
             "fatal" => Err(HandlerError::Fatal("no such account".to_owned())),
-            "down" => Err(HandlerError::Infrastructure("no route".to_owned())),
+            "fail at first, then down" | "down" => {
+                Err(HandlerError::Infrastructure("no route".to_owned()))
+            }
             "panic" => panic!("at the handler"),
             "hang" => {
                 tokio::time::pause();
                 std::future::pending().await
             }
             "conflict" => transaction.conflict().await,
+            "conflict that ends" => transaction.conflict_that_ends().await,
             "at the commit" => transaction.conflict_at_commit().await,
             "commit" => transaction.end().await,
             _ => Ok(()),

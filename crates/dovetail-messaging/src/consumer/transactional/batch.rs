@@ -8,7 +8,10 @@ use super::{
     Admission, Claim, Consumer, Delivery, Done, ErrorKind, Failed, Handler, Route, Settlement,
     Store, StoreError, Transaction, with_causes,
 };
-use crate::store::{Batch, Standing};
+use crate::{
+    metrics::Watch,
+    store::{Batch, Standing},
+};
 
 /// A delivery and its place in the batch that came.
 struct Item {
@@ -41,6 +44,15 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
     /// Deliveries with a position are taken one by one.
     pub async fn process_batch(&self, deliveries: Vec<Delivery>) -> Vec<Settlement> {
         let mut settlements: Vec<Option<Settlement>> = vec![None; deliveries.len()];
+        let watches: Vec<Watch> = deliveries
+            .iter()
+            .map(|delivery| self.rules.watch(delivery))
+            .collect();
+        // One that is taken alone counts itself.
+        let count = |place: usize, settlement: Settlement| {
+            let watch = watches.get(place);
+            watch.map_or(settlement, |watch| self.rules.settled(watch, settlement))
+        };
         let items = deliveries.into_iter().enumerate();
         let mut rest = vec![
             items
@@ -61,6 +73,9 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
                     match self.attempt_batch(items).await {
                         Attempted::Committed(settled, others) => {
                             rest.extend(others.into_iter().rev().map(|item| vec![item]));
+                            for (place, settlement) in &settled {
+                                count(*place, *settlement);
+                            }
                             settled
                         }
                         Attempted::Apart(parts) => {
@@ -87,9 +102,9 @@ impl<S: Store, H: Handler<S::Transaction>> Consumer<S, H> {
         let rest = down.unwrap_or(Settlement::Pause {
             after: std::time::Duration::ZERO,
         });
+        let settlements = settlements.into_iter().enumerate();
         settlements
-            .into_iter()
-            .map(|settlement| settlement.unwrap_or(rest))
+            .map(|(place, settlement)| settlement.unwrap_or_else(|| count(place, rest)))
             .collect()
     }
 

@@ -34,6 +34,13 @@ const ATTEMPTS: &str =
 const PRESENT: &str = "
     SELECT fingerprint, status FROM dovetail_inbox WHERE consumer = $1 AND source = $2 AND id = $3";
 
+/// Takes over a lease that is over: the message was handled under leases before, and its holder is fenced by the token.
+const TAKE_OVER: &str = "
+    UPDATE dovetail_inbox SET status = 'done', token = token + 1, lease_until = NULL, at = $5
+    WHERE consumer = $1 AND source = $2 AND id = $3 AND fingerprint = $4 AND status = 'claimed'
+      AND lease_until <= statement_timestamp()
+    RETURNING coalesce((SELECT attempts FROM dovetail_attempt WHERE consumer = $1 AND source = $2 AND id = $3), 0)";
+
 /// What a store says to a claim; nothing where the partition has to be noted first.
 pub(super) type Opened = Option<Claimed<PgTransaction>>;
 
@@ -41,6 +48,8 @@ pub(super) type Opened = Option<Claimed<PgTransaction>>;
 enum Present {
     Same,
     Reused,
+    /// It is this transaction's by now. So many attempts failed.
+    TakenOver(u32),
 }
 
 impl Postgres {
@@ -88,18 +97,15 @@ impl Postgres {
             return place.standing(&mut session, &claim.scope).await;
         }
         let row = answers.rows(claimed).first();
-        if claim.by_id && row.is_none() {
-            let found = match present(&mut session, &claim, &identity).await? {
+        let attempts = match row {
+            Some(row) => rows::counted(rows::first(row)?),
+            None if claim.by_id => match present(&mut session, &claim, &identity, at).await? {
+                Present::TakenOver(attempts) => attempts,
                 Present::Reused => return Ok(Some(Claimed::IdReuse)),
-                Present::Same => Claimed::Duplicate,
-            };
-            if place.is_some() {
-                // The offset has moved past it, and that is right.
-                session.commit(Vec::new()).await?;
-            }
-            return Ok(Some(found));
-        }
-        let attempts = row.map(rows::first).transpose()?.map_or(0, rows::counted);
+                Present::Same => return duplicate(session, place.is_some()).await,
+            },
+            None => 0,
+        };
         let found = match answers.rows(standing).first() {
             Some(row) if lane.is_some() => parked::standing(row, &claim)?,
             _ => parked::Standing::Free,
@@ -133,7 +139,7 @@ impl Postgres {
         let answers = session
             .begin(vec![
                 Step::Query(LOCK_KEY, vec![&claim.scope, &lane]),
-                Step::Query(parked::HEAD, vec![&claim.scope, &lane]),
+                Step::Query(parked::DUE_HEAD, vec![&claim.scope, &lane, &at]),
                 Step::Query(CLAIM, params),
             ])
             .await?;
@@ -145,15 +151,18 @@ impl Postgres {
         if head != Some(digest_of(&claim).as_slice()) {
             return Ok(Claimed::Duplicate);
         }
-        let Some(row) = answers.rows(2).first() else {
-            if let Present::Reused = present(&mut session, &claim, &identity).await? {
-                return Ok(Claimed::IdReuse);
-            }
-            let leaving = parked::Leaving::of(&claim);
-            session.commit(leaving.steps()).await?;
-            return Ok(Claimed::Duplicate);
+        let attempts = match answers.rows(2).first() {
+            Some(row) => rows::counted(rows::first(row)?),
+            None => match present(&mut session, &claim, &identity, at).await? {
+                Present::TakenOver(attempts) => attempts,
+                Present::Reused => return Ok(Claimed::IdReuse),
+                Present::Same => {
+                    let leaving = parked::Leaving::of(&claim);
+                    session.commit(leaving.steps()).await?;
+                    return Ok(Claimed::Duplicate);
+                }
+            },
         };
-        let attempts = rows::counted(rows::first(row)?);
         let wake = Arc::clone(&self.wake);
         let transaction = PgTransaction::new(session, wake, now)
             .of(claim, attempts)
@@ -169,10 +178,20 @@ pub(super) fn digest_of(claim: &Claim) -> Vec<u8> {
     digest(&claim.key.consumer, &claim.key.source, &claim.key.id)
 }
 
+/// Says to a claim that its message is decided.
+async fn duplicate(session: Session, is_placed: bool) -> Result<Opened, StoreError> {
+    if is_placed {
+        // The offset has moved past it, and that is right.
+        session.commit(Vec::new()).await?;
+    }
+    Ok(Some(Claimed::Duplicate))
+}
+
 async fn present(
     session: &mut Session,
     claim: &Claim,
     identity: &[Param<'_>; 3],
+    at: SystemTime,
 ) -> Result<Present, StoreError> {
     let found = session.query(PRESENT, identity.to_vec()).await?;
     let Some(row) = found.first() else {
@@ -182,9 +201,15 @@ async fn present(
     if rows::fingerprint(row, "fingerprint")? != claim.fingerprint {
         return Ok(Present::Reused);
     }
-    if rows::get::<&str>(row, "status")? == "claimed" {
-        // A lease on the same message is held.
-        return Err(StoreError::new(ACTION, ErrorKind::Contended));
+    if rows::get::<&str>(row, "status")? != "claimed" {
+        return Ok(Present::Same);
     }
-    Ok(Present::Same)
+    let fingerprint = &claim.fingerprint.0[..];
+    let mut params = identity.to_vec();
+    params.extend([&fingerprint as Param<'_>, &at]);
+    match session.query(TAKE_OVER, params).await?.first() {
+        Some(row) => Ok(Present::TakenOver(rows::counted(rows::first(row)?))),
+        // A lease on the same message is held.
+        None => Err(StoreError::new(ACTION, ErrorKind::Contended)),
+    }
 }

@@ -148,15 +148,15 @@ impl Store for Postgres {
         self.claim_parked(claim, now).await
     }
 
-    async fn rest(&self, scope: &str, key: &str, retry_at: SystemTime) -> Result<(), StoreError> {
+    async fn rest(
+        &self,
+        scope: &str,
+        key: &str,
+        retry_at: SystemTime,
+        failure: Option<Failure>,
+    ) -> Result<(), StoreError> {
         let session = self.session("let a key rest").await?;
-        let lane = text::indexed(key);
-        let retry_at = rows::stamp(retry_at);
-        let params: Vec<Param<'_>> = vec![&scope, &lane, &retry_at];
-        session
-            .once(vec![Step::Query(parked::REST, params)])
-            .await?;
-        Ok(())
+        parked::rest(session, (scope, key), retry_at, failure.as_ref()).await
     }
 
     async fn bury_parked(&self, scope: &str, head: Burial) -> Result<u32, StoreError> {
@@ -181,6 +181,7 @@ pub(super) struct Place {
     partition: i64,
     offset: i64,
     expected: i64,
+    began: i64,
 }
 
 impl Place {
@@ -192,6 +193,7 @@ impl Place {
             partition: i64::from(position.partition),
             offset: column(position.offset),
             expected: column(position.expected),
+            began: column(position.began.min(position.expected)),
         }
     }
 
@@ -199,7 +201,7 @@ impl Place {
     fn note<'a>(&'a self, scope: &'a (impl tokio_postgres::types::ToSql + Sync)) -> Step<'a> {
         Step::Query(
             PLACE,
-            vec![scope, &self.topic, &self.partition, &self.expected],
+            vec![scope, &self.topic, &self.partition, &self.began],
         )
     }
 

@@ -18,14 +18,17 @@ use futures::{StreamExt as _, stream};
 use tokio::sync::Notify;
 use tokio_postgres::{
     AsyncMessage, Config, Socket,
-    error::Error,
     tls::{MakeTlsConnect, TlsConnect},
 };
 
-use super::{Pool, Postgres};
+use super::{Pool, PoolError, Postgres};
+use crate::consumer::with_causes;
 
 /// What is committed within this time is told at once.
 const DEBOUNCE: Duration = Duration::from_millis(20);
+
+/// How long a server may take to answer. 10 s: one that is gone without a word does not answer at all.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// How long to wait before listening again after the connection broke.
 const RECONNECT: Duration = Duration::from_secs(1);
@@ -36,6 +39,9 @@ const TELL: &str = "SELECT pg_notify('dovetail_outbox', current_schema())";
 pub(super) struct Wake {
     pool: Arc<dyn Pool>,
     changed: Notify,
+    /// Something was published that nobody else was told of.
+    is_untold: AtomicBool,
+    /// A task tells. There is one at most, however long it waits for a connection.
     is_telling: AtomicBool,
 }
 
@@ -44,6 +50,7 @@ impl Wake {
         Self {
             pool,
             changed: Notify::new(),
+            is_untold: AtomicBool::new(false),
             is_telling: AtomicBool::new(false),
         }
     }
@@ -56,24 +63,41 @@ impl Wake {
     /// Something was committed: here at once, elsewhere after a moment.
     pub(super) fn published(self: &Arc<Self>) {
         self.changed.notify_one();
-        if self.is_telling.swap(true, Ordering::AcqRel) {
+        self.is_untold.store(true, Ordering::SeqCst);
+        if self.is_telling.swap(true, Ordering::SeqCst) {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            self.is_telling.store(false, Ordering::Release);
+            self.is_telling.store(false, Ordering::SeqCst);
             return;
         };
         let wake = Arc::clone(self);
         runtime.spawn(async move {
-            Clock::system().sleep(DEBOUNCE).await;
-            // What is committed from here on is told anew.
-            wake.is_telling.store(false, Ordering::Release);
-            if let Ok(lent) = wake.pool.lend().await
-                && let Err(error) = lent.client().batch_execute(TELL).await
-            {
-                tracing::debug!(%error, "other processes were not told of what was published");
+            loop {
+                Clock::system().sleep(DEBOUNCE).await;
+                wake.tell().await;
+                wake.is_telling.store(false, Ordering::SeqCst);
+                // Whoever published since then may have seen that a task tells.
+                let is_more = wake.is_untold.load(Ordering::SeqCst);
+                if !is_more || wake.is_telling.swap(true, Ordering::SeqCst) {
+                    return;
+                }
             }
         });
+    }
+
+    async fn tell(&self) {
+        let Ok(lent) = self.pool.lend().await else {
+            // They look for themselves.
+            self.is_untold.store(false, Ordering::SeqCst);
+            return;
+        };
+        // What is committed from here on is told anew.
+        self.is_untold.store(false, Ordering::SeqCst);
+        if let Err(error) = lent.client().batch_execute(TELL).await {
+            let error = with_causes(&error);
+            tracing::debug!(error, "other processes were not told of what was published");
+        }
     }
 }
 
@@ -101,7 +125,11 @@ impl Postgres {
         tokio::spawn(async move {
             while wake.strong_count() > 0 {
                 if let Err(error) = listen(&wake, &config, tls.clone()).await {
-                    tracing::warn!(%error, "what other processes publish is seen later, until the database can be reached");
+                    let error = with_causes(error.as_ref());
+                    tracing::warn!(
+                        error,
+                        "what other processes publish is seen later, until the database can be reached"
+                    );
                 }
                 Clock::system().sleep(RECONNECT).await;
             }
@@ -110,16 +138,17 @@ impl Postgres {
 }
 
 /// Listens until the connection breaks, or nobody is there to be woken.
-async fn listen<T>(wake: &Weak<Wake>, config: &Config, tls: T) -> Result<(), Error>
+async fn listen<T>(wake: &Weak<Wake>, config: &Config, tls: T) -> Result<(), PoolError>
 where
     T: MakeTlsConnect<Socket>,
     T::Stream: Send + 'static,
 {
-    let (client, mut connection) = config.connect(tls).await?;
+    let clock = Clock::system();
+    let end = clock.now() + CONNECT;
+    let (client, mut connection) = clock.until(end, config.connect(tls)).await??;
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
     let mut listening = pin!(client.batch_execute("LISTEN dovetail_outbox"));
     let mut is_listening = false;
-    let clock = Clock::system();
     while let Some(wake) = wake.upgrade() {
         tokio::select! {
             listening = &mut listening, if !is_listening => {
@@ -131,7 +160,7 @@ where
             message = messages.next() => match message {
                 Some(Ok(AsyncMessage::Notification(_))) => wake.changed.notify_one(),
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(error),
+                Some(Err(error)) => return Err(error.into()),
                 None => return Ok(()),
             },
             // Looks whether anybody is still there.

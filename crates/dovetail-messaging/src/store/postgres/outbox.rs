@@ -48,7 +48,7 @@ const INSERT: &str = "
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', $10)";
 
 /// One relay takes at a time: who came second sees what the first one holds, and takes nothing behind it.
-const ONE_AT_A_TIME: &str =
+pub(super) const ONE_AT_A_TIME: &str =
     "SELECT pg_advisory_xact_lock(hashtextextended('dovetail takes ' || current_schema(), 0))";
 
 /// What can be taken: due, held by nobody, and with nothing of its key in front of it that could not be taken as well.
@@ -100,10 +100,11 @@ const FORGET_SKIPPED: &str = "
     DELETE FROM dovetail_outbox WHERE place IN (
         SELECT place FROM dovetail_outbox WHERE status = 'skipped' AND at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
-/// Keys that nobody is publishing under.
+/// Keys that nobody is publishing under: what is published already needs none. An index has what is not.
 const IDLE_KEYS: &str = "
     SELECT channel, lane FROM dovetail_outbox_key AS idle
-    WHERE NOT EXISTS (SELECT 1 FROM dovetail_outbox WHERE channel = idle.channel AND lane = idle.lane)
+    WHERE NOT EXISTS (SELECT 1 FROM dovetail_outbox
+                      WHERE channel = idle.channel AND lane = idle.lane AND status IN ('pending', 'blocked'))
     LIMIT $1 FOR UPDATE SKIP LOCKED";
 
 /// Looks once more, now that they are locked: something may have been committed in between.
@@ -111,7 +112,8 @@ const FORGET_KEYS: &str = "
     DELETE FROM dovetail_outbox_key AS idle
     USING unnest($1::text[], $2::text[]) AS locked (channel, lane)
     WHERE idle.channel = locked.channel AND idle.lane = locked.lane
-      AND NOT EXISTS (SELECT 1 FROM dovetail_outbox WHERE channel = idle.channel AND lane = idle.lane)";
+      AND NOT EXISTS (SELECT 1 FROM dovetail_outbox
+                      WHERE channel = idle.channel AND lane = idle.lane AND status IN ('pending', 'blocked'))";
 
 impl Outbox for Postgres {
     async fn take(

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     dead_letter::{Burial, Reason},
     inbox::{Claim, Fingerprint},
-    store::{Parked, Parking, StoreError},
+    store::{Failure, Parked, Parking, StoreError},
 };
 
 /// How a message stands to what is parked: its own fingerprint, if it is there itself, and whether anything of its key is.
@@ -26,11 +26,16 @@ pub(super) const STANDING: &str = "
            EXISTS (SELECT 1 FROM dovetail_parked_key WHERE scope = $2 AND lane = $3) AS is_parked";
 
 /// The first message of a key.
-pub(super) const HEAD: &str =
+const HEAD: &str =
     "SELECT digest FROM dovetail_parked WHERE scope = $1 AND lane = $2 ORDER BY place LIMIT 1";
 
-pub(super) const REST: &str =
-    "UPDATE dovetail_parked_key SET retry_at = $3 WHERE scope = $1 AND lane = $2";
+/// The first message of a key whose time has come.
+pub(super) const DUE_HEAD: &str = "
+    SELECT digest FROM dovetail_parked WHERE scope = $1 AND lane = $2
+      AND EXISTS (SELECT 1 FROM dovetail_parked_key WHERE scope = $1 AND lane = $2 AND retry_at <= $3)
+    ORDER BY place LIMIT 1";
+
+const REST: &str = "UPDATE dovetail_parked_key SET retry_at = $3 WHERE scope = $1 AND lane = $2";
 
 const ROOM: &str = "
     SELECT (SELECT count(*) FROM dovetail_parked WHERE scope = $1 AND lane = $2) AS length,
@@ -179,6 +184,27 @@ fn parked(row: &Row) -> Result<Parked, StoreError> {
         consumer: text::read(rows::get(row, "consumer")?),
         message: rows::message(row)?,
     })
+}
+
+/// Lets a key rest, and counts the attempt that failed.
+pub(super) async fn rest(
+    session: Session,
+    (scope, key): (&str, &str),
+    retry_at: SystemTime,
+    failure: Option<&Failure>,
+) -> Result<(), StoreError> {
+    let lane = text::indexed(key);
+    let retry_at = rows::stamp(retry_at);
+    let mut steps = vec![Step::Query(REST, vec![&scope, &lane, &retry_at])];
+    let attempt = failure.map(|failure| {
+        let (at, error) = (rows::stamp(failure.at), text::kept(&failure.error));
+        (Indexed::of(&failure.key), at, error)
+    });
+    if let Some((key, at, error)) = &attempt {
+        let params: Vec<Param<'_>> = vec![&key.consumer, &key.source, &key.id, at, error];
+        steps.push(Step::Query(inbox::COUNT_ATTEMPT, params));
+    }
+    session.once(steps).await.map(drop)
 }
 
 /// A message on its way out of the queue of its key.

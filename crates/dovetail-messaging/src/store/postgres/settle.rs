@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{
     dead_letter::Grave,
+    outbox::ONE_AT_A_TIME,
     rows,
     session::{Param, Session, Step},
     text,
@@ -45,14 +46,21 @@ pub(super) async fn settle(
     let delays: Vec<f64> = fates.iter().map(|fate| fate.delay).collect();
     let at = rows::stamp(now);
     let params: Vec<Param<'_>> = vec![&token, &places, &statuses, &errors, &delays, &at];
-    let step = Step::Query(SETTLE, params);
+    // What waits again is not taken by somebody who sees one message of a key as it was before, and another one as it is then: a relay that
+    // was too slow would have them out of their order.
+    let mut steps = Vec::with_capacity(2);
+    if fates.iter().any(|fate| fate.status != "published") {
+        steps.push(Step::Query(ONE_AT_A_TIME, Vec::new()));
+    }
+    let told = steps.len();
+    steps.push(Step::Query(SETTLE, params));
     let is_rejected = |fate: &Columns| matches!(fate.status, "blocked" | "skipped");
     if !fates.iter().any(is_rejected) {
-        let answers = session.once(vec![step]).await?;
-        return Ok(rows::written(answers.affected(0)));
+        let answers = session.once(steps).await?;
+        return Ok(rows::written(answers.affected(told)));
     }
-    let answers = session.begin(vec![step]).await?;
-    for row in answers.rows(0) {
+    let answers = session.begin(steps).await?;
+    for row in answers.rows(told) {
         if matches!(rows::get(row, "status")?, "blocked" | "skipped") {
             let message = rows::message(row)?;
             let burial = Burial {
@@ -69,7 +77,7 @@ pub(super) async fn settle(
         }
     }
     session.commit(Vec::new()).await?;
-    Ok(rows::written(answers.affected(0)))
+    Ok(rows::written(answers.affected(told)))
 }
 
 /// A fate as columns.

@@ -131,10 +131,19 @@ impl Store for Sqlite {
         })
     }
 
-    async fn rest(&self, scope: &str, key: &str, retry_at: SystemTime) -> Result<(), StoreError> {
+    async fn rest(
+        &self,
+        scope: &str,
+        key: &str,
+        retry_at: SystemTime,
+        failure: Option<Failure>,
+    ) -> Result<(), StoreError> {
         let (scope, key) = (scope.to_owned(), key.to_owned());
         self.writer
             .transact("let a key rest", move |connection| {
+                if let Some(Failure { key, error, at }) = &failure {
+                    count_attempt(connection, key, error, *at)?;
+                }
                 connection
                     .prepare_cached(
                         "UPDATE dovetail_parked_key SET retry_at = ?3 WHERE scope = ?1 AND key = ?2",
@@ -214,7 +223,11 @@ fn find_all(
     Ok(standings)
 }
 
-fn find(connection: &Connection, claim: &Claim, now: SystemTime) -> rusqlite::Result<Found> {
+pub(super) fn find(
+    connection: &Connection,
+    claim: &Claim,
+    now: SystemTime,
+) -> rusqlite::Result<Found> {
     if let Some(position) = &claim.position {
         match advance(connection, &claim.scope, position)? {
             Advance::Moved => {}
@@ -239,7 +252,8 @@ fn find(connection: &Connection, claim: &Claim, now: SystemTime) -> rusqlite::Re
     Ok(Found::Fresh { attempts })
 }
 
-/// Writes the row of the message, or says what another one means.
+/// Writes the row of the message, or says what another one means. A lease that is over is taken over: the message was handled under leases
+/// before, and its holder is fenced by the token.
 pub(super) fn insert(
     connection: &Connection,
     claim: &Claim,
@@ -253,7 +267,9 @@ pub(super) fn insert(
     let inserted = connection
         .prepare_cached(
             "INSERT INTO dovetail_inbox (consumer, source, id, fingerprint, status, at)
-             VALUES (?1, ?2, ?3, ?4, 'done', ?5) ON CONFLICT DO NOTHING",
+             VALUES (?1, ?2, ?3, ?4, 'done', ?5)
+             ON CONFLICT DO UPDATE SET status = 'done', token = token + 1, lease_until = NULL, at = ?5
+             WHERE status = 'claimed' AND lease_until <= ?5 AND fingerprint = ?4",
         )?
         .execute(params![
             consumer,
@@ -301,7 +317,7 @@ fn place(connection: &Connection, scope: &str, position: &Position) -> rusqlite:
             scope,
             position.topic,
             position.partition,
-            column(position.expected)
+            column(position.began.min(position.expected))
         ])?;
     Ok(())
 }

@@ -143,21 +143,22 @@ fn parked(row: &Row<'_>) -> rusqlite::Result<Parked> {
     })
 }
 
-/// Claims the first message of a key.
+/// Claims the first message of a key whose time has come.
 pub(super) fn find(
     connection: &Connection,
     claim: &Claim,
     now: SystemTime,
 ) -> rusqlite::Result<Found> {
-    let head: Option<(String, String)> = connection
+    let head = connection
         .prepare_cached(
-            "SELECT source, id FROM dovetail_parked WHERE scope = ?1 AND key = ?2 ORDER BY place LIMIT 1",
+            "SELECT parked.consumer, parked.source, parked.id FROM dovetail_parked AS parked
+             JOIN dovetail_parked_key AS waiting ON waiting.scope = parked.scope AND waiting.key = parked.key
+             WHERE parked.scope = ?1 AND parked.key = ?2 AND waiting.retry_at <= ?3
+             ORDER BY parked.place LIMIT 1",
         )?
-        .query_row(params![claim.scope, claim.order_key], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .query_row(params![claim.scope, claim.order_key, millis(now)], key_of)
         .optional()?;
-    if head != Some((claim.key.source.clone(), claim.key.id.clone())) {
+    if head.as_ref() != Some(&claim.key) {
         return Ok(Found::Duplicate);
     }
     match inbox::insert(connection, claim, now)? {
@@ -171,6 +172,14 @@ pub(super) fn find(
         }
         Some(found) => Ok(found),
     }
+}
+
+fn key_of(row: &Row<'_>) -> rusqlite::Result<Key> {
+    Ok(Key {
+        consumer: row.get("consumer")?,
+        source: row.get("source")?,
+        id: row.get("id")?,
+    })
 }
 
 /// Takes a claimed message out of the queue of its key.
@@ -204,15 +213,27 @@ fn remove(
     Ok(())
 }
 
-/// Makes a dead letter of the first message of a key; and of all behind it, unless it is wrong in itself. Returns how many.
+/// Makes a dead letter of the first message of a key; and of all behind it, unless it is wrong in itself. Returns how many: none where it is not
+/// the first one any more.
 pub(super) fn bury(connection: &Connection, scope: &str, head: &Burial) -> rusqlite::Result<u32> {
-    dead_letter::bury(connection, head, None)?;
     let (Some(key), Some(message)) = (
         head.message.key.as_deref(),
         Key::of(&head.consumer, &head.message),
     ) else {
+        dead_letter::bury(connection, head, None)?;
         return Ok(1);
     };
+    let first = connection
+        .prepare_cached(
+            "SELECT consumer, source, id FROM dovetail_parked WHERE scope = ?1 AND key = ?2 ORDER BY place LIMIT 1",
+        )?
+        .query_row(params![scope, key], key_of)
+        .optional()?;
+    if first.as_ref() != Some(&message) {
+        // Somebody else had it meanwhile.
+        return Ok(0);
+    }
+    dead_letter::bury(connection, head, None)?;
     remove(connection, (scope, key), &message)?;
     let might_have_worked = matches!(
         head.reason,

@@ -194,17 +194,25 @@ impl SqliteTransaction {
         const ACTION: &str = "run the statements of the handler";
         let (answer, result) = oneshot::channel();
         let command: Command = Box::new(move |desk| {
-            let result = desk.run(statements);
-            let is_over = desk.connection.is_autocommit();
-            let _ = answer.send((result, is_over));
-            if is_over { Flow::End } else { Flow::Continue }
+            // Nothing runs outside of a transaction. The thread stays with its holder, whose message may have to be parked.
+            if !desk.connection.is_autocommit() {
+                let result = desk.run(statements);
+                let is_over = desk.connection.is_autocommit();
+                let _ = answer.send(Some((result, is_over)));
+            } else {
+                let _ = answer.send(None);
+            }
+            Flow::Continue
         });
         self.send(ACTION, command).await?;
         match result.await {
-            Ok((Err(panic), _)) => resume_unwind(panic),
-            Ok((Ok(Err(error)), _)) => Err(because(ACTION)(error)),
-            Ok((Ok(Ok(_)), true)) => Err(over("keep the transaction, which the statements ended")),
-            Ok((Ok(Ok(value)), false)) => Ok(value),
+            Ok(None) => Err(over("run statements in a transaction that is over")),
+            Ok(Some((Err(panic), _))) => resume_unwind(panic),
+            Ok(Some((Ok(Err(error)), _))) => Err(because(ACTION)(error)),
+            Ok(Some((Ok(Ok(_)), true))) => {
+                Err(over("keep the transaction, which the statements ended"))
+            }
+            Ok(Some((Ok(Ok(value)), false))) => Ok(value),
             Err(_) => Err(gone(ACTION)),
         }
     }
@@ -319,16 +327,41 @@ impl Transaction for SqliteTransaction {
         let Some(claim) = self.claim.clone() else {
             return Err(over("park a message that was not claimed"));
         };
-        self.finish("park the message", move |desk| {
-            desk.renew();
-            let is_parked = parked::park(&desk.connection, &claim, &parking)?;
-            if is_parked {
-                desk.commit()?;
-            }
-            Ok(is_parked)
-        })
-        .await
+        const ACTION: &str = "park the message";
+        let (answer, result) = oneshot::channel();
+        let command: Command = Box::new(move |desk| {
+            let parked = park(desk, &claim, &parking);
+            desk.clear();
+            let _ = answer.send(parked);
+            Flow::End
+        });
+        self.send(ACTION, command).await?;
+        match result.await {
+            Ok(Ok(Some(is_parked))) => Ok(is_parked),
+            Ok(Ok(None)) => Err(over(ACTION)),
+            Ok(Err(error)) => Err(because(ACTION)(error)),
+            Err(_) => Err(gone(ACTION)),
+        }
     }
+}
+
+/// Parks a message. Where its transaction is over, because a statement was stopped or ended it, another one takes its place before the thread
+/// does anything else, so that no other message of the key comes between. Nothing: another process was faster.
+fn park(desk: &mut Desk, claim: &Claim, parking: &Parking) -> rusqlite::Result<Option<bool>> {
+    desk.renew();
+    if desk.connection.is_autocommit() {
+        desk.begin()?;
+        desk.connection.execute_batch(parked::SAVEPOINT)?;
+        let found = inbox::find(&desk.connection, claim, parking.at)?;
+        if !matches!(found, Found::Fresh { .. } | Found::Behind) {
+            return Ok(None);
+        }
+    }
+    let is_parked = parked::park(&desk.connection, claim, parking)?;
+    if is_parked {
+        desk.commit()?;
+    }
+    Ok(Some(is_parked))
 }
 
 impl Drop for SqliteTransaction {

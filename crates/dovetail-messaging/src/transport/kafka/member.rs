@@ -198,6 +198,8 @@ impl Member {
             partition: partition.unsigned_abs(),
             offset: offset.unsigned_abs(),
             expected: expected.unsigned_abs(),
+            // Where a reader has read nothing yet, all before its first message is a gap.
+            began: 0,
         });
         let read = Read {
             message: delivery,

@@ -188,6 +188,11 @@ impl Work for PgTransaction {
         Ok(())
     }
 
+    async fn conflict_that_ends(&mut self) -> Result<(), HandlerError> {
+        // There is no such thing.
+        self.conflict().await
+    }
+
     async fn conflict_at_commit(&mut self) -> Result<(), HandlerError> {
         self.execute("INSERT INTO late_effect VALUES ('none')", &[])
             .await?;
@@ -195,7 +200,8 @@ impl Work for PgTransaction {
     }
 
     async fn endless(&mut self) -> Result<(), HandlerError> {
-        self.query("SELECT pg_sleep(1000)", &[]).await?;
+        let statement = "INSERT INTO effect (id, body) SELECT 'endless', '' FROM pg_sleep(1000)";
+        self.execute(statement, &[]).await?;
         Ok(())
     }
 

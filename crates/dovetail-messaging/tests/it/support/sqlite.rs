@@ -88,6 +88,16 @@ impl Work for SqliteTransaction {
         Ok(())
     }
 
+    async fn conflict_that_ends(&mut self) -> Result<(), HandlerError> {
+        for _ in 0..2 {
+            self.run(|connection| {
+                connection.execute("INSERT OR ROLLBACK INTO unique_effect VALUES ('one')", [])
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
     async fn conflict_at_commit(&mut self) -> Result<(), HandlerError> {
         self.run(|connection| connection.execute("INSERT INTO late_effect VALUES ('none')", []))
             .await?;
@@ -95,9 +105,10 @@ impl Work for SqliteTransaction {
     }
 
     async fn endless(&mut self) -> Result<(), HandlerError> {
-        let statement =
-            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
-        self.run(move |connection| connection.query_row(statement, [], |row| row.get::<_, i64>(0)))
+        // A write that is stopped ends the transaction with it.
+        let statement = "INSERT INTO effect (id, body)
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i), '' FROM n";
+        self.run(move |connection| connection.execute(statement, []))
             .await?;
         Ok(())
     }
