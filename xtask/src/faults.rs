@@ -88,7 +88,7 @@ pub(crate) fn run(asked: &Faults) -> Result<()> {
 
 /// Runs the lab. What it says is for people, or one report for each fault.
 fn lab(asked: &Faults, names: &[&String]) -> Result<Vec<Value>> {
-    let program = build("messaging-lab", "messaging-lab", Profile::Dev)?;
+    let program = build("messaging-lab", "messaging-lab", &[], Profile::Dev)?;
     let mut command = Command::new(program);
     command.arg("faults").args(names);
     if asked.small {

@@ -13,6 +13,7 @@ mod faults;
 mod layers;
 mod process;
 mod roundtrip;
+mod server;
 #[cfg(unix)]
 mod services;
 mod tidy;
@@ -37,7 +38,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Generates the clients, starts the sample system, verifies every consumer contract, and says what came of it
-    Demo,
+    Demo(demo::Demo),
     /// Runs every test: unit, integration, end to end, documentation
     Test(ci::Test),
     /// Runs what CI runs: formatting, lints, tidiness, layers, generated code, tests, documentation
@@ -86,7 +87,7 @@ fn main() -> ExitCode {
         return dovetail_cli::run(std::env::args_os()).into();
     }
     let done = match Cli::parse().task {
-        Task::Demo => demo::run(),
+        Task::Demo(demo) => return demo::run(&demo),
         Task::Test(test) => ci::test(&test),
         Task::Ci(ci) => ci::run(&ci),
         Task::Tidy => tidy::run(),

@@ -58,10 +58,18 @@ pub(crate) enum Profile {
     Release,
 }
 
-/// Builds a program of this repository and says where it is.
-pub(crate) fn build(package: &str, program: &str, profile: Profile) -> Result<PathBuf> {
+/// Builds a program of this repository with these features of its package, and says where it is.
+pub(crate) fn build(
+    package: &str,
+    program: &str,
+    features: &[&str],
+    profile: Profile,
+) -> Result<PathBuf> {
     let mut command = cargo();
     command.args(["build", "--quiet", "--package", package, "--bin", program]);
+    if !features.is_empty() {
+        command.args(["--features", &features.join(",")]);
+    }
     command.args(["--message-format", "json-render-diagnostics"]);
     if profile == Profile::Release {
         command.arg("--release");

@@ -10,10 +10,11 @@ mod server;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum as _};
 
 use self::{child::Place, moment::Signals, server::Server};
 use crate::process::{print, root, say};
+use crate::server::Name;
 
 /// What was required is missing or did not start: the number of `dovetail` for infrastructure.
 const INFRASTRUCTURE: u8 = 5;
@@ -33,42 +34,6 @@ pub(crate) struct Services {
     command: Vec<String>,
 }
 
-/// What can be started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Name {
-    Postgres,
-    Rabbitmq,
-    Nats,
-    Kafka,
-    Aws,
-}
-
-impl Name {
-    /// The variable that tells tests where it is.
-    fn variable(self) -> &'static str {
-        match self {
-            Self::Postgres => "DOVETAIL_POSTGRES_URL",
-            Self::Rabbitmq => "DOVETAIL_RABBITMQ_URL",
-            Self::Nats => "DOVETAIL_NATS_URL",
-            Self::Kafka => "DOVETAIL_KAFKA_BROKERS",
-            Self::Aws => "DOVETAIL_AWS_ENDPOINT",
-        }
-    }
-
-    /// How to come by it.
-    fn advice(self) -> &'static str {
-        match self {
-            Self::Postgres => "apt-get install postgresql",
-            Self::Rabbitmq => "apt-get install rabbitmq-server",
-            Self::Nats => "apt-get install nats-server",
-            Self::Kafka => {
-                "cargo install --locked tansu --no-default-features --features libsql,dynostore, or name the binary in DOVETAIL_TANSU"
-            }
-            Self::Aws => "pip install 'moto[server]'",
-        }
-    }
-}
-
 /// Runs the task. Its exit code is that of the command, where there is one.
 pub(crate) fn run(asked: &Services) -> ExitCode {
     match serve(asked) {
@@ -78,6 +43,23 @@ pub(crate) fn run(asked: &Services) -> ExitCode {
             ExitCode::from(INFRASTRUCTURE)
         }
     }
+}
+
+/// Runs this program once more, with servers that it needs.
+pub(crate) fn around(names: &[Name], args: &[&str]) -> ExitCode {
+    let Some(program) = std::env::current_exe()
+        .ok()
+        .and_then(|path| path.into_os_string().into_string().ok())
+    else {
+        say("error: the path of this program is not UTF-8");
+        return ExitCode::from(INFRASTRUCTURE);
+    };
+    let args = args.iter().map(|arg| (*arg).to_owned());
+    run(&Services {
+        only: names.to_vec(),
+        require: names.to_vec(),
+        command: [program].into_iter().chain(args).collect(),
+    })
 }
 
 fn serve(asked: &Services) -> Result<u8> {
@@ -91,9 +73,6 @@ fn serve(asked: &Services) -> Result<u8> {
         say(&format!("error: {name:?} is required"));
         return Ok(INFRASTRUCTURE);
     }
-    for (name, value) in &started.variables {
-        print(&format!("export {name}='{value}'"))?;
-    }
     let code = match asked.command.split_first() {
         Some((program, args)) => {
             let mut command = Command::new(program);
@@ -102,6 +81,9 @@ fn serve(asked: &Services) -> Result<u8> {
             child::run(&mut command, &mut signals)?
         }
         None => {
+            for (name, value) in &started.variables {
+                print(&format!("export {name}='{value}'"))?;
+            }
             say("running until ctrl-c");
             signals.wait();
             0

@@ -1,17 +1,23 @@
 //! What carries the messages of the shop, and how it is made to misbehave.
 
-use std::path::Path;
+mod address;
+mod carrier;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use dovetail_messaging::consumer::Pace;
 use dovetail_messaging::outbox::{PublishError, Publisher};
 use dovetail_messaging::service::{Options, Runner};
 use dovetail_messaging::store::StoreError;
 use dovetail_messaging::store::sqlite::Sqlite;
-use dovetail_messaging::transport::embedded::{Embedded, Receipt};
-use dovetail_messaging::transport::{Channel, Received, Subscription, Transport};
+use dovetail_messaging::transport::embedded::Embedded;
+use dovetail_messaging::transport::{Channel, Laws, Received, Subscription, Transport};
 use dovetail_messaging::{Chance, Clock, Message};
+
+use self::carrier::{Carrier, Slip};
 
 /// For how long a message is one consumer's: longer than a handler may take.
 const VISIBILITY: Duration = Duration::from_secs(30);
@@ -21,28 +27,36 @@ const LOOK: Duration = Duration::from_millis(100);
 /// The broker of the shop.
 #[derive(Debug, Clone)]
 pub struct Broker {
-    embedded: Embedded,
-    doubles: bool,
+    carrier: Arc<dyn Carrier>,
+    embedded: Option<Embedded>,
+    /// What was acknowledged in vain so far, if acknowledgements are to be lost.
+    in_vain: Option<Arc<Mutex<HashSet<String>>>>,
+}
+
+/// What a delivery is acknowledged by.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    slip: Slip,
+    /// Whose delivery it is, and of what.
+    delivery: String,
 }
 
 impl Broker {
-    /// The embedded broker, in a file that all services share.
-    ///
-    /// # Errors
-    ///
-    /// Where the file cannot be opened.
-    pub fn embedded(file: &Path) -> Result<Self> {
-        let store = crate::store(Some(file))?;
-        Ok(Self {
-            embedded: Embedded::new(store, VISIBILITY, Clock::system()),
-            doubles: false,
-        })
+    fn of(carrier: Arc<dyn Carrier>) -> Self {
+        Self {
+            carrier,
+            embedded: None,
+            in_vain: None,
+        }
     }
 
-    /// The same, delivering every message twice or not, as a broker does that lost an acknowledgement.
+    /// The same, delivering every message twice or not: the first acknowledgement of each is lost.
     #[must_use]
     pub fn with_doubles(self, doubles: bool) -> Self {
-        Self { doubles, ..self }
+        Self {
+            in_vain: doubles.then(Arc::default),
+            ..self
+        }
     }
 
     /// How many messages a group has yet to acknowledge.
@@ -50,30 +64,43 @@ impl Broker {
     /// # Errors
     ///
     /// Where the broker cannot say.
-    pub async fn backlog(&self, subscription: &Subscription) -> Result<u64, StoreError> {
-        self.embedded.backlog(subscription).await
+    pub async fn backlog(&self, subscription: &Subscription) -> Result<u64> {
+        let embedded = self.embedded.as_ref().context("this broker cannot say")?;
+        Ok(embedded.backlog(subscription).await?)
+    }
+
+    /// Whether this acknowledgement is lost.
+    fn loses(&self, receipt: &Receipt) -> bool {
+        self.in_vain.as_ref().is_some_and(|in_vain| {
+            let mut in_vain = in_vain.lock().unwrap_or_else(PoisonError::into_inner);
+            in_vain.insert(receipt.delivery.clone())
+        })
     }
 }
 
 impl Publisher for Broker {
+    fn system(&self) -> &'static str {
+        self.carrier.system()
+    }
+
     async fn publish(&self, message: &Message) -> Result<(), PublishError> {
-        self.embedded.publish(message).await?;
-        if self.doubles {
-            self.embedded.publish(message).await?;
-        }
-        Ok(())
+        self.carrier.publish(message).await
     }
 }
 
 impl Transport for Broker {
     type Receipt = Receipt;
 
+    fn laws(&self) -> Laws {
+        self.carrier.laws()
+    }
+
     async fn declare(&self, channel: &Channel) -> Result<(), StoreError> {
-        self.embedded.declare(channel).await
+        self.carrier.declare(channel).await
     }
 
     async fn subscribe(&self, subscription: &Subscription) -> Result<(), StoreError> {
-        self.embedded.subscribe(subscription).await
+        self.carrier.subscribe(subscription).await
     }
 
     async fn receive(
@@ -82,15 +109,33 @@ impl Transport for Broker {
         limit: u32,
         wait: Duration,
     ) -> Result<Vec<Received<Receipt>>, StoreError> {
-        self.embedded.receive(subscription, limit, wait).await
+        let received = self.carrier.receive(subscription, limit, wait).await?;
+        let received = received.into_iter().map(|one| {
+            let message = &one.delivery.message;
+            let (source, id) = message.identity().unwrap_or_default();
+            let delivery = format!("{} {source} {id}", subscription.group);
+            Received {
+                receipt: Receipt {
+                    slip: one.receipt,
+                    delivery,
+                },
+                delivery: one.delivery,
+                deliveries: one.deliveries,
+            }
+        });
+        Ok(received.collect())
     }
 
     async fn acknowledge(&self, receipt: &Receipt) -> Result<bool, StoreError> {
-        self.embedded.acknowledge(receipt).await
+        if self.loses(receipt) {
+            // Nobody notices until the message is there again.
+            return self.carrier.give_back(&receipt.slip, Duration::ZERO).await;
+        }
+        self.carrier.acknowledge(&receipt.slip).await
     }
 
     async fn give_back(&self, receipt: &Receipt, after: Duration) -> Result<bool, StoreError> {
-        self.embedded.give_back(receipt, after).await
+        self.carrier.give_back(&receipt.slip, after).await
     }
 }
 

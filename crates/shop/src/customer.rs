@@ -9,7 +9,7 @@ use orders_client::types::{Line, NewOrder, Order, OrderStatus};
 use users_client::types::NewUser;
 
 /// How long the customer waits for the news that the order is paid.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the customer waits before looking again.
 const LOOK: Duration = Duration::from_millis(50);
 

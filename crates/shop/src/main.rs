@@ -86,10 +86,11 @@ struct Kept {
     /// The database; in memory where none is named
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// The embedded broker, a file that all services share; without it messages stay in the outbox
-    #[arg(long, value_name = "FILE")]
-    broker: Option<PathBuf>,
-    /// Publishes every message twice, as a broker does that lost an acknowledgement
+    /// The broker: `amqp://…`, `nats://…`, `kafka:HOST:PORT`, `sqs:URL`, `env:NAME` for what a variable says, or the file of the embedded one, which
+    /// all services share; without it messages stay in the outbox
+    #[arg(long, value_name = "ADDRESS")]
+    broker: Option<String>,
+    /// Loses the first acknowledgement of every message, so that it is delivered twice
     #[arg(long)]
     twice: bool,
 }
@@ -106,7 +107,7 @@ async fn main() -> Result<()> {
         }
         Command::Payments { listen, kept } => {
             let payments = Payments::open(kept.database.as_deref()).await?;
-            let runner = kept.broker(|broker| payments.runner(broker))?;
+            let runner = kept.broker(|broker| payments.runner(broker)).await?;
             let router = payments.router(listen.states);
             run(&listen, with(&page, router), runner).await
         }
@@ -119,12 +120,12 @@ async fn main() -> Result<()> {
             let (users, payments) = shop::orders::clients(&users, &payments, payments::TOKEN)?;
             let file = kept.database.as_deref();
             let orders = Orders::open(file, users, payments, shop::system_time).await?;
-            let runner = kept.broker(|broker| orders.runner(broker))?;
+            let runner = kept.broker(|broker| orders.runner(broker)).await?;
             run(&listen, with(&page, orders.router()), runner).await
         }
         Command::Invoicing { listen, kept } => {
             let invoicing = Invoicing::open(kept.database.as_deref()).await?;
-            let runner = kept.broker(|broker| invoicing.runner(broker))?;
+            let runner = kept.broker(|broker| invoicing.runner(broker)).await?;
             run(&listen, with(&page, Router::new()), runner).await
         }
         Command::Invoices { database } => {
@@ -139,13 +140,14 @@ async fn main() -> Result<()> {
         }
     }
 }
+
 impl Kept {
     /// What the service does with messages on the broker, if it has one.
-    fn broker<M>(&self, messages: impl FnOnce(Broker) -> M) -> Result<Option<M>> {
-        let Some(file) = &self.broker else {
+    async fn broker<M>(&self, messages: impl FnOnce(Broker) -> M) -> Result<Option<M>> {
+        let Some(address) = &self.broker else {
             return Ok(None);
         };
-        let broker = Broker::embedded(file)?;
+        let broker = Broker::at(address).await?;
         Ok(Some(messages(broker.with_doubles(self.twice))))
     }
 }

@@ -1,14 +1,15 @@
 //! What keeping the promise costs, beside what others do: both sides in one run, in turns, and the median of their ratios.
 
 mod course;
+mod generated;
 mod postgres;
 mod sqlite;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use serde::Serialize;
 
-use self::course::{Course, Rate};
+use self::course::{Course, Load, Rate};
 use crate::{
     child::block_on,
     common::print,
@@ -26,11 +27,31 @@ pub(crate) struct Bench {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=50))]
     rounds: u8,
     /// How many messages each side handles in a round
-    #[arg(long, default_value_t = 400)]
-    messages: usize,
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    messages: u32,
+    /// How many deliveries, or batches of them, are under way at once
+    #[arg(long, value_delimiter = ',', default_value = "1,16", value_parser = clap::value_parser!(u8).range(1..=64))]
+    in_flight: Vec<u8>,
+    /// Measures only the pairs on this store
+    #[arg(long)]
+    store: Option<String>,
+    /// Measures only the pairs whose names hold this text
+    #[arg(long)]
+    pair: Option<String>,
     /// Prints the figures as JSON
     #[arg(long)]
     json: bool,
+}
+
+impl Bench {
+    fn asks_for(&self, store: &str, pair: &str) -> bool {
+        let is_it = |asked: &Option<String>, name: &str| {
+            asked
+                .as_ref()
+                .is_none_or(|asked| name.contains(asked.as_str()))
+        };
+        is_it(&self.store, store) && is_it(&self.pair, pair)
+    }
 }
 
 /// One pair: what is measured, beside what, and how much better it has to be.
@@ -38,9 +59,13 @@ struct Pair<G> {
     name: &'static str,
     beside: &'static str,
     target: f64,
-    own: fn(&G, usize) -> Result<Rate>,
-    other: fn(&G, usize) -> Result<Rate>,
+    /// Whether it matters how many deliveries are under way.
+    is_wide: bool,
+    own: Side<G>,
+    other: Side<G>,
 }
+
+type Side<G> = fn(&G, Load) -> Result<Rate>;
 
 /// What came of a pair.
 #[derive(Debug, Serialize)]
@@ -48,6 +73,7 @@ struct Figure {
     store: &'static str,
     name: &'static str,
     beside: &'static str,
+    in_flight: u8,
     own_per_s: f64,
     other_per_s: f64,
     ratio: f64,
@@ -69,11 +95,13 @@ pub(crate) fn run(asked: &Bench) -> Result<()> {
     if asked.json {
         print(&serde_json::to_string_pretty(&figures)?)?;
     }
-    let missed: Vec<&str> = figures
+    ensure!(!figures.is_empty(), "no pair is called so");
+    let mut missed: Vec<&str> = figures
         .iter()
         .filter(|figure| !figure.is_met())
         .map(|figure| figure.name)
         .collect();
+    missed.dedup();
     if !missed.is_empty() {
         bail!("missed: {}", missed.join(", "));
     }
@@ -86,6 +114,7 @@ fn pairs<G: Course>() -> Vec<Pair<G>> {
             name: "one at a time: inbox and effect",
             beside: "check, process, insert",
             target: 1.1,
+            is_wide: true,
             own: course::consume,
             other: course::naive,
         },
@@ -93,20 +122,23 @@ fn pairs<G: Course>() -> Vec<Pair<G>> {
             name: "one at a time: inbox, effect, outbox and relay",
             beside: "four transactions",
             target: 3.0,
+            is_wide: true,
             own: course::consume_and_relay,
             other: course::four_transactions,
         },
         Pair {
-            name: "one at a time: inbox, effect and outbox",
-            beside: "the same by hand",
+            name: "generated consumer: inbox and effect",
+            beside: "the same rows by hand",
             target: 0.95,
-            own: course::consume_and_publish,
-            other: course::by_hand,
+            is_wide: true,
+            own: generated::consume,
+            other: generated::by_hand,
         },
         Pair {
             name: "batches of 50: inbox, effect and outbox",
             beside: "one at a time",
             target: 10.0,
+            is_wide: true,
             own: course::consume_in_batches,
             other: course::consume_and_publish,
         },
@@ -114,49 +146,67 @@ fn pairs<G: Course>() -> Vec<Pair<G>> {
             name: "relay in batches of 100",
             beside: "row by row",
             target: 8.0,
-            own: |ground, count| course::relay(ground, count, 100),
-            other: |ground, count| course::relay(ground, count, 1),
+            is_wide: false,
+            own: course::relay,
+            other: course::relay_by_row,
         },
     ]
 }
 
 fn measure<G: Course>(asked: &Bench) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    for pair in pairs::<G>() {
-        let mut rounds = Vec::new();
-        for round in 0..asked.rounds {
-            let own = || on_fresh::<G>(pair.own, asked.messages);
-            let other = || on_fresh::<G>(pair.other, asked.messages);
-            // Who goes first alternates: the second one finds the machine warm.
-            rounds.push(if round % 2 == 0 {
-                let own = own()?;
-                (own, other()?)
-            } else {
-                let other = other()?;
-                (own()?, other)
-            });
+    let pairs = pairs::<G>().into_iter();
+    for pair in pairs.filter(|pair| asked.asks_for(G::NAME, pair.name)) {
+        let widths = asked
+            .in_flight
+            .iter()
+            .take(if pair.is_wide { 64 } else { 1 });
+        for in_flight in widths {
+            let figure = race(asked, &pair, *in_flight)?;
+            if !asked.json {
+                print(&line(&figure))?;
+            }
+            figures.push(figure);
         }
-        let figure = Figure {
-            store: G::NAME,
-            name: pair.name,
-            beside: pair.beside,
-            own_per_s: median(rounds.iter().map(|(own, _)| own.0)),
-            other_per_s: median(rounds.iter().map(|(_, other)| other.0)),
-            ratio: median(rounds.iter().map(|(own, other)| own.0 / other.0)),
-            target: pair.target,
-        };
-        if !asked.json {
-            print(&line(&figure))?;
-        }
-        figures.push(figure);
     }
     Ok(figures)
 }
 
-fn on_fresh<G: Course>(side: fn(&G, usize) -> Result<Rate>, count: usize) -> Result<Rate> {
+/// Has both sides of a pair run in turns.
+fn race<G: Course>(asked: &Bench, pair: &Pair<G>, in_flight: u8) -> Result<Figure> {
+    let load = Load {
+        messages: usize::try_from(asked.messages)?,
+        in_flight: usize::from(in_flight),
+    };
+    let mut rounds = Vec::new();
+    for round in 0..asked.rounds {
+        let own = || on_fresh::<G>(pair.own, load);
+        let other = || on_fresh::<G>(pair.other, load);
+        // Who goes first alternates: the second one finds the machine warm.
+        rounds.push(if round % 2 == 0 {
+            let own = own()?;
+            (own, other()?)
+        } else {
+            let other = other()?;
+            (own()?, other)
+        });
+    }
+    Ok(Figure {
+        store: G::NAME,
+        name: pair.name,
+        beside: pair.beside,
+        in_flight,
+        own_per_s: median(rounds.iter().map(|(own, _)| own.0)),
+        other_per_s: median(rounds.iter().map(|(_, other)| other.0)),
+        ratio: median(rounds.iter().map(|(own, other)| own.0 / other.0)),
+        target: pair.target,
+    })
+}
+
+fn on_fresh<G: Course>(side: Side<G>, load: Load) -> Result<Rate> {
     let folder = Home::<G>::new()?;
     let ground = block_on(G::open_durable(folder.path()))?;
-    side(&ground, count)
+    side(&ground, load)
 }
 
 fn line(figure: &Figure) -> String {
@@ -164,6 +214,7 @@ fn line(figure: &Figure) -> String {
         store,
         name,
         beside,
+        in_flight,
         own_per_s,
         other_per_s,
         ratio,
@@ -171,7 +222,7 @@ fn line(figure: &Figure) -> String {
     } = figure;
     let verdict = if figure.is_met() { "ok    " } else { "MISSED" };
     format!(
-        "{verdict} {store:8} {name:48} {own_per_s:8.0}/s  {beside:24} {other_per_s:8.0}/s  {ratio:6.2}×, at least {target}×"
+        "{verdict} {store:8} {name:48} {in_flight:2} under way {own_per_s:8.0}/s  {beside:24} {other_per_s:8.0}/s  {ratio:6.2}×, at least {target}×"
     )
 }
 

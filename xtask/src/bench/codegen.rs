@@ -32,7 +32,7 @@ struct Row {
 
 /// Measures, prints, and returns the documents on which our own side failed.
 pub(super) fn run(asked: &Asked, peers: &[&'static Peer]) -> Result<Vec<String>> {
-    let ours = build("dovetail-cli", "dovetail", Profile::Release)?;
+    let ours = build("dovetail-cli", "dovetail", &[], Profile::Release)?;
     let work = tempfile::tempdir().context("cannot make a temporary folder")?;
     let mut rows = Vec::new();
     for path in documents(&real_documents(), &asked.only)? {

@@ -36,7 +36,7 @@ const OURS: &str = "ours";
 
 /// Measures, prints, and returns the documents on which our own side failed.
 pub(super) fn run(asked: &Asked, peers: &[&'static Peer]) -> Result<Vec<String>> {
-    let dovetail = build("dovetail-cli", "dovetail", Profile::Release)?;
+    let dovetail = build("dovetail-cli", "dovetail", &[], Profile::Release)?;
     let work = target_dir().join("dovetail/bench");
     empty(&work.join("crates"))?;
     let mut rows: Vec<Row> = Vec::new();

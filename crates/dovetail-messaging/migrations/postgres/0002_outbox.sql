@@ -26,7 +26,7 @@ CREATE TABLE dovetail_outbox (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 
 CREATE INDEX dovetail_outbox_open ON dovetail_outbox (place) WHERE status = 'pending';
-CREATE INDEX dovetail_outbox_lane ON dovetail_outbox (channel, lane, place) WHERE status IN ('pending', 'blocked');
+CREATE INDEX dovetail_outbox_lane ON dovetail_outbox (channel, lane, place) WHERE status IN ('pending', 'blocked') AND lane IS NOT NULL;
 -- By a hash, which has room for an id of any length.
 CREATE INDEX dovetail_outbox_rejected ON dovetail_outbox USING hash (id) WHERE status IN ('blocked', 'skipped');
 CREATE INDEX dovetail_outbox_skipped ON dovetail_outbox (at) WHERE status = 'skipped';

@@ -2,7 +2,7 @@
 //!
 //! - **A claim is one round trip.** `BEGIN` and the row of the inbox are sent together. A second delivery waits on the unique index until the
 //!   first one is decided, for as long as [`Options::lock_timeout`].
-//! - **So is the end.** What was published and `COMMIT` are sent together. Where the answer to a `COMMIT` does not come it is unknown, and the
+//! - **So is the end.** What was published and `COMMIT` are sent together, and with them what a handler has run with [`PgTransaction::execute_later`]. Where the answer to a `COMMIT` does not come it is unknown, and the
 //!   message is not acknowledged.
 //! - **The connection is the lease.** A consumer that dies frees its claim with its connection; one that is only frozen is ended by the database after
 //!   [`Options::idle_timeout`].
@@ -18,7 +18,9 @@ mod batch;
 mod begin;
 mod dead_letter;
 mod inbox;
+mod later;
 mod lease;
+mod limits;
 mod listen;
 mod outbox;
 mod parked;
@@ -38,7 +40,7 @@ pub use deadpool_postgres;
 pub use tokio_postgres;
 use tokio_postgres::error::{Error, SqlState};
 
-use self::{listen::Wake, session::Session};
+use self::{limits::Limits, listen::Wake, session::Session};
 pub use self::{
     pool::{Boxed, Lent, Pool, PoolError},
     transaction::{PgTransaction, Sql},
@@ -70,8 +72,8 @@ impl Default for Options {
 #[derive(Clone)]
 pub struct Postgres {
     pool: Arc<dyn Pool>,
-    /// How each transaction begins.
-    opening: Arc<str>,
+    /// What each transaction begins with.
+    limits: Arc<Limits>,
     wake: Arc<Wake>,
 }
 
@@ -84,7 +86,7 @@ impl Postgres {
         Self {
             wake: Arc::new(Wake::new(Arc::clone(&pool))),
             pool,
-            opening: opening(options).into(),
+            limits: Arc::new(Limits::of(options)),
         }
     }
 
@@ -102,7 +104,7 @@ impl Postgres {
     /// A connection for the statements of `action`.
     async fn session(&self, action: &'static str) -> Result<Session, StoreError> {
         match self.pool.lend().await {
-            Ok(lent) => Ok(Session::new(lent, Arc::clone(&self.opening), action)),
+            Ok(lent) => Ok(Session::new(lent, Arc::clone(&self.limits), action)),
             Err(error) => Err(StoreError::because(action, ErrorKind::Unavailable, error)),
         }
     }
@@ -112,18 +114,6 @@ impl fmt::Debug for Postgres {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Postgres").finish_non_exhaustive()
     }
-}
-
-fn opening(options: Options) -> String {
-    // Zero would be no limit at all.
-    let millis = |limit: Duration| limit.as_millis().clamp(1, 1 << 30);
-    format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; \
-         SET LOCAL idle_in_transaction_session_timeout = {}",
-        millis(options.lock_timeout),
-        millis(options.statement_timeout),
-        millis(options.idle_timeout),
-    )
 }
 
 /// What an error of PostgreSQL is for those who asked for `action`.
@@ -158,27 +148,5 @@ fn kind(error: &Error) -> ErrorKind {
             Some("08" | "28" | "53" | "58" | "XX") => ErrorKind::Unavailable,
             _ => ErrorKind::Refused,
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_of_nothing_is_the_shortest_one_and_not_none() {
-        let options = Options {
-            lock_timeout: Duration::ZERO,
-            statement_timeout: Duration::MAX,
-            idle_timeout: Duration::from_secs(3),
-        };
-        let opening = opening(options);
-        for part in [
-            "lock_timeout = 1;",
-            "statement_timeout = 1073741824;",
-            "session_timeout = 3000",
-        ] {
-            assert!(opening.contains(part), "{opening}");
-        }
     }
 }

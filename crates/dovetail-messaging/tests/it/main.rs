@@ -10,6 +10,8 @@ mod failures;
 mod features;
 mod json_format;
 mod kill;
+#[cfg(feature = "postgres")]
+mod later;
 mod leases;
 mod letters;
 #[cfg(feature = "metrics")]

@@ -1,17 +1,23 @@
 //! PostgreSQL as others would use it.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use dovetail_messaging::{
     Message,
+    inbox::Fingerprint,
+    outbox::Publisher as _,
     store::postgres::{Lent, tokio_postgres::types::ToSql},
 };
 use futures::try_join;
-use tokio::{sync::Mutex, task::JoinSet};
+use tokio::task::JoinSet;
 
-use super::course::{CONCURRENCY, Course};
+use super::{
+    course::{Course, Nowhere},
+    generated::{CONSUMER, Hold, Queue, effect_of as effect_by_hand},
+};
 use crate::{
+    common::start,
     ground::{
         Ground as _,
         postgres::{OnPostgres, WRITE},
@@ -19,7 +25,7 @@ use crate::{
     work::{BILLING, charge, effect_of, number_of},
 };
 
-/// What the others keep their inbox and outbox in.
+/// What the protocol of four transactions keeps its inbox and outbox in.
 const TABLES: &str = "
     CREATE TABLE other_inbox (
         consumer text NOT NULL, source text NOT NULL, id text NOT NULL, state text NOT NULL, PRIMARY KEY (consumer, source, id));
@@ -28,6 +34,13 @@ const TABLES: &str = "
     CREATE INDEX other_outbox_id ON other_outbox (id)";
 
 const INSERT_INBOX: &str = "INSERT INTO other_inbox (consumer, source, id, state) VALUES ($1, $2, $3, 'consumed') ON CONFLICT DO NOTHING";
+const INSERT_OURS: &str = "INSERT INTO dovetail_inbox (consumer, source, id, fingerprint, status, at) VALUES ($1, $2, $3, $4, 'done', $5)
+    ON CONFLICT DO NOTHING";
+const OLDEST: &str = "
+    SELECT place, channel, source, id, kind, body FROM dovetail_outbox WHERE status = 'pending'
+    ORDER BY place LIMIT 1 FOR UPDATE SKIP LOCKED";
+const PUBLISHED: &str =
+    "UPDATE dovetail_outbox SET status = 'published', published_at = $2 WHERE place = $1";
 const INSERT_OUTBOX: &str =
     "INSERT INTO other_outbox (channel, source, id, body) VALUES ($1, $2, $3, $4)";
 const LOCK: &str =
@@ -76,50 +89,75 @@ impl Course for OnPostgres {
         Ok(())
     }
 
-    async fn by_hand(&self, messages: Vec<Message>) -> Result<()> {
-        let queue = Arc::new(Mutex::new(messages.into_iter()));
+    async fn by_hand(&self, queue: Queue, count: usize) -> Result<()> {
         let mut loops = JoinSet::new();
-        for _ in 0..CONCURRENCY {
-            let (queue, store) = (Arc::clone(&queue), self.store().clone());
+        for _ in 0..count {
+            let (queue, store) = (queue.clone(), self.store().clone());
             loops.spawn(async move {
                 let lent = store.connection().await?;
                 loop {
-                    let Some(message) = queue.lock().await.next() else {
-                        return anyhow::Ok(());
-                    };
-                    handle(lent.as_ref(), &message).await?;
+                    for message in queue.take(1).await {
+                        handle(lent.as_ref(), &message).await?;
+                        queue.done();
+                    }
                 }
             });
         }
-        while let Some(done) = loops.join_next().await {
-            done.context("a loop panicked")??;
+        match loops.join_next().await {
+            Some(done) => done.context("a loop panicked")?,
+            None => Ok(()),
         }
+    }
+
+    async fn relay_one(&self, publisher: &Nowhere) -> Result<()> {
+        let lent = self.store().connection().await?;
+        let client = lent.client();
+        client.batch_execute("BEGIN").await?;
+        let oldest = lent.prepare(OLDEST).await?;
+        let row = client.query_one(&oldest, &[]).await?;
+        let place: i64 = row.try_get("place")?;
+        let (channel, source, id): (&str, &str, &str) = (
+            row.try_get("channel")?,
+            row.try_get("source")?,
+            row.try_get("id")?,
+        );
+        let body = row.try_get::<_, &[u8]>("body")?.to_vec();
+        publisher
+            .publish(&Message::new(channel, source, id, body))
+            .await?;
+        let params: Params<'_> = &[&place, &start()];
+        execute(lent.as_ref(), PUBLISHED, params).await?;
+        client.batch_execute("COMMIT").await?;
         Ok(())
     }
 }
 
-/// Inbox, effect and outbox in one transaction, with what can be sent together sent together.
+/// Inbox and effect in one transaction, with what can be sent together sent together.
 async fn handle(lent: &dyn Lent, message: &Message) -> Result<()> {
     let client = lent.client();
-    let inbox = lent.prepare(INSERT_INBOX).await?;
-    let params: Params<'_> = &[&BILLING, &message.source, &message.id];
+    let hold: Hold = serde_json::from_slice(&message.body)?;
+    let (Some(source), Some(id)) = (&message.source, &message.id) else {
+        bail!("it has no identity");
+    };
+    let inbox = lent.prepare(INSERT_OURS).await?;
+    let fingerprint = Fingerprint::of(&message.body);
+    let (fingerprint, at) = (&fingerprint.0[..], start());
+    let params: Params<'_> = &[&CONSUMER, source, id, &fingerprint, &at];
     let ((), is_new) = try_join!(
         client.batch_execute("BEGIN"),
         client.execute(&inbox, params)
     )?;
-    if is_new == 1 {
-        effect(lent, message).await?;
-        let charge = charge(message);
-        let outbox = lent.prepare(INSERT_OUTBOX).await?;
-        let body = &charge.body[..];
-        let params: Params<'_> = &[&charge.channel, &charge.source, &charge.id, &body];
-        try_join!(
-            client.execute(&outbox, params),
-            client.batch_execute("COMMIT")
-        )?;
-    } else {
+    if is_new == 0 {
         client.batch_execute("ROLLBACK").await?;
+        return Ok(());
     }
+    let effect = effect_by_hand(id, hold.parcel_id);
+    let params: Params<'_> = &[&effect.consumer, &effect.id, &effect.key, &effect.sequence];
+    let write = lent.prepare(WRITE).await?;
+    try_join!(
+        client.execute(&write, params),
+        client.batch_execute("COMMIT")
+    )?;
     Ok(())
 }
 

@@ -1,17 +1,23 @@
 //! The embedded store as others would use it.
 
-use std::path::Path;
+use std::{path::Path, sync::mpsc};
 
 use anyhow::{Context as _, Result};
 use dovetail_messaging::{
     Message,
+    inbox::Fingerprint,
+    outbox::Publisher as _,
     store::sqlite::{
         Durability,
         rusqlite::{Connection, params},
     },
 };
+use tokio::{sync::mpsc::unbounded_channel, task::spawn_blocking};
 
-use super::course::Course;
+use super::{
+    course::{Course, Nowhere},
+    generated::{CONSUMER, Hold, Queue, effect_of as effect_by_hand},
+};
 use crate::{
     ground::{
         Ground as _,
@@ -20,14 +26,20 @@ use crate::{
     work::{BILLING, charge, effect_of, number_of},
 };
 
-/// What the others keep their inbox and outbox in.
+/// What the protocol of four transactions keeps its inbox and outbox in.
 const TABLES: &str = "
     CREATE TABLE other_inbox (
         consumer TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (consumer, source, id)) WITHOUT ROWID;
     CREATE TABLE other_outbox (
-        place INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, source TEXT, id TEXT, body BLOB NOT NULL);";
+        place INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, source TEXT, id TEXT, body BLOB NOT NULL);
+    CREATE INDEX other_outbox_id ON other_outbox (id);";
 
 const INSERT_INBOX: &str = "INSERT INTO other_inbox (consumer, source, id, state) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+const INSERT_OURS: &str = "INSERT INTO dovetail_inbox (consumer, source, id, fingerprint, status, at) VALUES (?1, ?2, ?3, ?4, 'done', ?5)
+    ON CONFLICT DO NOTHING";
+const OLDEST: &str = "SELECT place, channel, source, id, body FROM dovetail_outbox WHERE status = 'pending' ORDER BY place LIMIT 1";
+const PUBLISHED: &str =
+    "UPDATE dovetail_outbox SET status = 'published', published_at = ?2 WHERE place = ?1";
 const INSERT_OUTBOX: &str =
     "INSERT INTO other_outbox (channel, source, id, body) VALUES (?1, ?2, ?3, ?4)";
 const SET_STATE: &str =
@@ -82,31 +94,73 @@ impl Course for OnSqlite {
         Ok(())
     }
 
-    async fn by_hand(&self, messages: Vec<Message>) -> Result<()> {
+    async fn by_hand(&self, queue: Queue, _: usize) -> Result<()> {
+        // One connection writes at a time, so one loop is all that can be of use.
         let path = self.store().path().to_owned();
-        tokio::task::spawn_blocking(move || {
+        let (send, receive) = mpsc::channel::<Message>();
+        let (tell, mut told) = unbounded_channel();
+        let writing = spawn_blocking(move || {
             let connection = Connection::open(path)?;
             connection.pragma_update(None, "synchronous", "FULL")?;
-            for message in messages {
-                let number = number_of(&message).unwrap_or_default();
-                connection.execute_batch("BEGIN IMMEDIATE")?;
-                let is_new = connection.prepare_cached(INSERT_INBOX)?.execute(params![
-                    BILLING,
-                    message.source,
-                    message.id,
-                    "consumed"
-                ])?;
-                if is_new == 1 {
-                    write(&connection, &effect_of(BILLING, &message, number))?;
-                    publish(&connection, &charge(&message))?;
+            for message in receive {
+                handle(&connection, &message)?;
+                if tell.send(()).is_err() {
+                    break;
                 }
-                connection.execute_batch("COMMIT")?;
             }
             anyhow::Ok(())
-        })
-        .await
-        .context("the loop panicked")?
+        });
+        loop {
+            for message in queue.take(1).await {
+                if send.send(message).is_err() || told.recv().await.is_none() {
+                    return writing.await.context("the loop panicked")?;
+                }
+                queue.done();
+            }
+        }
     }
+
+    async fn relay_one(&self, publisher: &Nowhere) -> Result<()> {
+        let oldest = self.store().transact(|connection| {
+            connection.prepare_cached(OLDEST)?.query_row([], |row| {
+                let message = Message::new(
+                    row.get::<_, String>("channel")?,
+                    row.get::<_, String>("source")?,
+                    row.get::<_, String>("id")?,
+                    row.get::<_, Vec<u8>>("body")?,
+                );
+                Ok((row.get::<_, i64>("place")?, message))
+            })
+        });
+        let (place, message) = oldest.await?;
+        publisher.publish(&message).await?;
+        let published = self.store().transact(move |connection| {
+            connection
+                .prepare_cached(PUBLISHED)?
+                .execute(params![place, 1_800_000_000_000_i64])
+        });
+        published.await?;
+        Ok(())
+    }
+}
+
+/// Inbox and effect in one transaction.
+fn handle(connection: &Connection, message: &Message) -> Result<()> {
+    let hold: Hold = serde_json::from_slice(&message.body)?;
+    let id = message.id.as_deref().context("it has no id")?;
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let is_new = connection.prepare_cached(INSERT_OURS)?.execute(params![
+        CONSUMER,
+        message.source,
+        id,
+        Fingerprint::of(&message.body).0,
+        1_800_000_000_000_i64
+    ])?;
+    if is_new == 1 {
+        write(connection, &effect_by_hand(id, hold.parcel_id))?;
+    }
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    Ok(())
 }
 
 fn publish(

@@ -197,9 +197,8 @@ impl Ground for OnPostgres {
             sequence,
         } = &effect;
         transaction
-            .execute(WRITE, &[consumer, id, key, sequence])
+            .execute_later(WRITE, &[consumer, id, key, sequence])
             .await
-            .map(drop)
     }
 
     async fn write_alone(&self, effect: Effect) -> Result<(), StoreError> {

@@ -52,7 +52,7 @@ impl Postgres {
         let at = rows::stamp(now);
         let fingerprint = &claim.fingerprint.0[..];
         let lane = claim.order_key.as_deref().map(text::indexed);
-        let digest = digest_of(&claim);
+        let digest = lane.as_ref().map(|_| digest_of(&claim));
         let place = claim.position.as_ref().map(inbox::Place::of);
         let identity: [Param<'_>; 3] = [&key.consumer, &key.source, &key.id];
 

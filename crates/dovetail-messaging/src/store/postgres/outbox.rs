@@ -30,12 +30,22 @@ const LOCK_KEYS: &str = "
     ORDER BY ordinal
     ON CONFLICT (channel, lane) DO UPDATE SET seq = dovetail_outbox_key.seq + 1";
 
-const INSERT: &str = "
+/// The same for one key, which needs no plan.
+const LOCK_KEY: &str = "
+    INSERT INTO dovetail_outbox_key (channel, lane, seq) VALUES ($1, $2, 1)
+    ON CONFLICT (channel, lane) DO UPDATE SET seq = dovetail_outbox_key.seq + 1";
+
+const INSERT_ALL: &str = "
     INSERT INTO dovetail_outbox (channel, source, id, kind, key, lane, expires_at, headers, body, status, at)
     SELECT channel, source, id, kind, key, lane, expires_at, headers, body, 'pending', $10
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::bytea[])
         WITH ORDINALITY AS published (channel, source, id, kind, key, lane, expires_at, headers, body, ordinal)
     ORDER BY ordinal";
+
+/// The same for one message, which needs no plan.
+const INSERT: &str = "
+    INSERT INTO dovetail_outbox (channel, source, id, kind, key, lane, expires_at, headers, body, status, at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', $10)";
 
 /// One relay takes at a time: who came second sees what the first one holds, and takes nothing behind it.
 const ONE_AT_A_TIME: &str =
@@ -272,26 +282,50 @@ impl<'a> Publishing<'a> {
 
     /// The statements that add them: none where there is nothing.
     pub(super) fn steps(&self) -> Vec<Step<'_>> {
-        let mut steps = Vec::new();
-        if !self.locked_lanes.is_empty() {
-            let keys: Vec<Param<'_>> = vec![&self.locked_channels, &self.locked_lanes];
-            steps.push(Step::Query(LOCK_KEYS, keys));
-        }
-        if !self.channels.is_empty() {
-            let columns: Vec<Param<'_>> = vec![
-                &self.channels,
-                &self.sources,
-                &self.ids,
-                &self.kinds,
-                &self.keys,
-                &self.lanes,
-                &self.expirations,
-                &self.headers,
-                &self.bodies,
-                &self.at,
-            ];
-            steps.push(Step::Query(INSERT, columns));
-        }
-        steps
+        let locks = match (&self.locked_channels[..], &self.locked_lanes[..]) {
+            ([], _) | (_, []) => None,
+            ([channel], [lane]) => Some(Step::Query(LOCK_KEY, vec![channel, lane])),
+            _ => {
+                let keys: Vec<Param<'_>> = vec![&self.locked_channels, &self.locked_lanes];
+                Some(Step::Query(LOCK_KEYS, keys))
+            }
+        };
+        let rows = match self.channels.len() {
+            0 => None,
+            1 => self.row().map(|row| Step::Query(INSERT, row)),
+            _ => Some(Step::Query(INSERT_ALL, self.columns())),
+        };
+        locks.into_iter().chain(rows).collect()
+    }
+
+    fn columns(&self) -> Vec<Param<'_>> {
+        vec![
+            &self.channels,
+            &self.sources,
+            &self.ids,
+            &self.kinds,
+            &self.keys,
+            &self.lanes,
+            &self.expirations,
+            &self.headers,
+            &self.bodies,
+            &self.at,
+        ]
+    }
+
+    /// The first row.
+    fn row(&self) -> Option<Vec<Param<'_>>> {
+        Some(vec![
+            self.channels.first()?,
+            self.sources.first()?,
+            self.ids.first()?,
+            self.kinds.first()?,
+            self.keys.first()?,
+            self.lanes.first()?,
+            self.expirations.first()?,
+            self.headers.first()?,
+            self.bodies.first()?,
+            &self.at,
+        ])
     }
 }

@@ -4,18 +4,28 @@
 
 use std::{
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Waker},
 };
 
 use futures::{TryStreamExt as _, future::join_all};
-use tokio_postgres::{NoTls, Row, error::Error, types::ToSql};
+use tokio_postgres::{NoTls, Row, Statement, error::Error, types::ToSql};
 
 use super::{
     because,
+    limits::Limits,
     pool::{Lent, PoolError},
 };
 use crate::store::{ErrorKind, StoreError};
+
+/// Whatever the database or its user is set to.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// How many statements are in front of those of the caller.
+const OPENING: usize = 2;
 
 /// What a statement is given.
 pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
@@ -24,8 +34,10 @@ pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
 pub(super) enum Step<'a> {
     /// Without parameters or an answer.
     Plain(&'a str),
-    /// Prepared.
+    /// A text of the program, which is prepared once for each connection.
     Query(&'static str, Vec<Param<'a>>),
+    /// A statement that is prepared.
+    Prepared(&'a Statement, Vec<Param<'a>>),
 }
 
 /// What the statements answered, in their order.
@@ -48,12 +60,18 @@ impl Answers {
     pub(super) fn affected(&self, index: usize) -> u64 {
         self.0.get(index).map_or(0, |answer| answer.affected)
     }
+
+    /// The rows of the last statement, and how many it wrote or read.
+    pub(super) fn into_last(mut self) -> (Vec<Row>, u64) {
+        let last = self.0.pop().unwrap_or_default();
+        (last.rows, last.affected)
+    }
 }
 
 /// A connection on loan.
 pub(super) struct Session {
     lent: Option<Box<dyn Lent>>,
-    opening: Arc<str>,
+    limits: Arc<Limits>,
     action: &'static str,
     /// Something was sent whose answer is yet to come.
     is_busy: bool,
@@ -64,10 +82,10 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(lent: Box<dyn Lent>, opening: Arc<str>, action: &'static str) -> Self {
+    pub(super) fn new(lent: Box<dyn Lent>, limits: Arc<Limits>, action: &'static str) -> Self {
         Self {
             lent: Some(lent),
-            opening,
+            limits,
             action,
             is_busy: false,
             is_open: false,
@@ -113,12 +131,12 @@ impl Session {
 
     /// Begins a transaction with these statements; the answer of the first of them has the index 0.
     pub(super) async fn begin(&mut self, steps: Vec<Step<'_>>) -> Result<Answers, StoreError> {
-        let opening = Arc::clone(&self.opening);
-        let mut all = vec![Step::Plain(&opening)];
+        let limits = Arc::clone(&self.limits);
+        let mut all = vec![Step::Plain(BEGIN), limits.step()];
         all.extend(steps);
         self.is_open = true;
         let mut answers = self.send(&all).await?;
-        answers.0.remove(0);
+        answers.0.drain(..OPENING);
         Ok(answers)
     }
 
@@ -138,14 +156,14 @@ impl Session {
 
     /// A transaction of these statements and nothing else, in one round trip.
     pub(super) async fn once(mut self, steps: Vec<Step<'_>>) -> Result<Answers, StoreError> {
-        let opening = Arc::clone(&self.opening);
-        let mut all = vec![Step::Plain(&opening)];
+        let limits = Arc::clone(&self.limits);
+        let mut all = vec![Step::Plain(BEGIN), limits.step()];
         all.extend(steps);
         all.push(Step::Plain("COMMIT"));
         self.is_open = true;
         let mut answers = self.send(&all).await?;
         self.is_open = false;
-        answers.0.remove(0);
+        answers.0.drain(..OPENING);
         Ok(answers)
     }
 
@@ -188,26 +206,39 @@ impl Session {
 }
 
 async fn pipeline(lent: &dyn Lent, steps: &[Step<'_>]) -> Result<Answers, Error> {
-    let mut statements = Vec::with_capacity(steps.len());
+    let mut prepared = Vec::with_capacity(steps.len());
     for step in steps {
-        statements.push(match step {
+        prepared.push(match step {
             Step::Plain(_) => None,
             Step::Query(sql, _) => Some(lent.prepare(sql).await?),
+            Step::Prepared(statement, _) => Some((*statement).clone()),
         });
     }
-    // A request is sent when it is first asked for its answer, so they are sent in their order and before any answer.
+    // A request is sent when it is first asked for its answer, so they are sent in their order and before any answer. What cannot be sent at all
+    // keeps those behind it from being sent, or a COMMIT would commit without it.
+    let is_broken = AtomicBool::new(false);
+    let is_broken = &is_broken;
     let sent = steps
         .iter()
-        .zip(&statements)
+        .zip(&prepared)
         .map(|(step, statement)| async move {
-            let client = lent.client();
-            let (Step::Query(_, params), Some(statement)) = (step, statement) else {
-                if let Step::Plain(sql) = step {
-                    client.batch_execute(sql).await?;
-                }
+            if is_broken.load(Ordering::Relaxed) {
                 return Ok(Answer::default());
+            }
+            let client = lent.client();
+            let (params, statement) = match (step, statement) {
+                (Step::Query(_, params) | Step::Prepared(_, params), Some(statement)) => {
+                    (params, statement)
+                }
+                (Step::Plain(sql) | Step::Query(sql, _), _) => {
+                    client.batch_execute(sql).await?;
+                    return Ok(Answer::default());
+                }
+                (Step::Prepared(..), None) => return Ok(Answer::default()),
             };
-            let mut answer = pin!(client.query_raw(statement, params.iter().copied()).await?);
+            let answer = client.query_raw(statement, params.iter().copied()).await;
+            let answer = answer.inspect_err(|_| is_broken.store(true, Ordering::Relaxed))?;
+            let mut answer = pin!(answer);
             let mut rows = Vec::new();
             while let Some(row) = answer.try_next().await? {
                 rows.push(row);

@@ -6,6 +6,7 @@ use tokio_postgres::{Row, Statement};
 
 use super::{
     batch, because, inbox,
+    later::Later,
     listen::Wake,
     outbox::Publishing,
     parked,
@@ -36,6 +37,8 @@ pub struct PgTransaction {
     attempts: u32,
     /// What is handled in a batch.
     handled: Vec<Indexed>,
+    /// What the handler does not wait for.
+    later: Later,
     published: Vec<Message>,
     /// What was published gets this time.
     now: SystemTime,
@@ -73,6 +76,7 @@ impl PgTransaction {
             claim: None,
             attempts: 0,
             handled: Vec::new(),
+            later: Later::default(),
             published: Vec::new(),
             now,
             is_parked: false,
@@ -112,14 +116,8 @@ impl PgTransaction {
         params: &[Param<'_>],
     ) -> Result<Vec<Row>, StoreError> {
         let statement = self.statement(sql.into()).await?;
-        let rows = self
-            .session
-            .start()?
-            .client()
-            .query(&statement, params)
-            .await;
-        self.session.answered();
-        rows.map_err(because(ACTION))
+        let (rows, _) = self.answer(&statement, params).await?;
+        Ok(rows)
     }
 
     /// Runs a statement, and returns its only row.
@@ -165,14 +163,44 @@ impl PgTransaction {
         params: &[Param<'_>],
     ) -> Result<u64, StoreError> {
         let statement = self.statement(sql.into()).await?;
-        let count = self
-            .session
-            .start()?
-            .client()
-            .execute(&statement, params)
-            .await;
-        self.session.answered();
-        count.map_err(because(ACTION))
+        let (_, affected) = self.answer(&statement, params).await?;
+        Ok(affected)
+    }
+
+    /// Has a statement run before the next one whose answer is waited for, or with the commit: it costs no round trip of its own. In a batch, the
+    /// statements of all its messages go out together.
+    ///
+    /// What the database says against it comes from whatever is waited for next, and from the commit at the latest; then the attempt has failed
+    /// as it would have here.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text or the parameters; [`ErrorKind::Refused`] for a statement that would end the transaction.
+    pub async fn execute_later<'s>(
+        &mut self,
+        sql: impl Into<Sql<'s>> + Send,
+        params: &[Param<'_>],
+    ) -> Result<(), StoreError> {
+        let statement = self.statement(sql.into()).await?;
+        self.later.add(ACTION, statement, params)?;
+        if self.later.is_full() {
+            let later = std::mem::take(&mut self.later);
+            let steps: Vec<Step<'_>> = later.steps().collect();
+            self.session.send(&steps).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends what was put off, and a statement after it, and waits for its answer: rows, and how many it wrote.
+    async fn answer(
+        &mut self,
+        statement: &Statement,
+        params: &[Param<'_>],
+    ) -> Result<(Vec<Row>, u64), StoreError> {
+        let later = std::mem::take(&mut self.later);
+        let asked = Step::Prepared(statement, params.to_vec());
+        let steps: Vec<Step<'_>> = later.steps().chain([asked]).collect();
+        Ok(self.session.send(&steps).await?.into_last())
     }
 
     /// Prepares a statement that is put together at run time. It is forgotten with its last copy.
@@ -247,7 +275,7 @@ impl Transaction for PgTransaction {
         let failed = failed.map(|claim| Indexed::of(&claim.key));
         let leaving = claim.filter(|_| self.is_parked).map(parked::Leaving::of);
         let handled = batch::Keys::of(&self.handled);
-        let mut steps = Vec::new();
+        let mut steps: Vec<Step<'_>> = self.later.steps().collect();
         if !self.handled.is_empty() {
             steps.push(handled.forget_attempts());
         }
