@@ -422,6 +422,7 @@ async fn what_is_sent_again_is_known_by_its_id_where_offsets_tell_messages_apart
             partition: 0,
             offset,
             expected: offset,
+            began: 0,
         }),
         ..Delivery::from(message)
     };

@@ -210,12 +210,12 @@ pub(super) fn four_transactions<G: Course>(ground: &G, load: Load) -> Result<Rat
 
 /// What an outbox holds is relayed in batches.
 pub(super) fn relay<G: Course>(ground: &G, load: Load) -> Result<Rate> {
-    relayed(ground, load, relay_all)
+    relayed(ground, load, &relay_all)
 }
 
 /// The same, with a transaction for each row.
 pub(super) fn relay_by_row<G: Course>(ground: &G, load: Load) -> Result<Rate> {
-    relayed(ground, load, async |ground, count| {
+    relayed(ground, load, &async |ground: &G, count| {
         for _ in 0..count {
             ground.relay_one(&Nowhere).await?;
         }
@@ -226,7 +226,7 @@ pub(super) fn relay_by_row<G: Course>(ground: &G, load: Load) -> Result<Rate> {
 fn relayed<G: Course>(
     ground: &G,
     load: Load,
-    relay: impl AsyncFn(&G, usize) -> Result<()>,
+    relay: &impl AsyncFn(&G, usize) -> Result<()>,
 ) -> Result<Rate> {
     block_on(async {
         let consumer = ours(ground, BILLING);

@@ -48,6 +48,7 @@ async fn read_log<P: Process>(process: &P) -> Result<()> {
                 partition: 0,
                 offset,
                 expected: offset,
+                began: 0,
             }),
             ..Delivery::from(order(number, 1))
         };

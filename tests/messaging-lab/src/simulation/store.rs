@@ -292,9 +292,15 @@ impl Store for Stepped {
         self.begin_as(claim, now, true).await
     }
 
-    async fn rest(&self, scope: &str, key: &str, retry_at: SystemTime) -> Result<(), StoreError> {
+    async fn rest(
+        &self,
+        scope: &str,
+        key: &str,
+        retry_at: SystemTime,
+        failure: Option<Failure>,
+    ) -> Result<(), StoreError> {
         self.operate("let a key rest", async |ground| {
-            ground.store().rest(scope, key, retry_at).await
+            ground.store().rest(scope, key, retry_at, failure).await
         })
         .await
     }
