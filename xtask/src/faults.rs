@@ -31,6 +31,9 @@ pub(crate) struct Faults {
     /// One history of f15 only, told step by step
     #[arg(long)]
     seed: Option<u64>,
+    /// One bug of f16 only
+    #[arg(long, value_name = "NAME")]
+    bug: Option<String>,
     /// Prints what came of it as JSON
     #[arg(long)]
     json: bool,
@@ -44,6 +47,7 @@ impl Faults {
             small: true,
             seeds: None,
             seed: None,
+            bug: None,
             json: false,
         }
     }
@@ -71,9 +75,9 @@ pub(crate) fn run(asked: &Faults) -> Result<()> {
         }
     }
     if has_bank && asked.seed.is_none() {
-        let fates = mutants::run(asked.json)?;
-        if fates.iter().any(|fate| fate.killed_by.is_none()) {
-            failed.push("a seeded bug survived".to_owned());
+        let fates = mutants::run(asked.bug.as_deref(), asked.json)?;
+        if !fates.iter().all(mutants::Fate::is_killed) {
+            failed.push("a seeded bug was not killed".to_owned());
         }
         reports.push(serde_json::json!({ "fault": BANK, "mutants": fates }));
     }

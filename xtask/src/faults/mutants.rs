@@ -13,7 +13,7 @@ use serde::Serialize;
 use walkdir::WalkDir;
 
 use super::bank::{BUGS, Bug};
-use crate::process::{cargo, print, root};
+use crate::process::{cargo, print, root, say};
 
 const MEMBERS: [&str; 4] = [
     "crates/dovetail-messaging",
@@ -30,15 +30,25 @@ const SUITE_TIME_MAX: Duration = Duration::from_secs(180);
 pub(super) struct Fate {
     name: &'static str,
     what: &'static str,
-    pub(super) killed_by: Option<Killer>,
+    found_by: Option<Found>,
     seconds: f64,
 }
 
-/// What found a bug, and how it ended.
+impl Fate {
+    /// Whether a suite came to its end, and said what is wrong with it.
+    pub(super) fn is_killed(&self) -> bool {
+        let found = self.found_by.as_ref();
+        found.is_some_and(|found| found.end == End::Failed && found.is_expected)
+    }
+}
+
+/// What did not pass with a bug, and how it ended.
 #[derive(Debug, Serialize)]
-pub(super) struct Killer {
+struct Found {
     suite: &'static str,
     end: End,
+    /// Whether it said what the bug is to be known by.
+    is_expected: bool,
 }
 
 /// How a suite ended.
@@ -65,6 +75,7 @@ struct Suite {
 /// What is compiled of the lab.
 const LAB: [&str; 3] = ["build", "--package", "messaging-lab"];
 
+/// Those that try the embedded store.
 const SUITES: [Suite; 3] = [
     Suite {
         name: "f15",
@@ -93,6 +104,7 @@ const SUITES: [Suite; 3] = [
                 "offsets::",
                 "order::",
                 "outbox::",
+                "replays::",
                 "routes::",
                 "transport::",
             ]);
@@ -106,6 +118,42 @@ const SUITES: [Suite; 3] = [
     },
 ];
 
+/// Those that try PostgreSQL.
+const SERVED: [Suite; 3] = [
+    Suite {
+        name: "f7",
+        build: &LAB,
+        run: |copy| lab(copy, &["f7", "--small", "--store=postgres"]),
+    },
+    Suite {
+        name: "f9",
+        build: &LAB,
+        run: |copy| lab(copy, &["f9", "--small"]),
+    },
+    Suite {
+        name: "f6",
+        build: &LAB,
+        run: |copy| lab(copy, &["f6", "--seeds=1", "--store=postgres"]),
+    },
+];
+
+/// Names the database.
+const URL: &str = "DOVETAIL_POSTGRES_URL";
+
+/// Whether the bugs of PostgreSQL can be tried; says so loudly where they cannot.
+fn is_served() -> Result<bool> {
+    let is_there = std::env::var_os(URL).is_some();
+    if !is_there && std::env::var_os("DOVETAIL_REQUIRE_SERVICES").is_some() {
+        bail!("{URL} names no database, and it must not be skipped");
+    }
+    if !is_there {
+        say(&format!(
+            "skipped: bugs of PostgreSQL: {URL} names no database"
+        ));
+    }
+    Ok(is_there)
+}
+
 fn lab(copy: &Copied, args: &[&str]) -> Command {
     let mut command = copy.cargo("run");
     command
@@ -115,16 +163,29 @@ fn lab(copy: &Copied, args: &[&str]) -> Command {
 }
 
 /// Runs the suites on the code as it is, and then on each bug.
-pub(super) fn run(is_quiet: bool) -> Result<Vec<Fate>> {
+pub(super) fn run(only: Option<&str>, is_quiet: bool) -> Result<Vec<Fate>> {
+    let is_asked = |bug: &&Bug| only.is_none_or(|name| name == bug.name);
+    if !BUGS.iter().any(|bug| is_asked(&bug)) {
+        bail!("there is no bug of that name");
+    }
+    let asks_for = |served| {
+        BUGS.iter()
+            .filter(is_asked)
+            .any(|bug| bug.is_served() == served)
+    };
     let copy = Copied::prepare()?;
-    for suite in &SUITES {
+    let is_served = is_served()?;
+    let embedded = SUITES.iter().filter(|_| asks_for(false));
+    let served = SERVED.iter().filter(|_| is_served && asks_for(true));
+    for suite in embedded.chain(served) {
         let (end, said) = run_suite(&copy, suite)?;
         if end != End::Passed {
             bail!("{} {end:?} without any bug: {said}", suite.name);
         }
     }
     let mut fates = Vec::new();
-    for bug in BUGS {
+    let is_possible = |bug: &&Bug| is_served || !bug.is_served();
+    for bug in BUGS.iter().filter(is_asked).filter(is_possible) {
         let fate = try_bug(&copy, bug)?;
         if !is_quiet {
             print(&line(&fate))?;
@@ -135,16 +196,15 @@ pub(super) fn run(is_quiet: bool) -> Result<Vec<Fate>> {
 }
 
 fn line(fate: &Fate) -> String {
-    let (verdict, killed) = match &fate.killed_by {
-        None => ("FAILED", "SURVIVED".to_owned()),
-        Some(Killer { suite, end }) => {
-            let how = match end {
-                End::Hung => ", which hung",
-                End::Crashed => ", which crashed",
-                End::Failed | End::Passed => "",
-            };
-            ("ok    ", format!("killed by {suite}{how}"))
-        }
+    let verdict = if fate.is_killed() { "ok    " } else { "FAILED" };
+    let said = match &fate.found_by {
+        None => "SURVIVED".to_owned(),
+        Some(found) => match found.end {
+            End::Hung => format!("{} hung", found.suite),
+            End::Crashed => format!("{} crashed", found.suite),
+            _ if found.is_expected => format!("killed by {}", found.suite),
+            _ => format!("{} found something else", found.suite),
+        },
     };
     let Fate {
         name,
@@ -152,7 +212,7 @@ fn line(fate: &Fate) -> String {
         seconds,
         ..
     } = fate;
-    format!("{verdict} f16 {name:28} {killed:28} {seconds:4.0} s  {what}")
+    format!("{verdict} f16 {name:28} {said:28} {seconds:4.0} s  {what}")
 }
 
 fn try_bug(copy: &Copied, bug: &Bug) -> Result<Fate> {
@@ -176,23 +236,29 @@ fn try_bug(copy: &Copied, bug: &Bug) -> Result<Fate> {
         );
     }
     std::fs::write(&path, sound.replace(bug.from, bug.to))?;
-    let killed_by = first_to_fail(copy, bug);
+    let found_by = first_to_fail(copy, bug);
     std::fs::write(&path, sound)?;
     Ok(Fate {
         name: bug.name,
         what: bug.what,
-        killed_by: killed_by?,
+        found_by: found_by?,
         seconds: started.elapsed().as_secs_f64(),
     })
 }
 
-fn first_to_fail(copy: &Copied, bug: &Bug) -> Result<Option<Killer>> {
-    for suite in &SUITES {
-        let (end, _) = run_suite(copy, suite)
+fn first_to_fail(copy: &Copied, bug: &Bug) -> Result<Option<Found>> {
+    let suites: &[Suite] = if bug.is_served() { &SERVED } else { &SUITES };
+    for suite in suites {
+        let (end, said) = run_suite(copy, suite)
             .with_context(|| format!("the bank is stale: `{}` does not compile", bug.name))?;
         if end != End::Passed {
-            let suite = suite.name;
-            return Ok(Some(Killer { suite, end }));
+            // For whoever wants to know what it said.
+            std::fs::write(copy.folder.join(format!("{}.txt", bug.name)), &said)?;
+            return Ok(Some(Found {
+                suite: suite.name,
+                end,
+                is_expected: said.contains(bug.expected),
+            }));
         }
     }
     Ok(None)
