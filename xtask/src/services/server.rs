@@ -63,10 +63,13 @@ impl Server {
             return false;
         };
         let patience = Some(Duration::from_secs(1));
+        let mut answer = [0; 8];
         self.greeting.is_empty()
             || stream.set_read_timeout(patience).is_ok()
                 && stream.write_all(self.greeting).is_ok()
-                && stream.read(&mut [0; 8]).is_ok_and(|count| count > 0)
+                && stream.read(&mut answer).is_ok_and(|count| count > 0)
+                // What PostgreSQL says while it is starting up is an error.
+                && !answer.starts_with(b"E")
     }
 }
 
@@ -108,8 +111,8 @@ pub(super) fn postgres(mut place: Place) -> Result<Option<Server>> {
         place,
         address: format!("postgres://{USER}:{password}@127.0.0.1:{port}/postgres"),
         port,
-        // A request for TLS, which it answers with one letter once it takes connections.
-        greeting: &[0, 0, 0, 8, 4, 210, 22, 47],
+        // Who wants to log in, and where: it asks for the password once it takes connections.
+        greeting: b"\0\0\0\x29\0\x03\0\0user\0dovetail\0database\0postgres\0\0",
     }))
 }
 

@@ -79,6 +79,8 @@ pub(super) struct Session {
     is_open: bool,
     /// Something was stopped, and the request to do so may arrive late.
     is_spent: bool,
+    /// The connection is no good any more, though the pool may not have heard of it.
+    is_lost: bool,
 }
 
 impl Session {
@@ -90,6 +92,7 @@ impl Session {
             is_busy: false,
             is_open: false,
             is_spent: false,
+            is_lost: false,
         }
     }
 
@@ -117,7 +120,9 @@ impl Session {
         let action = self.action;
         let answers = pipeline(self.start()?, steps).await;
         self.answered();
-        answers.map_err(because(action))
+        let answers = answers.map_err(because(action));
+        self.is_lost |= matches!(&answers, Err(error) if error.kind() == ErrorKind::Unavailable);
+        answers
     }
 
     pub(super) async fn query(
@@ -169,7 +174,10 @@ impl Session {
 
     /// Undoes the transaction, and returns once that is done.
     pub(super) async fn rollback(mut self) {
-        if self.is_busy || self.is_spent {
+        if self.is_lost {
+            // It was rolled back with its connection.
+            self.is_busy = false;
+        } else if self.is_busy || self.is_spent {
             self.stop().await;
             self.is_busy = false;
         } else if self.is_open && self.send(&[Step::Plain("ROLLBACK")]).await.is_ok() {
@@ -259,7 +267,7 @@ impl Drop for Session {
         let Some(lent) = self.lent.take() else { return };
         if self.is_busy {
             discard(lent);
-        } else if self.is_spent {
+        } else if self.is_spent || self.is_lost {
             lent.discard();
         } else if self.is_open {
             // Sent by asking once; the answer is of no interest, and whoever has the connection next comes after it.
