@@ -82,6 +82,10 @@ impl Transport for Broker {
         self.carrier.laws()
     }
 
+    fn mixes_partitions(&self) -> bool {
+        self.carrier.mixes_partitions()
+    }
+
     async fn declare(&self, channel: &Channel) -> Result<(), StoreError> {
         self.carrier.declare(channel).await
     }

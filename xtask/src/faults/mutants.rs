@@ -19,6 +19,9 @@ const MEMBERS: [&str; 4] = [
     "crates/dovetail-messaging",
     "crates/dovetail-resilience",
     "crates/dovetail-wire",
+    "tests/golden/depot-consumers",
+    "tests/golden/depot-messages",
+    "tests/golden/parcels-messages",
     "tests/messaging-lab",
 ];
 

@@ -22,6 +22,8 @@ pub(super) trait Carrier: fmt::Debug + Send + Sync {
 
     fn laws(&self) -> Laws;
 
+    fn mixes_partitions(&self) -> bool;
+
     fn publish<'a>(&'a self, message: &'a Message) -> Soon<'a, Result<(), PublishError>>;
 
     fn declare<'a>(&'a self, channel: &'a Channel) -> Soon<'a, Result<(), StoreError>>;
@@ -55,6 +57,10 @@ impl<T: Transport + fmt::Debug> Carrier for T {
 
     fn laws(&self) -> Laws {
         T::laws(self)
+    }
+
+    fn mixes_partitions(&self) -> bool {
+        T::mixes_partitions(self)
     }
 
     fn publish<'a>(&'a self, message: &'a Message) -> Soon<'a, Result<(), PublishError>> {
