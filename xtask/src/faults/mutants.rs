@@ -15,7 +15,7 @@ use walkdir::WalkDir;
 use super::bank::{BUGS, Bug};
 use crate::process::{cargo, print, root, say};
 
-const MEMBERS: [&str; 4] = [
+const MEMBERS: [&str; 7] = [
     "crates/dovetail-messaging",
     "crates/dovetail-resilience",
     "crates/dovetail-wire",
