@@ -31,7 +31,7 @@ use self::{
     race::{race, wait_for_start},
 };
 use crate::{
-    common::{shuffled, start},
+    common::{Stop, shuffled, start},
     ground::{
         Ground,
         postgres::OnPostgres,
@@ -325,16 +325,10 @@ async fn drive<G: Ground, P: Process>(
         clock,
         Chance::seeded(1),
     );
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let until = || {
-        let mut stopped = stopped.clone();
-        async move {
-            let _ = stopped.wait_for(|stop| *stop).await;
-        }
-    };
+    let stop = Stop::default();
     let watch = async {
         let done = until_done(ground, &broker, (&orders, &charges)).await;
-        let _ = stop.send(true);
+        stop.tell();
         done
     };
     let (done, (), (), ()) = tokio::join!(
@@ -345,10 +339,17 @@ async fn drive<G: Ground, P: Process>(
             billing,
             pace,
             clock,
-            until()
+            stop.told()
         ),
-        consume(broker.clone(), charges.clone(), mail, pace, clock, until()),
-        relay.run(until()),
+        consume(
+            broker.clone(),
+            charges.clone(),
+            mail,
+            pace,
+            clock,
+            stop.told()
+        ),
+        relay.run(stop.told()),
     );
     if let Some(left) = done? {
         std::fs::write(folder.join(LEFT), &left)?;

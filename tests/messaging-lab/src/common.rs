@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use dovetail_resilience::{Chance, backoff};
+use tokio::sync::watch;
 
 /// Prints a line of result.
 pub(crate) fn print(line: &str) -> Result<()> {
@@ -33,6 +34,25 @@ impl Watch {
 
     pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
+    }
+}
+
+/// What several loops wait for, so that they stop together.
+#[derive(Debug, Default)]
+pub(crate) struct Stop(watch::Sender<bool>);
+
+impl Stop {
+    /// Has them stop.
+    pub(crate) fn tell(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Resolves once they are to stop.
+    pub(crate) fn told(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut told = self.0.subscribe();
+        async move {
+            let _ = told.wait_for(|is_told| *is_told).await;
+        }
     }
 }
 

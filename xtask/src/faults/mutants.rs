@@ -1,6 +1,7 @@
 //! F16: each bug of the bank is put into a copy of the crate, which has to fail its suites then. A suite that lets a bug pass proves less than it seems.
 //!
-//! The copy is a workspace of its own below the target folder and shares that folder, so that a bug costs one crate and what stands on it.
+//! The copy is a workspace of its own below the target folder, and is built beside that folder rather than in it: cargo takes a crate of the copy for
+//! the one of the same name here, and a bug would be left behind as if it were what the source says.
 
 use std::{
     path::{Path, PathBuf},
@@ -335,7 +336,7 @@ fn end_group(_: u32) -> Result<()> {
     bail!("a suite can be ended on Unix only")
 }
 
-/// What the bugs go into, as a workspace of its own that shares the target folder: what others made is not compiled again.
+/// What the bugs go into, as a workspace of its own.
 struct Copied {
     folder: PathBuf,
     target: PathBuf,
@@ -349,6 +350,8 @@ impl Copied {
         let target = root.join(target);
         let folder = target.join("mutants");
         copy_all(&root, &folder)?;
+        // Kept from run to run, for the libraries.
+        let target = target.join("mutants-built");
         Ok(Self { folder, target })
     }
 

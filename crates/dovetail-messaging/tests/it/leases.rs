@@ -8,7 +8,7 @@ use std::{
 use dovetail_messaging::{
     Message,
     consumer::{
-        Done, Handler, HandlerError, Held, LeaseConsumer, Rejection, RetryCause, Settlement,
+        Config, Done, Handler, HandlerError, Held, LeaseConsumer, Rejection, RetryCause, Settlement,
     },
     dead_letter::{Burial, Reason},
     inbox::{Fingerprint, Key},
@@ -196,7 +196,11 @@ fn caller<D: Database>(bench: &Bench<D>) -> (LeaseConsumer<D, Caller>, Caller) {
         NAME,
         bench.store.clone(),
         handler.clone(),
-        config(),
+        // What ends first is the lease, and never both in one moment.
+        Config {
+            deadline: 3 * LENGTH,
+            ..config()
+        },
         LENGTH,
         Clock::pinned_at(start()),
         Chance::seeded(1),

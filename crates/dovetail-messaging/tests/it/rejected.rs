@@ -31,32 +31,20 @@ async fn take<D: Database>(bench: &Bench<D>, at: u64) -> Taken {
 
 /// The broker takes nothing of what there is, and says so of each message.
 async fn reject<D: Database>(bench: &Bench<D>, blocks_key: bool, at: u64) -> Vec<Message> {
-    let taken = take(bench, at).await;
-    let settled = taken.messages.iter().map(|waiting| Settled {
-        place: waiting.place,
-        fate: Fate::Rejected {
-            error: "too large".to_owned(),
-            blocks_key,
-        },
-    });
-    let settled = settled.collect();
-    bench
-        .store
-        .settle(taken.token, settled, after(at))
-        .await
-        .unwrap();
-    taken
-        .messages
-        .into_iter()
-        .map(|waiting| waiting.message)
-        .collect()
+    let error = "too large".to_owned();
+    settle_all(bench, &Fate::Rejected { error, blocks_key }, at).await
 }
 
 async fn publish_all<D: Database>(bench: &Bench<D>, at: u64) -> Vec<Message> {
+    settle_all(bench, &Fate::Published, at).await
+}
+
+/// All that there is comes to the same end.
+async fn settle_all<D: Database>(bench: &Bench<D>, fate: &Fate, at: u64) -> Vec<Message> {
     let taken = take(bench, at).await;
     let settled = taken.messages.iter().map(|waiting| Settled {
         place: waiting.place,
-        fate: Fate::Published,
+        fate: fate.clone(),
     });
     let settled = settled.collect();
     bench

@@ -14,6 +14,7 @@ use dovetail_resilience::{Chance, Clock};
 
 use super::{broker, reach};
 use crate::{
+    common::Stop,
     ground::Ground,
     work::{MAIL, ORDERS, consumer, effect_of, number_of, subscription},
 };
@@ -95,13 +96,7 @@ pub(super) async fn drain<G: Ground>(folder: &Path) -> Result<()> {
         clock,
         Chance::seeded(1),
     );
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let until = || {
-        let mut stopped = stopped.clone();
-        async move {
-            let _ = stopped.wait_for(|stop| *stop).await;
-        }
-    };
+    let stop = Stop::default();
     let watch = async {
         let done = async {
             loop {
@@ -116,7 +111,7 @@ pub(super) async fn drain<G: Ground>(folder: &Path) -> Result<()> {
             }
         };
         let done = done.await;
-        let _ = stop.send(true);
+        stop.tell();
         done
     };
     let pace = Pace {
@@ -126,8 +121,15 @@ pub(super) async fn drain<G: Ground>(folder: &Path) -> Result<()> {
     let own = Arc::new(consumer(MAIL, &ground, clock));
     let (done, (), ()) = tokio::join!(
         watch,
-        consume(broker.clone(), orders.clone(), own, pace, clock, until()),
-        relay.run(until()),
+        consume(
+            broker.clone(),
+            orders.clone(),
+            own,
+            pace,
+            clock,
+            stop.told()
+        ),
+        relay.run(stop.told()),
     );
     done
 }
