@@ -241,14 +241,16 @@ impl<S: Leases, H: Handler<Held>> LeaseConsumer<S, H> {
         let clock = &self.rules.clock;
         // From here on by the clock that nobody sets.
         let left = lease.until.duration_since(clock.wall()).unwrap_or_default();
-        let mut until = later(clock.now(), left);
+        // Timers are a little late, and the handler has to be stopped before another one can begin.
+        let margin = self.length / 100;
+        let mut until = later(clock.now(), left.saturating_sub(margin));
         loop {
             clock.sleep(self.length / 3).await;
             let (asked, now) = (clock.now(), clock.wall());
             let extended = self.store.extend(lease, now, self.length);
             // Whoever does not answer does not extend it either: once it is over, another one may have it.
             match clock.until(until, extended).await {
-                Ok(Ok(true)) => until = later(asked, self.length),
+                Ok(Ok(true)) => until = later(asked, self.length.saturating_sub(margin)),
                 // While the store cannot be reached nobody else can take the lease either, until it ends.
                 Ok(Err(_)) if clock.now() < until => {}
                 Ok(Ok(false) | Err(_)) | Err(_) => return,
