@@ -123,8 +123,10 @@ async fn a_broker_that_takes_nothing_takes_acknowledgements() {
     acknowledge(&one.transport, &first).await;
     let second = gather(&one.transport, &subscription, 1).await;
     acknowledge(&one.transport, &second).await;
-    drop(one);
     let rig = super::Ordered(url);
+    // So that the acknowledgement is on its way before the line is cut.
+    nothing(&rig, &one.transport, &subscription).await;
+    drop(one);
     let other = rig.open().await;
     nothing(&rig, &other.transport, &subscription).await;
 }
